@@ -1,0 +1,53 @@
+"""What the loop asks of a task, and of the images. Tasks satisfy it by shape; nothing is inherited.
+
+Letters: N images, U units (`U = N` in classification), K draws, C classes, D features.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from askance.maths import Chunk
+from askance.vocab import Fitted, Json, Labelled, Progress, silent
+
+M = TypeVar("M")
+"""The task's own model type; the loop only hands it back."""
+
+
+class Task(Protocol[M]):
+    """Everything the loop needs to know about classification, detection, segmentation or pose."""
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Image id -> why it could not be read, for all images met so far."""
+        ...
+
+    def fit(
+        self, train: Labelled, val: Labelled, *, warm: M | None, seed: int, progress: Progress = silent
+    ) -> Fitted[M]:
+        """Train on `train`, choose on `val` (may be empty), from `warm` if given. Same inputs, same model."""
+        ...
+
+    def draws(
+        self, model: M, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
+    ) -> Iterator[Chunk]:
+        """K joint draws over the units of the images, chunk by chunk; draw k is one function over all chunks."""
+        ...
+
+    def measure(
+        self, model: M, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> dict[str, float]:
+        """Metrics of the predictive distribution (the mean of K draws) on labelled images."""
+        ...
+
+    def explain(self, model: M, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
+        """For each image, what the draws said: for people and for the report."""
+        ...
+
+    def save(self, model: M, path: Path) -> None:
+        """Write the model as one safetensors file, whole or not at all."""
+        ...
+
+    def load(self, path: Path) -> M:
+        """Read it back; same bytes, same answers."""
+        ...

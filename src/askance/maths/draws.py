@@ -1,0 +1,94 @@
+"""What a posterior says about units: draws of class log-probabilities.
+
+Letters: N units, K draws from the posterior, C classes.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from askance.vocab import DrawsError
+
+_TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+"""How far the last axis may be from summing to one: what rounding of each dtype can do, never a guess."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Class log-probabilities of N units under K networks drawn from the posterior.
+
+    Args:
+        log_probs: `[N, K, C]`, nats, each `log_probs[n, k]` normalised; `-inf` is an exact zero.
+        joint: True when draw k is *one* function across all N units (the same dropout masks, the same
+            ensemble member); scores of several units at once need it.
+
+    Raises:
+        DrawsError: not floating point, not three axes, an empty draw or class axis, NaN or `+inf`, or a
+            last axis that does not sum to one (logits, or K and C exchanged).
+
+    >>> Draws.from_probs(torch.tensor([[[0.5, 0.5], [1.0, 0.0]]]), joint=True).log_probs.exp()
+    tensor([[[0.5000, 0.5000],
+             [1.0000, 0.0000]]])
+    """
+
+    log_probs: Float[Tensor, "N K C"]
+    joint: bool
+
+    def __post_init__(self) -> None:
+        _check(self.log_probs)
+
+    @classmethod
+    def from_logits(cls, logits: Float[Tensor, "N K C"], *, joint: bool) -> "Draws":
+        """Normalise logits over the last axis."""
+        return cls(torch.log_softmax(logits, dim=-1), joint)
+
+    @classmethod
+    def from_probs(cls, probs: Float[Tensor, "N K C"], *, joint: bool) -> "Draws":
+        """Take the logarithm of probabilities; zeros stay exact."""
+        return cls(probs.log(), joint)
+
+    @classmethod
+    def cat(cls, parts: Sequence["Draws"]) -> "Draws":
+        """Join chunks of one scoring; joint only if every part is."""
+        return cls(torch.cat([part.log_probs for part in parts]), all(part.joint for part in parts))
+
+    def __len__(self) -> int:
+        return int(self.log_probs.shape[0])
+
+    @property
+    def k(self) -> int:
+        """How many networks were drawn."""
+        return int(self.log_probs.shape[1])
+
+    @property
+    def c(self) -> int:
+        """How many classes there are."""
+        return int(self.log_probs.shape[2])
+
+    def __getitem__(self, which: slice | Tensor) -> "Draws":
+        """Some of the units, all of the draws."""
+        return Draws(self.log_probs[which], self.joint)
+
+
+def _check(log_probs: Tensor) -> None:
+    fix = "build with Draws.from_logits(...) or Draws.from_probs(...), which say what the numbers are"
+    if not log_probs.is_floating_point() or log_probs.dim() != 3 or 0 in log_probs.shape[1:]:
+        raise DrawsError(
+            "floating-point log-probabilities [N, K, C] with K, C >= 1",
+            f"{log_probs.dtype} of shape {list(log_probs.shape)}",
+            fix,
+        )
+    if log_probs.numel() == 0:
+        return
+    total = torch.logsumexp(log_probs.detach(), dim=-1)
+    worst = float(total.abs().max()) if not bool(total.isnan().any()) else math.nan
+    if not worst <= _TOLERANCE.get(log_probs.dtype, 1e-3):
+        raise DrawsError(
+            "log-probabilities that are finite and sum to one over the last axis",
+            f"a log-sum of {worst:.3g} where 0 was due (NaN: an input was NaN or +inf)",
+            fix,
+        )

@@ -1,0 +1,106 @@
+"""Draws over the units of many images, and one number an image from many a unit.
+
+A unit is what a score is about: an image, a box, a region, a keypoint. Letters: U units of N images.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from askance.maths.draws import Draws
+from askance.vocab import DrawsError
+
+Aggregation = Literal["mean", "max", "top3-mean"]
+"""How the scores of an image's units become the image's. Never a bare sum: it buys crowded images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """Draws over U units, and whose they are; a ragged set (an image may have none).
+
+    Args:
+        draws: of the U units, one after another.
+        image: `[U]`, for each unit the place of its image in 0..n_images-1.
+        n_images: N.
+
+    Raises:
+        DrawsError: not one image a unit, or an image out of range.
+    """
+
+    draws: Draws
+    image: Int[Tensor, "U"]
+    n_images: int
+
+    def __post_init__(self) -> None:
+        low_high = (int(self.image.min()), int(self.image.max())) if self.image.numel() else (0, -1)
+        if len(self.image) != len(self.draws) or low_high[0] < 0 or low_high[1] >= self.n_images:
+            raise DrawsError(
+                f"for each of {len(self.draws)} units the place of its image in 0..{self.n_images - 1}",
+                f"{len(self.image)} places between {low_high[0]} and {low_high[1]}",
+                "give one image place a unit",
+            )
+
+    @classmethod
+    def one_each(cls, draws: Draws) -> "Units":
+        """Images that are their own units, as in classification."""
+        return cls(draws, torch.arange(len(draws)), len(draws))
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Draws over the units of some images.
+
+    Attributes:
+        positions: `[n]`, the places of these images in the ids that were asked for; an image that could not
+            be read is in no chunk, and the task's `problems` says why.
+        units: over these n images, `units.n_images == n`.
+    """
+
+    positions: Int[Tensor, "n"]
+    units: Units
+
+
+def aggregate(
+    scores: Float[Tensor, "U"], image: Int[Tensor, "U"], n_images: int, how: Aggregation = "mean"
+) -> Float[Tensor, "N"]:
+    """One score an image from the scores of its units; an image without units scores 0.
+
+    >>> aggregate(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 2]), 3)
+    tensor([2., 0., 5.])
+    """
+    if how not in get_args(Aggregation):
+        raise DrawsError(f"one of {', '.join(get_args(Aggregation))}", str(how), "name how units are aggregated")
+    return _HOW[how](scores, image, n_images)
+
+
+def _mean(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
+    return _zeros(scores, n_images).scatter_reduce(0, image, scores, "mean", include_self=False)
+
+
+def _max(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
+    return _zeros(scores, n_images).scatter_reduce(0, image, scores, "amax", include_self=False)
+
+
+def _top3_mean(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
+    order = torch.argsort(scores, descending=True, stable=True)
+    order = order[torch.argsort(image[order], stable=True)]  # by image, best first within it
+    owner = image[order]
+    counts = torch.bincount(owner, minlength=n_images)
+    starts = torch.cumsum(counts, 0) - counts
+    kept = torch.arange(len(owner), device=owner.device) - starts[owner] < 3
+    return _mean(scores[order][kept], owner[kept], n_images)
+
+
+def _zeros(scores: Tensor, n_images: int) -> Tensor:
+    return torch.zeros(n_images, dtype=scores.dtype, device=scores.device)
+
+
+_HOW: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
+    "mean": _mean,
+    "max": _max,
+    "top3-mean": _top3_mean,
+}

@@ -1,0 +1,84 @@
+"""What a person decides: the shape of `askance.toml`, checked when read.
+
+Every field has its default and its meaning here, once; the docs page is made from it.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PoolConfig(_Section):
+    """Where the images are."""
+
+    source: str = Field(description="a folder, a CSV or text file of paths or URLs, or any fsspec URL")
+    max_pixels: int = Field(
+        default=120_000_000,
+        gt=0,
+        description="an image with more pixels is quarantined as a decompression bomb",
+    )
+
+
+class ModelConfig(_Section):
+    """Which network, and how it looks at an image."""
+
+    name: str = Field(default="gal-cnn", description="gal-cnn, or any torchvision or timm classifier by name")
+    weights: str | None = Field(default=None, description="a local safetensors file to start the trunk from")
+    size: int = Field(default=224, ge=4, description="images are brought to size x size pixels")
+    channels: Literal[1, 3] = Field(default=3, description="1 for grey images, 3 for colour")
+    fit: Literal["stretch", "crop", "pad"] = Field(default="stretch", description="how an image becomes square")
+    mean: float = Field(default=0.5, description="subtracted from pixels in [0, 1]")
+    std: float = Field(default=0.5, gt=0, description="pixels are divided by it after the mean is subtracted")
+    dropout: float = Field(
+        default=0.5, gt=0, lt=1, description="dropout of the Bayesian head (gal-cnn has its own)"
+    )
+    hidden: int = Field(default=0, ge=0, description="width of a hidden layer in the Bayesian head; 0 for none")
+    train: Literal["head", "all"] | None = Field(
+        default=None, description="what training moves; unset: the head alone if weights are given, else all"
+    )
+
+
+class TrainConfig(_Section):
+    """How the model is fitted each round."""
+
+    start: Literal["scratch", "warm"] = Field(
+        default="scratch", description="from scratch, or from the last round"
+    )
+    max_steps: int = Field(default=2000, gt=0, description="optimiser steps at most")
+    min_steps: int = Field(default=100, ge=0, description="optimiser steps at least")
+    batch: int = Field(default=32, gt=0, description="images a step")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of Adam")
+    weight_decay: tuple[float, ...] = Field(
+        default=(1e-4, 1e-3, 1e-2), min_length=1, description="L2 penalties to choose from on validation"
+    )
+    device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
+    precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
+
+
+class StrategyConfig(_Section):
+    """How the next batch is chosen."""
+
+    acquisition: str = Field(default="bald", description="a name of the acquisition catalogue")
+    selection: str = Field(default="top-k", description="a name of the selection catalogue")
+    draws: int = Field(default=100, ge=2, description="K, how many networks are drawn from the posterior")
+    batch: int = Field(default=50, gt=0, description="images a round")
+    subset: int | None = Field(
+        default=None, gt=0, description="score only this many of the pool, at random, a round"
+    )
+
+
+class Config(_Section):
+    """A project's `askance.toml`."""
+
+    task: Literal["classification"] = Field(default="classification", description="what is predicted")
+    classes: tuple[str, ...] = Field(default=(), description="class names, in the order of the model's outputs")
+    seed: int = Field(default=0, ge=0, description="what every random choice derives from")
+    store: str | None = Field(default=None, description="database URL; unset: askance.db in the project")
+    pool: PoolConfig
+    model: ModelConfig = Field(default_factory=ModelConfig)
+    train: TrainConfig = Field(default_factory=TrainConfig)
+    strategy: StrategyConfig = Field(default_factory=StrategyConfig)

@@ -1,0 +1,60 @@
+"""Errors that teach: what was wanted, what came, what to do."""
+
+
+class AskanceError(Exception):
+    """The base of every error a user can mend.
+
+    Args:
+        wanted: what would have been right.
+        got: what came instead.
+        fix: the next thing to do, as a command or a change where one is known.
+
+    >>> print(AskanceError("a label file", "labels.xls", "save it as CSV"))
+    wanted: a label file
+    got:    labels.xls
+    fix:    save it as CSV
+    """
+
+    def __init__(self, wanted: str, got: str, fix: str) -> None:
+        super().__init__(f"wanted: {wanted}\ngot:    {got}\nfix:    {fix}")
+        self.wanted, self.got, self.fix = wanted, got, fix
+
+    def __reduce__(self) -> tuple[type["AskanceError"], tuple[str, str, str]]:
+        """Cross process borders whole."""
+        return type(self), (self.wanted, self.got, self.fix)
+
+
+class ConfigError(AskanceError):
+    """`askance.toml` or an option says something that cannot be done."""
+
+
+class PoolError(AskanceError):
+    """The place the images are in cannot be read as a whole (one bad image is quarantined instead)."""
+
+
+class StoreError(AskanceError):
+    """The project's database cannot be opened, written or migrated."""
+
+
+class LabelError(AskanceError):
+    """Labels that cannot be taken or are not enough for what was asked."""
+
+
+class ModelError(AskanceError):
+    """A model, or its weights, does not fit what was asked of it."""
+
+
+class DrawsError(AskanceError):
+    """Numbers that are not log-probabilities of draws, or draws that cannot serve this score."""
+
+
+class SelectionError(AskanceError):
+    """A batch that cannot be picked."""
+
+
+class MissingExtra(AskanceError):
+    """An optional dependency is not installed; `fix` is the install command."""
+
+
+class Busy(AskanceError):
+    """Another process is at work on the same project."""

@@ -1,0 +1,179 @@
+"""The plain records that rooms hand each other. No torch, no behaviour."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Generic, Literal, TypeAlias, TypeVar
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Split = Literal["train", "val", "test"]
+
+Progress: TypeAlias = Callable[[str, int, int | None], None]
+"""`progress(what, done, total)`: called as long work advances; `total` is None where it is not known."""
+
+
+def silent(what: str, done: int, total: int | None) -> None:
+    """The `Progress` that shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One image, whatever it is called and wherever it lies.
+
+    Attributes:
+        id: 32 hex digits, BLAKE2b-128 of the file's bytes.
+        uri: where it was last seen: an absolute path or an fsspec URL.
+        width: pixels, after EXIF rotation.
+        height: pixels, after EXIF rotation.
+        format: as Pillow names it: `JPEG`, `PNG`...
+        group: images of one group (sequence, site, burst) stay on one side of a split.
+    """
+
+    id: str
+    uri: str
+    width: int
+    height: int
+    format: str
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One place a scan looked at.
+
+    Attributes:
+        uri: absolute path or URL.
+        size: bytes, 0 where unknown.
+        stamp: changes when the file does (mtime in ns, ETag); same uri, size and stamp = nothing is read again.
+        image: what was found, or None: then the file is quarantined.
+        problem: why it is quarantined, in words for people; None where `image` is set.
+    """
+
+    uri: str
+    size: int
+    stamp: str
+    image: ImageRecord | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One revision of what somebody said about an image.
+
+    Attributes:
+        image_id: whose label it is.
+        value: the class name; None withdraws the label (an undo is a new row).
+        who: the person or tool that said it.
+        at: when, in UTC.
+        source: where it came from: a file's name, a page.
+    """
+
+    image_id: str
+    value: str | None
+    who: str
+    at: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Images with their class indices, aligned; what a task is fitted to and measured on."""
+
+    ids: tuple[str, ...]
+    targets: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.targets):
+            raise ValueError(f"{len(self.ids)} ids but {len(self.targets)} targets")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Picks:
+    """An ordered choice of images to label.
+
+    Attributes:
+        ids: image ids, best first.
+        positions: their places in the scores they were picked from.
+        gains: what each adds, in pick order (nats where the score is an information).
+    """
+
+    ids: tuple[str, ...]
+    positions: tuple[int, ...]
+    gains: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """One picked image as the store keeps it: its place, its gain, and why.
+
+    Attributes:
+        why: what the draws said: predicted classes, votes, scores.
+    """
+
+    image_id: str
+    rank: int
+    gain: float
+    why: Mapping[str, Json] = field(default_factory=dict)
+
+
+RoundState = Literal["trained", "picked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Train, measure, score, pick, ask, label: one turn of the loop.
+
+    Attributes:
+        number: from 1.
+        state: the last step that was completed.
+        labels: how many training labels the model saw.
+        seed: what every random choice of this round derives from.
+        config: the configuration as run.
+        at: when it began, in UTC.
+    """
+
+    number: int
+    state: RoundState
+    labels: int
+    seed: int
+    config: Mapping[str, Json]
+    at: datetime
+
+
+M = TypeVar("M")
+"""A task's own model type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted(Generic[M]):
+    """A trained model and how its training went.
+
+    Attributes:
+        converged: False when the step limit came first: then comparisons of acquisitions mean little.
+        log: steps, final loss, the weight decay chosen, seconds: for people and for `rounds/`.
+    """
+
+    model: M
+    converged: bool
+    log: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """One run of the loop: a strategy, a seed, and how good the model was at each training size.
+
+    Attributes:
+        labels: training labels, ascending.
+        metrics: metric name -> one value a training size.
+    """
+
+    strategy: str
+    seed: int
+    labels: tuple[int, ...]
+    metrics: Mapping[str, tuple[float, ...]]
