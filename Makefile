@@ -1,0 +1,44 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup test check format demo bench docs wheel clean
+
+BIN := .venv/bin
+WORKERS ?= 2
+export OMP_NUM_THREADS := 1
+export MKL_NUM_THREADS := 1
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*  ## /\1\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
+
+setup: .venv/.installed  ## make .venv and install everything; does nothing when pyproject.toml has not changed
+
+.venv/.installed: pyproject.toml tools/setup.sh
+	@bash tools/setup.sh
+
+test: setup  ## everything a change must pass: formatting, lint, types, imports, docs, doctests and tests
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+check: setup  ## the checks on the code base alone (tests/house): no test of behaviour
+	@$(BIN)/pytest tests/house
+
+format: setup  ## format the code and mend what the linter can
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+demo: setup  ## label trash photographs, or drawn shapes where none are at hand, and see the model get better
+	@$(BIN)/askance demo
+
+bench: setup  ## run every benchmark; one that was stopped goes on where it was
+	@shopt -s nullglob; for script in benchmarks/*/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+docs: setup  ## write the generated pages and build the site into site/
+	@$(BIN)/python tools/write_docs.py
+	@$(BIN)/mkdocs build --strict --quiet
+
+wheel: setup  ## build the wheel into dist/
+	@$(BIN)/python -m hatchling build --target wheel
+
+clean:  ## remove what the other verbs made, .venv too
+	@rm -rf .venv dist build site .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
