@@ -1,5 +1,6 @@
 """The nouns with numbers in them, and the sums every score is made of."""
 
+from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.draws import Draws
 from askance.maths.entropies import entropy, log_mean_probs
 from askance.maths.gaussian import GaussianLogits
@@ -8,13 +9,20 @@ from askance.maths.units import Aggregation, Chunk, Units, aggregate
 
 __all__ = [
     "Aggregation",
+    "Band",
     "Chunk",
     "Draws",
     "GaussianLogits",
+    "Saved",
     "Units",
     "aggregate",
+    "area_under",
     "entropy",
+    "interval",
     "keyed_seed",
     "keyed_uniform",
+    "labels_saved",
+    "labels_to",
     "log_mean_probs",
+    "paired_difference",
 ]

@@ -44,6 +44,10 @@ class ModelError(AskanceError):
     """A model, or its weights, does not fit what was asked of it."""
 
 
+class CurveError(AskanceError):
+    """Learning curves that are malformed or cannot be compared."""
+
+
 class DrawsError(AskanceError):
     """Numbers that are not log-probabilities of draws, or draws that cannot serve this score."""
 
