@@ -1,0 +1,165 @@
+"""MC dropout: a network with dropout is a distribution over networks (Gal & Ghahramani 2016).
+
+Letters: N images, D features, K draws, C classes.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from askance.maths import Draws
+from askance.uncertainty.kernels import Folded, Mask, Pair, Plain
+from askance.uncertainty.masks import dropout_masks
+from askance.uncertainty.split import ELEMENTWISE, SplitNet, flat_layers, head_width, is_dropout, no_dropout, split
+from askance.uncertainty.stochastic import stochastic_layers
+from askance.vocab import ModelError
+
+BLOCK = 128
+"""Images of one pass through the head. Fixed, and the last block is filled up, so that no result depends on how
+the images were chunked."""
+
+
+class DropoutPosterior:
+    """K networks that differ by their dropout masks in the head; each is one function over all images.
+
+    The approximate posterior of Gal & Ghahramani (2016), "Dropout as a Bayesian approximation", eq. (6): draw k
+    is the network under mask k. Masks belong to (seed, draw, layer). The head is copied, so a posterior stays
+    what it was when training goes on; the head itself, its training flags and its buffers are not touched.
+
+    Args:
+        head: features `[N, D]` to logits `[N, C]`; plain `nn.Dropout` among any layers that are deterministic
+            in evaluation mode. Dropout -> linear and dropout -> linear -> activation -> dropout -> linear are
+            run without the work that the masks make needless; the result is the same.
+        k: number of draws, K.
+        seed: what the masks derive from.
+
+    Raises:
+        ModelError: nothing in the head is stochastic, or something stochastic is not plain dropout; k < 1.
+
+    >>> head = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2))
+    >>> DropoutPosterior(head, k=3, seed=0)(torch.ones(5, 4)).log_probs.shape
+    torch.Size([5, 3, 2])
+    """
+
+    def __init__(self, head: nn.Sequential, *, k: int, seed: int) -> None:
+        _check(head, k)
+        self._width = head_width(head)
+        frozen = deepcopy(head).eval().requires_grad_(False)
+        layers = [(name, layer) for name, layer in flat_layers(frozen) if not _is_nothing(layer)]
+        first = next(i for i, (_, layer) in enumerate(layers) if is_dropout(layer))
+        self._like = next(frozen.parameters())
+        self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
+        with torch.no_grad():
+            start = self._prefix(self._like.new_zeros(1, self._width))
+            self._kernel = _kernel(_masked(layers[first:], start, k=k, seed=seed), k)
+
+    @torch.no_grad()
+    def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
+        """Log-probabilities of K draws, `[N, K, C]`, joint; on the head's device and in its dtype.
+
+        Half-precision heads are normalised in float32. Beyond the result only one block's draws are alive.
+
+        Raises:
+            ModelError: features that are not `[N, D]` with the head's D.
+        """
+        if features.dim() != 2 or features.shape[1] != self._width:
+            raise ModelError(
+                f"features [N, {self._width}]",
+                str(list(features.shape)),
+                "give the trunk's output, as the head takes it",
+            )
+        blocks = torch.split(features, BLOCK)  # one empty block where N = 0
+        return Draws(torch.cat([self._log_probs(block) for block in blocks]), joint=True)
+
+    def _log_probs(self, block: Tensor) -> Tensor:
+        full = self._like.new_zeros(BLOCK, self._width)
+        full[: len(block)] = block
+        logits = self._kernel(self._prefix(full))[: len(block)]
+        wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+        return torch.log_softmax(wide, dim=-1)
+
+
+def mc_dropout(model: SplitNet | nn.Sequential, images: Tensor, *, k: int, seed: int, batch: int = 64) -> Draws:
+    """Class log-probabilities of images under K dropout masks, `[N, K, C]`, joint.
+
+    The trunk runs once an image, the head K times.
+
+    Args:
+        model: cut where dropout begins, or a plain sequential, which is cut at its first dropout.
+        images: `[N, ...]`, as the trunk takes them; on any device.
+        k: number of draws, K.
+        seed: what the masks derive from.
+        batch: images of one trunk pass. The draws do not depend on it beyond rounding of the trunk's own.
+
+    Raises:
+        ModelError: nothing is stochastic, or what is cannot be handled.
+
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+    >>> mc_dropout(net, torch.zeros(5, 3, 2, 2), k=7, seed=0).log_probs.shape
+    torch.Size([5, 7, 3])
+    """
+    net = model if isinstance(model, SplitNet) else split(model)
+    posterior = DropoutPosterior(net.head, k=k, seed=seed)
+    stride = batch * max(1, 4 * BLOCK // batch)  # so that blocks are filled though trunk batches are small
+    return Draws.cat([posterior(_features(net, some, batch)) for some in torch.split(images, stride)])
+
+
+def _features(net: SplitNet, images: Tensor, batch: int) -> Tensor:
+    return torch.cat([net.features(chunk) for chunk in torch.split(images, batch)])
+
+
+def _check(head: nn.Sequential, k: int) -> None:
+    if k < 1:
+        raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
+    unhandled = [layer for layer in stochastic_layers(head) if not layer.handled]
+    if unhandled:
+        raise ModelError(
+            "nn.Dropout with 0 < p < 1, one after another, as all that is random in the head",
+            "; ".join(f"{layer.name} ({layer.kind}, p={layer.p:g}): {layer.note}" for layer in unhandled),
+            "put nn.Dropout there, or move the layer into the trunk, where it is off",
+        )
+    if not any(is_dropout(layer) for _, layer in flat_layers(head)):
+        raise no_dropout(head)
+
+
+def _is_nothing(layer: nn.Module) -> bool:
+    return type(layer) is nn.Identity or (type(layer) is nn.Dropout and not is_dropout(layer))
+
+
+def _masked(layers: Sequence[tuple[str, nn.Module]], x: Tensor, *, k: int, seed: int) -> list[Mask | nn.Module]:
+    """The layers with a `Mask` for each dropout, whose width one image `x` tells."""
+    found: list[Mask | nn.Module] = []
+    for name, layer in layers:
+        if isinstance(layer, nn.Dropout):
+            kept = dropout_masks(seed, name, k=k, width=x.shape[1], p=layer.p).to(x.device)
+            found.append(Mask(kept, layer.p))
+        else:
+            x = layer(x)
+            found.append(layer)
+    return found
+
+
+def _kernel(layers: list[Mask | nn.Module], k: int) -> Callable[[Tensor], Tensor]:
+    """The fastest way to run these layers that fits."""
+    kinds = "".join(_letter(layer) for layer in layers)
+    match layers:
+        case [Mask() as mask, nn.Linear() as linear] if kinds == "ML" and Folded.fits(mask, linear):
+            return Folded(mask, linear)
+        case [Mask() as inputs, nn.Linear() as first, *between, nn.Linear() as second] if re.fullmatch(
+            "MLA*M?L", kinds
+        ):
+            hidden = between[-1] if between and isinstance(between[-1], Mask) else None
+            acts = [layer for layer in between if isinstance(layer, nn.Module)]
+            return Pair(inputs, first, acts, hidden, second)
+    return Plain(layers, k)
+
+
+def _letter(layer: Mask | nn.Module) -> str:
+    """Mask, linear, activation, or something other; exact types, as a subclass may do anything."""
+    if isinstance(layer, Mask):
+        return "M"
+    return "L" if type(layer) is nn.Linear else "A" if type(layer) in ELEMENTWISE else "?"

@@ -1,0 +1,91 @@
+"""What is random in a network, and whether a posterior is drawn from it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from timm.layers.drop import DropPath
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+from torchvision.ops import StochasticDepth
+
+from askance.uncertainty.split import SplitNet, flat_layers, is_dropout
+
+
+@dataclass(frozen=True, slots=True)
+class StochasticLayer:
+    """A layer that is random in training.
+
+    Attributes:
+        name: dotted, as `named_modules` has it.
+        kind: its class.
+        p: the probability of dropping.
+        handled: whether `DropoutPosterior` draws from it; if not, it is off while scoring.
+        note: why not, or what is done, in words for people.
+    """
+
+    name: str
+    kind: str
+    p: float
+    handled: bool
+    note: str
+
+
+def stochastic_layers(model: nn.Module) -> list[StochasticLayer]:
+    """All layers with p > 0 that are random in training, in the order of `named_modules`.
+
+    A `SplitNet` or a plain `nn.Sequential` is looked at as `mc_dropout` would score it. Dropout that a
+    `forward` calls as a function is not a layer and cannot be found.
+
+    >>> net = SplitNet(nn.Flatten(), nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)))
+    >>> [(layer.name, layer.handled) for layer in stochastic_layers(net)]
+    [('head.0', True)]
+    """
+    handled = _handled(model)
+    return [
+        StochasticLayer(name, type(layer).__name__, p, id(layer) in handled, _note(layer, p, id(layer) in handled))
+        for name, layer, p in _random(model)
+    ]
+
+
+def _random(model: nn.Module) -> Iterator[tuple[str, nn.Module, float]]:
+    for name, layer in model.named_modules():
+        p = _probability(layer)
+        if p > 0:
+            yield name, layer, p
+
+
+def _probability(layer: nn.Module) -> float:
+    match layer:
+        case _DropoutNd() | StochasticDepth():
+            return float(layer.p)
+        case DropPath():
+            return float(layer.drop_prob or 0.0)
+        case nn.MultiheadAttention() | nn.RNNBase():
+            return float(layer.dropout)
+    return 0.0
+
+
+def _handled(model: nn.Module) -> set[int]:
+    """The identities of the dropouts that a posterior of this model draws from."""
+    match model:
+        case SplitNet():
+            layers = flat_layers(model.head)
+        case nn.Sequential():
+            layers = flat_layers(model)
+        case _:
+            layers = []
+    return {id(layer) for _, layer in layers if is_dropout(layer)}
+
+
+def _note(layer: nn.Module, p: float, handled: bool) -> str:
+    if handled:
+        return "one mask a draw, the same for all images"
+    if p >= 1:
+        return "drops everything: nothing of the input is left"
+    if isinstance(layer, nn.MultiheadAttention | nn.RNNBase):
+        return "dropout within the layer, a number and not a layer of its own"
+    if isinstance(layer, DropPath | StochasticDepth):
+        return "drops whole residual branches"
+    if type(layer) is nn.Dropout:
+        return "not a layer of the head itself: in the trunk, or within another layer"
+    return "only plain nn.Dropout is drawn from"
