@@ -33,7 +33,7 @@ bench: setup  ## run every benchmark; one that was stopped goes on where it was
 	@shopt -s nullglob; for script in benchmarks/*/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 docs: setup  ## write the generated pages and build the site into site/
-	@$(BIN)/python tools/write_docs.py
+	@$(BIN)/python -m tools.write_docs
 	@$(BIN)/mkdocs build --strict --quiet
 
 wheel: setup  ## build the wheel into dist/

@@ -1,0 +1,103 @@
+"""The documentation says what the code does, or the build fails."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools import write_docs
+from tools.rules import ROOT
+
+DOCS = ROOT / "docs"
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")])
+ROOMS = sorted(path.parent.name for path in (ROOT / "src/askance").glob("*/__init__.py"))
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def examples(path: Path) -> str:
+    """The `>>>` blocks of a page, with everything else blank, so that line numbers stay."""
+    text = path.read_text()
+    kept = ["" for _ in text.splitlines()]
+    for found in FENCE.finditer(text):
+        if ">>> " in found[2]:
+            first = text.count("\n", 0, found.start(2))
+            for offset, line in enumerate(found[2].splitlines()):
+                kept[first + offset] = line
+    return "\n".join(kept)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if examples(p).strip()], ids=name)
+def test_examples_give_what_they_say(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    test = doctest.DocTestParser().get_doctest(examples(page), {}, name(page), str(page), 0)
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    if runner.run(test, out=said.append).failed:
+        pytest.fail("".join(said), pytrace=False)
+
+
+@pytest.mark.parametrize("page", write_docs.PAGES)
+def test_generated_pages_are_fresh(page):
+    assert (DOCS / page).read_text() == write_docs.PAGES[page](), "run make docs"
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_has_a_page(room):
+    assert (DOCS / f"{room}.md").read_text().startswith("# ")
+
+
+def test_every_command_and_option_that_a_page_shows_is_real():
+    commands = write_docs.commands()
+    unknown = []
+    for page in PAGES:
+        for block in (
+            found[2] for found in FENCE.finditer(page.read_text()) if found[1] in {"console", "sh", "bash"}
+        ):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                if words[:1] == ["askance"] and not known(words[1:], commands):
+                    unknown.append(f"{name(page)}: {line}")
+    assert unknown == []
+
+
+def known(words: list[str], commands: dict) -> bool:
+    if words[:1] in (["--help"], ["--version"], ["COMMAND"]):
+        return True
+    if not words or words[0] not in commands:
+        return False
+    real = {"--help"} | {n for p in commands[words[0]].params for n in [*p.opts, *p.secondary_opts]}
+    return {word.split("=")[0] for word in words[1:] if word.startswith("-")} <= real
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_between_files_lead_somewhere(page):
+    targets = [link.split("#")[0] for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert [target for target in targets if target and not (page.parent / target).exists()] == []
+
+
+def test_contributing_fits_a_screen():
+    assert (ROOT / "CONTRIBUTING.md").read_text().count("\n") <= 50
+
+
+def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > len(write_docs.PAGES)
+    loaded = re.compile(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"((?:https?:)?//[^\"]+)")
+    assert {found for page in pages for found in loaded.findall(page.read_text())} == set()
+
+
+def test_every_page_is_in_the_navigation():
+    nav = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    assert [name(page) for page in DOCS.rglob("*.md") if str(page.relative_to(DOCS)) not in nav] == []
