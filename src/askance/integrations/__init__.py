@@ -1,5 +1,29 @@
 """Foreign records in and out: label CSVs, image folders, batches to be labelled elsewhere."""
 
+from askance.integrations.files import How
+from askance.integrations.match import as_labels, match
+from askance.integrations.read import read_image_folder, read_label_csv
 from askance.integrations.rows import LabelRow, Matched, Rejected
+from askance.integrations.write import (
+    write_batch_csv,
+    write_batch_folder,
+    write_labels_csv,
+    write_labels_image_folder,
+    write_rejected,
+)
 
-__all__ = ["LabelRow", "Matched", "Rejected"]
+__all__ = [
+    "How",
+    "LabelRow",
+    "Matched",
+    "Rejected",
+    "as_labels",
+    "match",
+    "read_image_folder",
+    "read_label_csv",
+    "write_batch_csv",
+    "write_batch_folder",
+    "write_labels_csv",
+    "write_labels_image_folder",
+    "write_rejected",
+]

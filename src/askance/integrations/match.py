@@ -1,0 +1,200 @@
+"""Whose label is it: rows of a foreign file find their image, or come back with the reason."""
+
+import os
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+from functools import cached_property
+from hashlib import blake2b, file_digest
+from pathlib import Path
+from typing import TypeVar
+
+from askance.integrations.rows import LabelRow, Matched, Rejected
+from askance.vocab import ImageRecord, Label, Sighting
+
+T = TypeVar("T")
+
+
+def match(
+    rows: Sequence[LabelRow],
+    images: Mapping[str, ImageRecord],
+    sightings: Mapping[str, Sighting],
+    classes: Sequence[str],
+    *,
+    roots: Sequence[str] = (),
+) -> Matched:
+    """Find the image of each row; what cannot be taken is rejected with a reason, and the rest goes in.
+
+    A key is tried as, in this order: content id; place of the last scan; path below one of `roots`; an existing
+    file, by its content (an image that was sorted into another folder is still itself, and a file that the pool
+    does not hold is never taken for one that only shares its name); the end of exactly one image's path; the base
+    name of exactly one image.
+
+    Args:
+        rows: as read.
+        images: `Store.images()`: present and healthy.
+        sightings: `Store.sightings()`: every place, so that duplicates and quarantined files are known too.
+        classes: names that may be used; empty: any.
+        roots: folders or URLs that relative paths may start from: the pool's source, the label file's folder.
+    """
+    finder = _Finder(images, sightings, tuple(roots))
+    taken: dict[str, list[int]] = defaultdict(list)
+    reasons: dict[int, str] = {}
+    for i, row in enumerate(rows):
+        if _is_empty(row):
+            continue
+        found = _Lost(row.problem) if row.problem else finder.find(row.key)
+        if isinstance(found, _Lost):
+            reasons[i] = found.reason
+        else:
+            taken[found].append(i)
+    labels: dict[str, LabelRow] = {}
+    for image_id, places in taken.items():
+        said = [rows[i] for i in places]
+        reason = _conflict(said) or _unknown_class(said[0].value or "", classes)
+        if reason:
+            reasons.update(dict.fromkeys(places, reason))
+        else:
+            labels[image_id] = _merged(said)
+    rejected = tuple(Rejected(rows[i], reasons[i]) for i in sorted(reasons))
+    return Matched(labels, rejected, empty=sum(map(_is_empty, rows)))
+
+
+def as_labels(matched: Matched, *, who: str, at: datetime, source: str) -> list[Label]:
+    """The matched rows as label revisions for `Store.add_labels`."""
+    return [Label(image_id, row.value, who, at, source) for image_id, row in matched.labels.items()]
+
+
+def _is_empty(row: LabelRow) -> bool:
+    return row.value is None and row.problem is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Finder:
+    images: Mapping[str, ImageRecord]
+    sightings: Mapping[str, Sighting]
+    roots: tuple[str, ...]
+
+    def find(self, key: str) -> str | _Lost:
+        """An image's id, or why there is none."""
+        if key in self.images or key in self._sighted:
+            return self._healthy(key)
+        places = self._places(key)
+        for place in places:
+            if place in self._by_uri:
+                return self._judge(self._by_uri[place])
+        for place in places:
+            if "://" not in place and Path(place).is_file():
+                return self._of_content(Path(place))
+        return self._by_name(key.replace("\\", "/"))
+
+    def _judge(self, sighting: Sighting) -> str | _Lost:
+        if sighting.image is None:
+            return _Lost(f"the image is quarantined: {sighting.problem or 'it cannot be read'}")
+        return self._healthy(sighting.image.id)
+
+    def _healthy(self, image_id: str) -> str | _Lost:
+        if image_id in self.images:
+            return image_id
+        if image_id in self._sighted:
+            return _Lost(f"the image is quarantined: {self._sighted[image_id].problem or 'it cannot be read'}")
+        return _Lost("unknown image: the pool holds no image with this content")
+
+    def _of_content(self, path: Path) -> str | _Lost:
+        try:
+            return self._healthy(_content_id(path))
+        except OSError as error:
+            return _Lost(f"unknown image: {path} cannot be read: {error.strerror}")
+
+    def _places(self, key: str) -> list[str]:
+        """The key as a place: as it is, then below each root."""
+        if "://" in key:
+            return [key, key.removeprefix("file://")]
+        keys = list(dict.fromkeys((key, key.replace("\\", "/"))))
+        joined = [_join(root, name) for name in keys for root in self.roots]
+        return [os.path.normpath(name) for name in keys if os.path.isabs(name)] + joined
+
+    def _by_name(self, key: str) -> str | _Lost:
+        parts = posixpath.normpath(key).strip("/").split("/")
+        named = self._names.get(parts[-1], [])
+        exact = [sighting for tail, sighting in named if tail[-len(parts) :] == parts]
+        for candidates in (exact, [sighting for _, sighting in named]):
+            verdicts = {s.image.id if s.image else s.uri: s for s in candidates}
+            if len(verdicts) == 1:
+                return self._judge(next(iter(verdicts.values())))
+            if verdicts:
+                uris = sorted(s.uri for s in verdicts.values())
+                shown = ", ".join(uris[:5]) + (f" and {len(uris) - 5} more" if len(uris) > 5 else "")
+                return _Lost(f"ambiguous: {len(uris)} images have this name: {shown}")
+        return _Lost("unknown image: no id, path or file name of the pool fits")
+
+    @cached_property
+    def _by_uri(self) -> dict[str, Sighting]:
+        own = {image.uri: Sighting(image.uri, 0, "", image) for image in self.images.values()}
+        return {uri.replace("\\", "/"): s for uri, s in own.items()} | own | dict(self.sightings)
+
+    @cached_property
+    def _sighted(self) -> dict[str, Sighting]:
+        return {s.image.id: s for s in self.sightings.values() if s.image is not None}
+
+    @cached_property
+    def _names(self) -> dict[str, list[tuple[list[str], Sighting]]]:
+        names: dict[str, list[tuple[list[str], Sighting]]] = defaultdict(list)
+        for uri, sighting in self._by_uri.items():
+            parts = uri.replace("\\", "/").split("/")
+            names[parts[-1]].append((parts, sighting))
+        return dict(names)
+
+
+def _join(root: str, name: str) -> str:
+    if "://" in root:
+        return root.rstrip("/") + "/" + posixpath.normpath(name).lstrip("/")
+    return os.path.normpath(os.path.join(os.path.abspath(root), name))
+
+
+def _content_id(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+
+
+def _conflict(rows: Sequence[LabelRow]) -> str | None:
+    for what, values in (
+        ("labels", [row.value for row in rows]),
+        ("splits", [row.split for row in rows]),
+        ("groups", [row.group for row in rows]),
+    ):
+        said = {value: row for value, row in zip(values, rows, strict=True) if value is not None}
+        if len(said) > 1:
+            listed = ", ".join(f"{value} ({_where(row)})" for value, row in said.items())
+            return f"{len(said)} different {what} for one image: {listed}"
+    return None
+
+
+def _where(row: LabelRow) -> str:
+    return f"line {row.line}" if row.line else row.key
+
+
+def _unknown_class(value: str, classes: Sequence[str]) -> str | None:
+    if not classes or value in classes:
+        return None
+    lower = {name.lower(): name for name in classes}
+    near = get_close_matches(value.lower(), lower, n=1)
+    hint = f"did you mean {lower[near[0]]}?" if near else f"the classes are {', '.join(classes)}"
+    return f"unknown class {value}: {hint}"
+
+
+def _merged(rows: Sequence[LabelRow]) -> LabelRow:
+    """One row of several that do not contradict each other."""
+    return replace(rows[0], split=_known(r.split for r in rows), group=_known(r.group for r in rows))
+
+
+def _known(values: Iterable[T | None]) -> T | None:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,154 @@
+"""Batches out to be labelled elsewhere, labels out to whoever needs them, rejected rows out to be mended."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from askance.integrations.files import How, base_name, csv_bytes, write_new, write_new_folder
+from askance.integrations.read import LABELS, PATHS, plain_name
+from askance.integrations.rows import Rejected
+from askance.loop.files import write_whole
+from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split
+
+FOR_PEOPLE = "utf-8-sig"
+"""With a byte order mark: spreadsheets take other UTF-8 for something else."""
+
+
+def write_batch_csv(path: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> None:
+    """Write a batch as a CSV file: fill the empty `label` column and import the file.
+
+    Columns: id, path, rank, gain, what of `why` is one word or number (predicted class...), label.
+
+    Raises:
+        LabelError: a picked image is not among `images`; or the file is there with other content, perhaps labels.
+        StoreError: the disk said no.
+    """
+    reasons = list(dict.fromkeys(name for pick in picks for name, value in pick.why.items() if _is_plain(value)))
+    names = [f"why {name}" if plain_name(name) in _OWN else name for name in reasons]
+    rows = [
+        [pick.image_id, _image(images, pick.image_id).uri, pick.rank, f"{pick.gain:.6g}"]
+        + [_cell(pick.why.get(name)) for name in reasons]
+        + [""]
+        for pick in picks
+    ]
+    write_new(path, csv_bytes(["id", "path", "rank", "gain", *names, "label"], rows, encoding=FOR_PEOPLE))
+
+
+def write_batch_folder(
+    folder: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord], how: How = "link"
+) -> list[Path]:
+    """Put a batch into a new folder, best first by name: `0001_<original name>`.
+
+    Sort the images into one folder a class in it (what nobody can tell stays where it is) and import the folder:
+    each is known by its content, wherever it was moved.
+
+    Args:
+        folder: absent or empty.
+        picks: the batch.
+        images: where each image is.
+        how: `link` makes symbolic links where it can (local files, a file system that has them), else copies.
+
+    Returns:
+        The files, in pick order.
+
+    Raises:
+        LabelError: the folder has something in it, or an image is gone or cannot be read; nothing is left behind.
+        StoreError: the disk said no.
+    """
+    files = {}
+    for place, pick in enumerate(picks, start=1):
+        uri = _image(images, pick.image_id).uri
+        files[f"{place:04d}_{base_name(uri)}"] = uri
+    return write_new_folder(folder, files, how)
+
+
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+    """Write rows that could not be taken, with the reason: mend the file and import it as it is.
+
+    An older file of that name is replaced.
+
+    Raises:
+        StoreError: the disk said no.
+    """
+    header = ["path", "label", "split", "group", "line", "reason"]
+    rows = [
+        [r.row.key, r.row.value or "", r.row.split or "", r.row.group or "", r.row.line or "", r.reason]
+        for r in rejected
+    ]
+    write_whole(path, csv_bytes(header, rows, encoding=FOR_PEOPLE))
+
+
+def write_labels_csv(
+    path: Path,
+    labels: Mapping[str, Label],
+    images: Mapping[str, ImageRecord],
+    splits: Mapping[str, Split] | None = None,
+) -> None:
+    """Write current labels as a CSV file in the order of their paths; `read_label_csv` reads it back.
+
+    Columns: path, label, split, group, id, who, at (ISO 8601), source. An image that is gone keeps its row,
+    without a path. Withdrawn labels are left out.
+
+    Raises:
+        LabelError: the file is there with other content.
+        StoreError: the disk said no.
+    """
+    rows = []
+    for image_id, label in labels.items():
+        image = images.get(image_id)
+        where = (image.uri, image.group or "") if image else ("", "")
+        split = (splits or {}).get(image_id, "")
+        if label.value is not None:
+            said = (label.who, label.at.isoformat(), label.source)
+            rows.append([where[0], label.value, split, where[1], image_id, *said])
+    header = ["path", "label", "split", "group", "id", "who", "at", "source"]
+    write_new(path, csv_bytes(header, sorted(rows, key=lambda row: (row[0], row[4])), encoding="utf-8"))
+
+
+def write_labels_image_folder(
+    folder: Path,
+    labels: Mapping[str, Label],
+    images: Mapping[str, ImageRecord],
+    splits: Mapping[str, Split] | None = None,
+    how: How = "copy",
+) -> list[Path]:
+    """Put labelled images into folders named after their class.
+
+    Where `splits` is given, those lie below `train`, `val` and `test`. What no split claims is `train`; images that are gone are left out; of two images with one name the later, by
+    id, gets the first digits of its id in front.
+
+    Raises:
+        LabelError: a class cannot name a folder, the folder has something in it, or an image cannot be read;
+            nothing is left behind.
+        StoreError: the disk said no.
+    """
+    files: dict[str, str] = {}
+    for image_id in sorted(labels.keys() & images.keys()):
+        value, uri = labels[image_id].value, images[image_id].uri
+        if value is None:
+            continue
+        if value in (".", "..") or "/" in value or "\\" in value:
+            raise LabelError("classes that can name a folder", value, "export as CSV instead, or rename the class")
+        top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
+        name = f"{top}/{base_name(uri)}"
+        files[name if name not in files else f"{top}/{image_id[:8]}_{base_name(uri)}"] = uri
+    return write_new_folder(folder, files, how)
+
+
+_OWN = {"id", "rank", "gain", "split", "group", *PATHS, *LABELS}
+"""Names a column of reasons must not take: the file is read back by them."""
+
+
+def _is_plain(value: Json) -> bool:
+    return isinstance(value, str | int | float)
+
+
+def _cell(value: Json) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value) if _is_plain(value) else ""
+
+
+def _image(images: Mapping[str, ImageRecord], image_id: str) -> ImageRecord:
+    if image_id not in images:
+        raise LabelError(
+            "a batch of images that the pool still holds", f"{image_id} is gone", "scan the pool and pick again"
+        )
+    return images[image_id]
