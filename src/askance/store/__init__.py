@@ -1,1 +1,7 @@
-"""TODO room."""
+"""Who said what and when: one schema on SQLAlchemy, SQLite by default, Postgres by URL. No torch."""
+
+from askance.store.jobs import Job
+from askance.store.labels import Added
+from askance.store.store import Store
+
+__all__ = ["Added", "Job", "Store"]

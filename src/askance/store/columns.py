@@ -1,0 +1,89 @@
+"""Column types that mean the same in SQLite and Postgres, whatever goes in."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, Double, Text, TypeDecorator
+
+from askance.vocab import Json
+
+_ESC = "\x1b"
+_FOREIGN = re.compile("[\x00\x1b\ud800-\udfff]")
+_ESCAPED = re.compile("\x1b([0-9a-f]{4})")
+
+
+class AnyText(TypeDecorator[str]):
+    """Any Python text, file names that are not UTF-8 included.
+
+    Postgres refuses NUL and both databases refuse lone surrogates (how Python spells undecodable bytes of a file
+    name). These, and the escape character itself, are kept as ESC and four hex digits; all other text as it is.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Escape what a database cannot hold."""
+        if value is None or not _FOREIGN.search(value):
+            return value
+        return _FOREIGN.sub(lambda found: f"{_ESC}{ord(found[0]):04x}", value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Undo it."""
+        if value is None or _ESC not in value:
+            return value
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class Utc(TypeDecorator[datetime]):
+    """A moment: any time zone goes in, UTC is stored (to the microsecond) and comes out."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn to UTC; a time without a zone says no moment and is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Say that it is UTC."""
+        if value is None or value.tzinfo is not None:
+            return value and value.astimezone(UTC)
+        return value.replace(tzinfo=UTC)
+
+
+class Real(TypeDecorator[float]):
+    """A float64. NaN is stored as NULL, as SQLite does anyway, and comes back as NaN."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """NaN to NULL."""
+        return None if value is None or math.isnan(value) else float(value)
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float:
+        """NULL to NaN."""
+        return math.nan if value is None else value
+
+
+class JsonText(TypeDecorator[Mapping[str, Json]]):
+    """A JSON object as text: keeps key order, NaN, infinities and every character, unlike Postgres' own types."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Json] | None, dialect: Dialect) -> str | None:
+        """To ASCII JSON."""
+        return None if value is None else json.dumps(dict(value))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Json] | None:
+        """From JSON."""
+        return None if value is None else json.loads(value)

@@ -1,0 +1,101 @@
+"""A URL or a path -> an engine whose transactions mean the same on SQLite and Postgres.
+
+Readers never wait. Writers take turns: `BEGIN IMMEDIATE` on SQLite, an advisory lock on Postgres, so that what a
+write reads first is still true when it writes, on both.
+
+SQLite runs in WAL with `synchronous=FULL`: a commit is on the disk before it is acknowledged. NORMAL would survive
+a kill too, but a power cut could take the last labels; one fsync a commit is cheap beside the work of a person.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from askance.vocab import MissingExtra, StoreError
+
+PATIENCE = 30
+"""Seconds a writer waits for its turn."""
+
+_TURN = 0x61736B61
+"""The advisory lock of all writers on Postgres: `aska`."""
+
+
+def parse(url: str | Path) -> URL:
+    """The URL of a SQLite file or a Postgres database.
+
+    >>> parse("postgres://me@db/cats").drivername
+    'postgresql+psycopg'
+    """
+    if isinstance(url, Path):
+        return URL.create("sqlite", database=str(url))
+    wanted = "sqlite:///path/askance.db or postgresql://user@host/name"
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise StoreError(wanted, repr(url), "write the database as such a URL") from error
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+        return parsed
+    got = parsed.render_as_string(hide_password=True)
+    raise StoreError(wanted, got, "use SQLite in a file, or Postgres")
+
+
+def connect(url: URL) -> Engine:
+    """An engine for reading.
+
+    Raises:
+        StoreError: the file cannot be there, or be written.
+        MissingExtra: Postgres without its driver.
+    """
+    if url.drivername == "sqlite":
+        _check_path(Path(str(url.database)))
+        engine = create_engine(url, connect_args={"timeout": PATIENCE})
+        event.listen(engine, "connect", _sqlite_settings)
+        event.listen(engine, "begin", _sqlite_begin)
+        return engine
+    try:
+        engine = create_engine(url, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingExtra("the Postgres driver, psycopg", f"{error}", "pip install askance[postgres]") from error
+    event.listen(engine, "begin", _postgres_begin)
+    return engine
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine, whose transactions take their turn to write."""
+    return engine.execution_options(askance_writes=True)
+
+
+def _check_path(path: Path) -> None:
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise StoreError("a folder that exists", str(folder), f"mkdir -p {folder}")
+    if path.is_dir():
+        raise StoreError("a file", f"the folder {path}", f"give {path / 'askance.db'}")
+    for place in (path, folder):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise StoreError("a database that can be written", f"{place} is read-only", f"chmod u+w {place}")
+
+
+def _sqlite_settings(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # the driver begins nothing by itself; _sqlite_begin does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("askance_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _postgres_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("askance_writes", False):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")

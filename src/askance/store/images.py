@@ -1,0 +1,141 @@
+"""Images and where they lie, as functions of a connection."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+
+from askance.store.schema import images, sightings
+from askance.vocab import ImageRecord, Sighting, StoreError
+
+T = TypeVar("T")
+
+CHUNK = 1000
+"""Rows a statement, and sightings a transaction."""
+
+_seen = select(
+    sightings.c.uri,
+    sightings.c.size,
+    sightings.c.stamp,
+    sightings.c.problem,
+    sightings.c.group_name,
+    images.c.id,
+    images.c.width,
+    images.c.height,
+    images.c.format,
+).select_from(sightings.outerjoin(images))
+
+
+def batches(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Lists of up to `size` items, as they come.
+
+    >>> list(batches("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def all_sightings(connection: Connection) -> dict[str, Sighting]:
+    """Uri -> sighting, in no particular order."""
+    return _read(connection, _seen)
+
+
+def record(connection: Connection, batch: Sequence[Sighting]) -> None:
+    """Write those that differ from what is stored; the last of a uri counts."""
+    for sighting in batch:
+        _check(sighting)
+    new = {sighting.uri: sighting for sighting in batch}
+    old = _read(connection, _seen.where(sightings.c.uri.in_(new)))
+    different = [sighting for uri, sighting in new.items() if old.get(uri) != sighting]
+    _record_images(connection, different)
+    rows = [(sighting.uri in old, _row(sighting)) for sighting in different]
+    if inserts := [row for known, row in rows if not known]:
+        connection.execute(insert(sightings), inserts)
+    if updates := [{**row, "key": row["uri"]} for known, row in rows if known]:
+        connection.execute(update(sightings).where(sightings.c.uri == bindparam("key")), updates)
+
+
+def forget(connection: Connection, uris: Sequence[str]) -> None:
+    """Drop the sightings; their images, and all that was said about them, stay."""
+    connection.execute(delete(sightings).where(sightings.c.uri.in_(uris)))
+
+
+def quarantine(connection: Connection, image_id: str, problem: str) -> None:
+    """Every place this image lies has the problem."""
+    missing = unknown_images(connection, [image_id])
+    if missing:
+        raise StoreError("an image of this project", f"id {image_id}", "scan the pool first: askance scan")
+    connection.execute(update(sightings).where(sightings.c.image_id == image_id).values(problem=problem))
+
+
+def unknown_images(connection: Connection, ids: Iterable[str]) -> list[str]:
+    """Those ids that no scan has ever met, in the order given, each once."""
+    wanted = dict.fromkeys(ids)
+    for batch in batches(list(wanted)):
+        for known in connection.scalars(select(images.c.id).where(images.c.id.in_(batch))):
+            del wanted[known]
+    return list(wanted)
+
+
+def healthy_images(seen: Iterable[Sighting]) -> dict[str, ImageRecord]:
+    """Image id -> record at its smallest uri, in order of id; its group is the first its places have."""
+    found: dict[str, ImageRecord] = {}
+    for sighting in sorted(seen, key=lambda sighting: sighting.uri):
+        if sighting.image is None:
+            continue
+        first = found.setdefault(sighting.image.id, sighting.image)
+        if first.group is None and sighting.image.group is not None:
+            found[first.id] = ImageRecord(
+                first.id, first.uri, first.width, first.height, first.format, sighting.image.group
+            )
+    return dict(sorted(found.items()))
+
+
+def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> dict[str, Sighting]:
+    return {row[0]: _sighting(row) for row in connection.execute(query)}
+
+
+def _sighting(row: Row[*tuple[object, ...]]) -> Sighting:
+    uri, size, stamp, problem, group, image_id, width, height, form = row
+    if problem is not None:
+        return Sighting(uri, size, stamp, None, problem)
+    return Sighting(uri, size, stamp, ImageRecord(image_id, uri, width, height, form, group))
+
+
+def _check(sighting: Sighting) -> None:
+    image, problem = sighting.image, sighting.problem
+    if (image is None) == (problem is None) or (image is not None and image.uri != sighting.uri):
+        raise StoreError(
+            "a sighting with either an image at its own uri or a problem",
+            repr(sighting),
+            "build it as pool.scan does",
+        )
+
+
+def _record_images(connection: Connection, seen: Sequence[Sighting]) -> None:
+    new = {s.image.id: s.image for s in seen if s.image is not None}
+    query = select(images.c.id, images.c.width, images.c.height, images.c.format)
+    old = {row[0]: tuple(row[1:]) for row in connection.execute(query.where(images.c.id.in_(new)))}
+    looks = {i: (image.width, image.height, image.format) for i, image in new.items()}
+    rows = [
+        (i, {"width": w, "height": h, "format": f}) for i, (w, h, f) in looks.items() if old.get(i) != (w, h, f)
+    ]
+    if inserts := [{"id": i, **look} for i, look in rows if i not in old]:
+        connection.execute(insert(images), inserts)
+    if updates := [{"key": i, **look} for i, look in rows if i in old]:
+        connection.execute(update(images).where(images.c.id == bindparam("key")), updates)
+
+
+def _row(sighting: Sighting) -> dict[str, object]:
+    image = sighting.image
+    return {
+        "uri": sighting.uri,
+        "size": sighting.size,
+        "stamp": sighting.stamp,
+        "image_id": image and image.id,
+        "group_name": image and image.group,
+        "problem": sighting.problem,
+    }

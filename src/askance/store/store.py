@@ -1,0 +1,216 @@
+"""The one door to a project's database."""
+
+import logging
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from askance.store import health, images, jobs, labels, migrate, rounds
+from askance.store.engine import connect, parse, writer
+from askance.store.errors import teaching
+from askance.store.jobs import Job
+from askance.store.labels import Added
+from askance.vocab import Busy, ImageRecord, Label, Pick, Round, Sighting, Split, StoreError
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """Who said what and when: images, labels, splits, rounds and jobs of one project.
+
+    Every method is one transaction (`record_sightings` and `forget`: one a thousand rows) and raises `StoreError`
+    when the database cannot do it. Threads may share a store; so may processes, each with its own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._writer = writer(engine)
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str | Path) -> "Store":
+        """Open a project's database, make it where there is none, and bring an old one to the newest schema.
+
+        Args:
+            url: `sqlite:///path`, the path itself as a `Path`, or `postgresql://user@host/name`.
+
+        Raises:
+            StoreError: not a database, damaged, read-only, another program's, or of a newer Askance.
+            MissingExtra: Postgres without its driver.
+        """
+        store = cls(connect(parse(url)))
+        try:
+            if store._read(migrate.revision) != migrate.newest():
+                store._write(migrate.upgrade)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Let go of the database; what was written is safe with or without this."""
+        self._engine.dispose()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Images and where they lie
+
+    def record_sightings(self, sightings: Iterable[Sighting]) -> None:
+        """Keep what a scan saw, as it comes; only what differs is written."""
+        for batch in images.batches(sightings):
+            self._write(partial(images.record, batch=batch))
+
+    def sightings(self) -> dict[str, Sighting]:
+        """Uri -> what was seen there last; quarantined ones have a problem and no image."""
+        return self._read(images.all_sightings)
+
+    def forget(self, uris: Iterable[str]) -> None:
+        """Drop files that are gone. Their images and labels stay known, and come back if a file does."""
+        for batch in images.batches(uris):
+            self._write(partial(images.forget, uris=batch))
+
+    def images(self) -> dict[str, ImageRecord]:
+        """Image id -> record, for images that lie somewhere in good health; ordered by id.
+
+        An image that lies at many uris is one image, at the smallest of them.
+        """
+        return images.healthy_images(self.sightings().values())
+
+    def quarantined(self) -> list[Sighting]:
+        """Sightings with a problem, ordered by uri."""
+        bad = (sighting for sighting in self.sightings().values() if sighting.problem is not None)
+        return sorted(bad, key=lambda sighting: sighting.uri)
+
+    def quarantine(self, image_id: str, problem: str) -> None:
+        """Set every sighting of an image aside, and say why; the next scan looks afresh at files that changed."""
+        self._write(lambda connection: images.quarantine(connection, image_id, problem))
+
+    # What people said
+
+    def add_labels(self, given: Iterable[Label]) -> Added:
+        """Append labels, all or none. One that equals the current label writes nothing; value None withdraws.
+
+        Raises:
+            LabelError: an image that no scan has met, or a time without a zone.
+        """
+        revisions = list(given)
+        return self._write(lambda connection: labels.add(connection, revisions))
+
+    def labels(self) -> dict[str, Label]:
+        """Image id -> current label, ordered by id; withdrawn ones left out."""
+        newest = self._read(labels.current)
+        return {label.image_id: label for label in newest if label.value is not None}
+
+    def history(self, image_id: str) -> list[Label]:
+        """Every revision of an image's label, oldest first, withdrawals included."""
+        return self._read(lambda connection: labels.history(connection, image_id))
+
+    def freeze(self, ids: Collection[str], split: Split) -> None:
+        """Set images apart for good; again with the same split is nothing.
+
+        Raises:
+            StoreError: an id is unknown or frozen in another split; nothing is written.
+        """
+        self._write(lambda connection: labels.freeze(connection, ids, split))
+
+    def splits(self) -> dict[str, Split]:
+        """Image id -> the split it is frozen in, ordered by id."""
+        return self._read(labels.frozen)
+
+    # Rounds
+
+    def save_round(self, round: Round, metrics: Mapping[str, float]) -> None:
+        """Keep a trained round and what it measured; a rerun of one that has not picked takes its place.
+
+        Raises:
+            StoreError: the round has picked already.
+        """
+        self._write(lambda connection: rounds.save_round(connection, round, metrics))
+
+    def save_picks(self, number: int, picks: Sequence[Pick]) -> None:
+        """Keep a round's picks in place of any it had, and move the round to `picked`."""
+        self._write(lambda connection: rounds.save_picks(connection, number, picks))
+
+    def rounds(self) -> list[Round]:
+        """All rounds, ordered by number."""
+        return self._read(rounds.all_rounds)
+
+    def metrics(self, number: int) -> dict[str, float]:
+        """Metric name -> value of a round; empty where there is none."""
+        return self._read(lambda connection: rounds.measured(connection, number))
+
+    def picks(self, number: int) -> list[Pick]:
+        """Picks of a round, best first; empty where there are none."""
+        return self._read(lambda connection: rounds.picked(connection, number))
+
+    # Work
+
+    @contextmanager
+    def job(self, kind: str) -> Iterator[Job]:
+        """Be the one at work on the project while the block runs, and show it with a heartbeat.
+
+        Raises:
+            Busy: another job lives; or, at the end, this one was thought dead and another took over.
+        """
+        job = self._write(lambda connection: jobs.begin(connection, kind))
+        stop = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(job.id, stop), name=f"heartbeat of {kind}", daemon=True)
+        heart.start()
+        try:
+            yield job
+        except BaseException as error:
+            self._hush(stop, heart)
+            message = f"{type(error).__name__}: {error}"
+            with suppress(StoreError):  # what went wrong in the block matters more
+                self._write(lambda connection: jobs.end(connection, job.id, "failed", message))
+            raise
+        self._hush(stop, heart)
+        if not self._write(lambda connection: jobs.end(connection, job.id, "done", None)):
+            raise Busy(f"{kind} to stay the only job", "silence, and another took over", "run it again")
+
+    def jobs(self) -> list[Job]:
+        """All jobs there ever were, oldest first."""
+        return self._read(jobs.everything)
+
+    # Health
+
+    def check(self) -> list[str]:
+        """What is wrong with the database, in words for people; empty when it is sound."""
+        try:
+            return self._read(health.problems)
+        except StoreError as error:
+            return [str(error)]
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with teaching(self._engine.url), self._engine.begin() as connection:
+            return work(connection)
+
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        with teaching(self._engine.url), self._turn, self._writer.begin() as connection:
+            return work(connection)
+
+    def _beat(self, number: int, stop: threading.Event) -> None:
+        while not stop.wait(jobs.HEARTBEAT):
+            try:
+                self._write(lambda connection: jobs.beat(connection, number))
+            except StoreError as error:
+                log.warning("no heartbeat this time: %s", error)
+
+    @staticmethod
+    def _hush(stop: threading.Event, heart: threading.Thread) -> None:
+        stop.set()
+        heart.join()
