@@ -1,0 +1,18 @@
+"""`askance demo`: the main job, on images that ship with a dependency."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("askance-demo"),
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 5,
+    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+) -> None:
+    """Compare BALD, variation ratios, max entropy and random on 1,797 real digits: curves, report, plot."""
+    from askance.cli.simulate import show
+    from askance.session.simulations import demo_simulation
+
+    show(demo_simulation(seeds), out, workers)

@@ -1,0 +1,35 @@
+"""`askance doctor`: what is installed, what the model is made of, whether the project is sound."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askance.cli.options import ProjectDir
+
+
+def doctor(
+    project: ProjectDir = Path("."),
+    model: Annotated[str | None, typer.Option(help="Look at this model instead of the project's.")] = None,
+) -> None:
+    """Check the installation, the model's stochastic layers, and the project's files."""
+    from askance.cli.show import console, table
+    from askance.session.health import check_project, installation, stochastic_table
+
+    rows = table("installation", "what", "found")
+    for name, found in installation():
+        rows.add_row(name, found)
+    console.print(rows)
+    layers = table("stochastic layers", "layer", "kind", "p", "handled", "how")
+    for row in stochastic_table(project, model):
+        layers.add_row(*row)
+    console.print(layers)
+    problems = check_project(project)
+    if problems is None:
+        console.print("no project here")
+        return
+    for problem in problems:
+        console.print(f"[bold red]problem[/] {problem}", highlight=False)
+    if problems:
+        raise typer.Exit(1)
+    console.print("the project is sound")

@@ -1,0 +1,26 @@
+"""`askance import`: take labels."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from askance.cli.options import ProjectDir
+
+
+def import_labels(
+    path: Annotated[Path, typer.Argument(help="A CSV (path,label[,split]) or a folder with a folder a class.")],
+    who: Annotated[str | None, typer.Option(help="Who said these labels; else you.")] = None,
+    add_classes: Annotated[bool, typer.Option("--add-classes", help="Take class names that are new.")] = False,
+    project: ProjectDir = Path("."),
+) -> None:
+    """Take labels. Rows that cannot be taken are written aside with the reason; the others go in."""
+    from askance.cli.options import default_who
+    from askance.cli.status import print_imported
+    from askance.session import Session
+
+    with Session.open(project) as session:
+        imported = session.import_labels(path, who or default_who(), add_classes=add_classes)
+        print_imported(imported)
+    if imported.rejected and not imported.new + imported.changed + imported.unchanged:
+        raise typer.Exit(1)

@@ -1,0 +1,84 @@
+"""`askance init`: make a project."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def init(
+    project: Annotated[Path, typer.Argument(help="The new project's folder.")],
+    pool: Annotated[
+        str, typer.Option(help="The images: a folder, a CSV or text file of paths or URLs, or an fsspec URL.")
+    ],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Labels there are: a CSV (path,label[,split]) or a folder with a folder a class."),
+    ] = None,
+    classes: Annotated[
+        str | None, typer.Option(help="Class names, comma separated; else those of the labels.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="gal-cnn, or a torchvision or timm classifier.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="A safetensors file to start the trunk from.")] = None,
+    size: Annotated[int | None, typer.Option(help="Pixels of the square that images are brought to.")] = None,
+    seed: Annotated[int, typer.Option(help="What every random choice derives from.")] = 0,
+    store: Annotated[str | None, typer.Option(help="Database URL; unset: a SQLite file in the project.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other setting, as in --set train.start=warm; repeatable."),
+    ] = None,
+) -> None:
+    """Make a project: scan the pool, take the labels there are."""
+    from askance.cli.options import default_who
+    from askance.cli.show import bars, console
+    from askance.cli.status import print_imported
+    from askance.session import Session
+
+    settings: dict[str, Any] = {"seed": seed, "pool": {"source": _from(project, pool)}}
+    if classes:
+        settings["classes"] = [name.strip() for name in classes.split(",") if name.strip()]
+    if store:
+        settings["store"] = store
+    chosen = {"name": model, "weights": _from(project, str(weights)) if weights else None, "size": size}
+    settings["model"] = {key: value for key, value in chosen.items() if value is not None}
+    for one in setting or []:
+        _set(settings, one)
+    with bars() as progress:
+        session, found, imported = Session.init(
+            project, settings, labels=labels, who=default_who(), progress=progress
+        )
+    with session:
+        console.print(f"{found.images} images in {found.places} files, {found.quarantined} quarantined")
+        if imported is not None:
+            print_imported(imported)
+        console.print(f"classes: {', '.join(session.config.classes) or 'none yet'}")
+        trainable = imported is not None and imported.new > 0
+        console.print(f"next: [bold]askance {'train' if trainable else 'pick'} -p {project}[/]")
+
+
+def _from(project: Path, source: str) -> str:
+    """A local path relative to the project where it can be, so that both can move together."""
+    import os
+
+    if "://" in source or "::" in source:
+        return source
+    return os.path.relpath(Path(source).resolve(), project.resolve())
+
+
+def _set(settings: dict[str, Any], text: str) -> None:
+    """Put `a.b=value` in its place; the value is read as TOML, or as text where it is none."""
+    import tomllib
+
+    from askance.vocab import ConfigError
+
+    path, equals, value = text.partition("=")
+    if not equals:
+        raise ConfigError("--set section.name=value", text, "as in --set train.start=warm")
+    try:
+        read = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        read = value
+    *sections, name = path.strip().split(".")
+    for section in sections:
+        settings = settings.setdefault(section, {})
+    settings[name] = read

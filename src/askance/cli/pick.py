@@ -1,0 +1,72 @@
+"""`askance pick`: the next batch worth labelling."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from askance.cli.options import ProjectDir
+
+if TYPE_CHECKING:
+    from askance.session import Session
+
+
+def pick(
+    n: Annotated[int | None, typer.Option("-n", help="Images to pick; else strategy.batch.")] = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="As in bald, power:bald, random; else as in askance.toml.")
+    ] = None,
+    draws: Annotated[int | None, typer.Option("-k", help="Networks drawn from the posterior.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="val or test: freeze random images into that set instead, to be labelled.")
+    ] = None,
+    project: ProjectDir = Path("."),
+) -> None:
+    """Pick the next images worth labelling, and remember them."""
+    from askance.cli.show import bars, console, table
+    from askance.loop.step import Strategy
+    from askance.session import Session
+
+    with Session.open(project) as opened:
+        if split is not None:
+            _for_split(opened, split, n or opened.config.strategy.batch)
+            return
+        named = Strategy.parse(strategy) if strategy else None
+        session = opened.override(
+            "strategy",
+            draws=draws,
+            acquisition=named.acquisition if named else None,
+            selection=named.selection if named else None,
+        )
+        with bars() as progress:
+            done = session.pick(n, progress)
+        how = session.config.strategy
+        records = session.project.store.images()
+        title = f"round {done.number}: {len(done.picks)} of {done.scored} by {how.selection} of {how.acquisition}"
+        rows = table(title, "image", "rank", "gain", "predicted")
+        for one in done.picks[:10]:
+            rows.add_row(
+                Path(records[one.image_id].uri).name,
+                str(one.rank),
+                f"{one.gain:.4f}",
+                str(one.why.get("predicted", "")),
+            )
+        console.print(rows)
+        if len(done.picks) > 10:
+            console.print(f"... and {len(done.picks) - 10} more")
+        if done.note:
+            console.print(done.note)
+        if not done.fresh:
+            console.print("this batch had been picked already")
+        console.print("next: askance export --csv batch.csv (or --folder batch/), label, askance import")
+
+
+def _for_split(session: "Session", split: str, n: int) -> None:  # type: ignore[name-defined]
+    from askance.cli.show import console
+    from askance.vocab import SelectionError
+
+    if split not in ("val", "test"):
+        raise SelectionError("--split val or --split test", split, "the rest of the pool is for training")
+    chosen = session.pick_for_split(split, n)
+    console.print(f"{len(chosen)} random images are the {split} set's now; they will never be picked for training")
+    console.print(f"next: askance export --split {split} --csv {split}.csv, label, askance import {split}.csv")

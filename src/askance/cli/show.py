@@ -1,0 +1,65 @@
+"""What a person sees: tables, progress bars with the time left, errors that teach."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from askance.vocab import AskanceError
+from askance.vocab import Progress as ProgressFunction
+
+console = Console()
+errors = Console(stderr=True)
+
+
+@contextmanager
+def bars() -> Iterator[ProgressFunction]:
+    """A `progress(what, done, total)` that draws one bar a kind of work, on stderr, gone when all is done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+    ) as drawing:
+        tasks = {}
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = drawing.add_task(what, total=total)
+            drawing.update(tasks[what], completed=done, total=total)
+
+        yield progress
+
+
+def table(title: str, *columns: str) -> Table:
+    """An empty table; every column but the first is set to the right."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for i, column in enumerate(columns):
+        made.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    return made
+
+
+def complain(error: AskanceError) -> None:
+    """Show an error: what was wanted, what came, what to do."""
+    errors.print(f"[bold red]wanted[/] {_plain(error.wanted)}", highlight=False)
+    errors.print(f"[bold red]got[/]    {_plain(error.got)}", highlight=False)
+    errors.print(f"[bold green]fix[/]    {_plain(error.fix)}", highlight=False)
+
+
+def _plain(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,70 @@
+"""`askance simulate`: would a strategy have paid on images whose labels are known?"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def simulate(
+    data: Annotated[
+        str, typer.Option(help="digits, a folder of MNIST's idx files, or a folder with a folder a class.")
+    ] = "digits",
+    out: Annotated[Path, typer.Option(help="The folder to write to, and to continue from.")] = Path("simulation"),
+    strategies: Annotated[
+        str, typer.Option(help="Comma separated: bald, variation-ratios, power:bald, random...")
+    ] = "bald,variation-ratios,max-entropy,random",
+    seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
+    start: Annotated[int, typer.Option(help="Labels to start from, balanced over the classes.")] = 20,
+    val: Annotated[int, typer.Option(help="Further labels to choose the weight decay on.")] = 0,
+    batch: Annotated[int, typer.Option(help="Labels a round.")] = 10,
+    until: Annotated[int, typer.Option(help="Training labels at which a run ends.")] = 200,
+    draws: Annotated[int, typer.Option("-k", help="Networks drawn from the posterior.")] = 100,
+    subset: Annotated[
+        int | None, typer.Option(help="Score only this many of the pool, at random, a round.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
+    ] = None,
+) -> None:
+    """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
+    from askance.cli.init import _set
+    from askance.session.simulations import Simulation
+
+    settings: dict[str, Any] = {}
+    for one in setting or []:
+        _set(settings, one)
+    simulation = Simulation(
+        data=data,
+        strategies=tuple(name.strip() for name in strategies.split(",")),
+        seeds=tuple(range(seeds)),
+        start=start,
+        batch=batch,
+        until=until,
+        val=val,
+        draws=draws,
+        subset=subset,
+        settings=settings,
+    )
+    show(simulation, out, workers)
+
+
+def show(simulation: Any, out: Path, workers: int | None) -> None:
+    """Run a simulation under a progress bar and print what came of it."""
+    from askance.cli.show import bars, console, table
+    from askance.session.simulations import run_simulation
+
+    with bars() as progress:
+        results = run_simulation(simulation, out, workers=workers, progress=progress)
+    rows = table("test error, mean over seeds", "labels", *simulation.strategies)
+    for size, values in results.rows():
+        rows.add_row(str(size), *values)
+    console.print(rows)
+    reach = table("labels to reach an error, and stay (median over seeds)", "strategy", *results.target_names)
+    for name, values in results.targets():
+        reach.add_row(name, *values)
+    console.print(reach)
+    if results.unconverged:
+        console.print(f"[yellow]{results.unconverged} of {results.trainings} trainings had not converged[/]")
+    console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)

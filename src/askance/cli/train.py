@@ -1,0 +1,38 @@
+"""`askance train`: fit the model to the labels there are."""
+
+from pathlib import Path
+
+from askance.cli.options import ProjectDir
+
+
+def train(project: ProjectDir = Path(".")) -> None:
+    """Fit the model to all training labels and measure it on the test set."""
+    from askance.cli.show import bars, console, errors
+    from askance.session import Session
+
+    with Session.open(project) as session:
+        with bars() as progress:
+            done = session.train(progress)
+        if not done.fresh:
+            console.print(f"round {done.round.number} is trained on exactly these labels and settings already")
+        console.print(
+            f"round {done.round.number}: {done.round.labels} labels, {_log(dict(done.log))}", highlight=False
+        )
+        for name in ("test", "val"):
+            shown = {k.removeprefix(f"{name}_"): v for k, v in done.metrics.items() if k.startswith(f"{name}_")}
+            if shown:
+                main = ("accuracy", "nll", "macro_recall")
+                console.print(f"{name}: " + ", ".join(f"{k} {shown[k]:.3f}" for k in main if k in shown))
+        if not done.converged:
+            errors.print(
+                "[bold yellow]not converged[/]: training stopped at train.max_steps. An under-trained model makes "
+                "uncertainty worth less than chance: raise train.max_steps in askance.toml."
+            )
+        if "test_accuracy" not in done.metrics:
+            console.print("no labelled test set: accuracy is not known (askance pick --split test -n 200)")
+
+
+def _log(log: dict[str, object]) -> str:
+    return ", ".join(
+        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in log.items()
+    )

@@ -1,0 +1,100 @@
+"""What is simulated: images whose labels are known, and the strategies to compare on them."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from askance.loop.step import Strategy
+from askance.maths import keyed_uniform
+from askance.pool import Images
+from askance.vocab import ConfigError, LabelError, Labelled
+from askance.vocab.config import ModelConfig, TrainConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Images whose labels are known.
+
+    Attributes:
+        classes: names, in the order of the targets.
+        pool: what may be started from, validated on and picked; the oracle knows its targets.
+        test: what every model is measured on; never picked.
+    """
+
+    images: Images
+    classes: tuple[str, ...]
+    pool: Labelled
+    test: Labelled
+
+
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What is simulated.
+
+    Attributes:
+        strategies: as `Strategy.parse` reads them.
+        seeds: each fixes the start labels, the validation images and every random choice of a run.
+        start: labels to start from, balanced over the classes.
+        batch: labels a round.
+        until: training labels at which a run ends.
+        val: further labels to choose the weight decay on; they count in what is paid.
+        draws: K.
+        subset: score only this many of the pool, at random, a round; None for all.
+    """
+
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    start: int
+    batch: int
+    until: int
+    val: int = 0
+    draws: int = 100
+    subset: int | None = None
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        for name in self.strategies:
+            Strategy.parse(name, self.draws)
+        if not (0 < self.start <= self.until and self.batch > 0):
+            raise ConfigError(
+                "0 < start <= until and batch > 0",
+                f"start {self.start}, until {self.until}, batch {self.batch}",
+                "change these numbers",
+            )
+
+    @property
+    def rounds(self) -> int:
+        """Models trained in each run."""
+        return 1 + -(-(self.until - self.start) // self.batch)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that one run's rounds depend on, but its strategy and its seed."""
+        free = {"strategies", "seeds", "until"}
+        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
+        return plain | {"model": self.model.model_dump(mode="json"), "train": self.train.model_dump(mode="json")}
+
+
+def start_and_validation(pool: Labelled, start: int, val: int, seed: int) -> tuple[list[str], list[str]]:
+    """`start` ids balanced over the classes and `val` others at random; the same for every strategy of a seed.
+
+    Raises:
+        LabelError: fewer images than that.
+    """
+    if start + val > len(pool):
+        raise LabelError(f"{start} start and {val} validation images", f"a pool of {len(pool)}", "ask for fewer")
+    by_class: defaultdict[int, list[str]] = defaultdict(list)
+    for i in np.argsort(keyed_uniform(pool.ids, seed, "start")):
+        by_class[pool.targets[int(i)]].append(pool.ids[int(i)])
+    chosen: list[str] = []
+    for depth in range(len(pool)):  # one of each class in turn, until there are enough
+        row = [members[depth] for _, members in sorted(by_class.items()) if depth < len(members)]
+        chosen += row[: start - len(chosen)]
+        if len(chosen) == start:
+            break
+    taken = set(chosen)
+    order = np.argsort(keyed_uniform(pool.ids, seed, "val"))
+    rest = [pool.ids[int(i)] for i in order if pool.ids[int(i)] not in taken]
+    return chosen, rest[:val]

@@ -1,0 +1,47 @@
+"""Files that are whole or absent: written beside, flushed to the disk, renamed."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from askance.vocab import Json, StoreError
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that a kill at any moment leaves the old one or the new one.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written; the old file stands.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(beside, 0o644)
+        os.replace(beside, path)
+    except BaseException as error:
+        Path(beside).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from None
+        raise
+
+
+def write_json(path: Path, value: Json) -> None:
+    """Write JSON for people: indented, keys as they come."""
+    write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def cannot_write(path: Path, error: OSError) -> StoreError:
+    """What to tell a person whose disk said no."""
+    return StoreError(
+        f"to write {path}",
+        error.strerror or str(error),
+        "free some space or mend the permissions, then run the same command again; nothing was lost",
+    )

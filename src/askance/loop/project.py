@@ -1,0 +1,111 @@
+"""A project is a folder: `askance.toml`, the store, cached features, and a folder a round."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from askance.loop.files import cannot_write
+from askance.loop.settings import read_config, write_config
+from askance.store import Store
+from askance.vocab import ConfigError, Labelled, Round, Split
+from askance.vocab.config import Config
+
+CONFIG = "askance.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """An open project.
+
+    Attributes:
+        root: its folder, absolute.
+        config: `askance.toml`, checked.
+        store: labels, rounds and the rest.
+    """
+
+    root: Path
+    config: Config
+    store: Store
+
+    @classmethod
+    def create(cls, root: Path, config: Config) -> "Project":
+        """Make the folder and the store; it becomes a project with `write`.
+
+        Raises:
+            ConfigError: there is a project already.
+            StoreError: the folder cannot be written.
+        """
+        root = root.resolve()
+        if (root / CONFIG).exists():
+            raise ConfigError(
+                "a new folder", f"{root} is a project already", "askance status --project " + str(root)
+            )
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(root, error) from None
+        return cls(root, config, _open_store(root, config))
+
+    def write(self) -> None:
+        """Write `askance.toml`."""
+        write_config(self.root / CONFIG, self.config)
+
+    @classmethod
+    def open(cls, root: Path) -> "Project":
+        """Open the project in `root` or in the nearest folder above that has one."""
+        start = root.resolve()
+        for folder in (start, *start.parents):
+            if (folder / CONFIG).exists():
+                config = read_config(folder / CONFIG)
+                return cls(folder, config, _open_store(folder, config))
+        raise ConfigError(
+            "a project: a folder with askance.toml",
+            str(start),
+            "askance init PROJECT --pool IMAGES, or --project DIR",
+        )
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def with_config(self, config: Config) -> "Project":
+        """The same project under a changed configuration."""
+        return replace(self, config=config)
+
+    def round_folder(self, number: int) -> Path:
+        """Where a round's files lie."""
+        return self.root / "rounds" / f"{number:04d}"
+
+    @property
+    def source(self) -> str:
+        """The pool's source; a relative path is taken from the project's folder."""
+        source = self.config.pool.source
+        return source if "://" in source or "::" in source else str((self.root / source).resolve())
+
+    def last_round(self) -> Round | None:
+        """The newest round, if there is one."""
+        rounds = self.store.rounds()
+        return rounds[-1] if rounds else None
+
+    def labelled(self, split: Split) -> Labelled:
+        """The labelled images of a split, by id; what no split claims is `train`."""
+        splits = self.store.splits()
+        place = {name: i for i, name in enumerate(self.config.classes)}
+        chosen = [
+            (image_id, place[label.value])
+            for image_id, label in sorted(self.store.labels().items())
+            if splits.get(image_id, "train") == split and label.value in place
+        ]
+        return Labelled(tuple(image_id for image_id, _ in chosen), tuple(target for _, target in chosen))
+
+    def unlabelled(self) -> list[str]:
+        """Ids in the pool that may be picked: present, readable, unlabelled, in no frozen split; sorted."""
+        labels, splits = self.store.labels(), self.store.splits()
+        return sorted(
+            image_id
+            for image_id in self.store.images()
+            if image_id not in labels and splits.get(image_id, "train") == "train"
+        )
+
+
+def _open_store(root: Path, config: Config) -> Store:
+    return Store.open(config.store or f"sqlite:///{root / 'askance.db'}")

@@ -1,0 +1,67 @@
+"""Bring the store up to date with the pool: what is new, changed, broken, gone."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from askance.loop.project import Project
+from askance.pool import scan
+from askance.vocab import Progress, Sighting, silent
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What a scan found.
+
+    Attributes:
+        places: files or URLs looked at.
+        read: of these, new or changed, so that their bytes were read.
+        gone: places of the last scan that are no more.
+        quarantined: places that hold no readable image.
+        images: distinct images in the pool now.
+    """
+
+    places: int
+    read: int
+    gone: int
+    quarantined: int
+    images: int
+
+
+def refresh(project: Project, progress: Progress = silent) -> Refreshed:
+    """Scan the pool and record what changed; an unchanged file is not read again.
+
+    Raises:
+        PoolError: the source as a whole is missing or empty; then nothing is forgotten.
+    """
+    known = project.store.sightings()
+    seen: set[str] = set()
+    read = broken = 0
+    sightings = scan(project.source, known, max_pixels=project.config.pool.max_pixels, progress=progress)
+    for batch in _batches(sightings, 1000):
+        fresh = [s for s in batch if known.get(s.uri) != s]
+        project.store.record_sightings(fresh)
+        seen.update(s.uri for s in batch)
+        read += len(fresh)
+        broken += sum(s.image is None for s in batch)
+    gone = known.keys() - seen
+    project.store.forget(sorted(gone))
+    return Refreshed(len(seen), read, len(gone), broken, len(project.store.images()))
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def quarantine_unreadable(project: Project, problems: dict[str, str]) -> None:
+    """Remember images that could be scanned but not read when they were needed."""
+    for image_id, problem in sorted(problems.items()):
+        project.store.quarantine(image_id, problem)
+
+
+__all__ = ["Refreshed", "Sighting", "quarantine_unreadable", "refresh"]

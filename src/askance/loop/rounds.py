@@ -1,0 +1,224 @@
+"""The rounds of a project: train, then pick. Each can be killed anywhere and run again.
+
+Order of writing, always: files whole first, then one transaction in the store. What the store says is true.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from importlib.metadata import version
+from typing import cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from askance.loop.contract import M, Task
+from askance.loop.files import write_json, write_whole
+from askance.loop.project import Project
+from askance.loop.refresh import quarantine_unreadable
+from askance.loop.step import Scored, Strategy, random_subset, score_pool
+from askance.loop.step import pick as pick_from
+from askance.maths import keyed_seed
+from askance.vocab import Json, Labelled, Pick, Picks, Progress, Round, SelectionError, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A round after training.
+
+    Attributes:
+        round: as stored.
+        metrics: `test_...` and `val_...`, empty without labelled test or validation images.
+        fresh: False where this round had been trained on exactly this already.
+        converged: whether training had settled before its step limit.
+        log: what the task says of the training.
+    """
+
+    round: Round
+    metrics: Mapping[str, float]
+    fresh: bool
+    converged: bool
+    log: Mapping[str, Json]
+
+
+def train_round(project: Project, task: Task[M], *, progress: Progress = silent) -> Trained:
+    """Fit the model to all training labels, measure it, and record the round.
+
+    The same labels and settings as the last round's: nothing is done again. Labels that came since a batch was
+    picked open the next round; before that they refine the current one.
+
+    Raises:
+        LabelError: nothing to learn from.
+    """
+    train, val, test = (project.labelled(split) for split in ("train", "val", "test"))
+    last = project.last_round()
+    inputs = _fingerprint(project, train, val, test)
+    if last and last.config.get("inputs") == inputs:
+        log = cast(dict[str, Json], last.config.get("training", {}))
+        return Trained(last, project.store.metrics(last.number), False, bool(log.get("converged", True)), log)
+    number = _next_number(last)
+    seed = keyed_seed("round", project.config.seed, number)
+    fitted = task.fit(train, val, warm=_warm_start(project, task, number), seed=seed, progress=progress)
+    k = project.config.strategy.draws
+    metrics: dict[str, float] = {}
+    for name, split in (("val", val), ("test", test)):
+        if len(split):
+            measured = task.measure(fitted.model, split, k=k, seed=seed, progress=progress)
+            metrics |= {f"{name}_{key}": value for key, value in measured.items()}
+    quarantine_unreadable(project, dict(task.problems))
+    log = {**fitted.log, "converged": fitted.converged}
+    config: dict[str, Json] = {
+        "inputs": inputs,
+        "settings": project.config.model_dump(mode="json"),
+        "training": log,
+        "labelled": {name: train.targets.count(i) for i, name in enumerate(project.config.classes)},
+        "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
+    }
+    folder = project.round_folder(number)
+    folder.mkdir(parents=True, exist_ok=True)
+    task.save(fitted.model, folder / "model.safetensors")
+    write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
+    done = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
+    project.store.save_round(done, metrics)
+    return Trained(done, metrics, True, fitted.converged, log)
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """A batch.
+
+    Attributes:
+        number: its round.
+        picks: best first, with what the draws said of each.
+        fresh: False where exactly this batch had been picked before.
+        scored: how many images were scored.
+        note: what a person should know: a fallback, a pool that ran out.
+    """
+
+    number: int
+    picks: tuple[Pick, ...]
+    fresh: bool
+    scored: int
+    note: str = ""
+
+
+def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = silent) -> Picked:
+    """Score the pool with the last round's model and record the next batch of n.
+
+    Without a trained model the batch is random (round 0). The same request again returns the same batch.
+
+    Raises:
+        SelectionError: nothing left to pick, or the last batch is half labelled and the model is older than it.
+    """
+    last = project.last_round()
+    wanted = project.config.strategy
+    request: dict[str, Json] = {**wanted.model_dump(mode="json"), "n": n}
+    if last and last.state == "picked":
+        earlier = project.store.picks(last.number)
+        if last.config.get("request") == request and _pending(project, earlier):
+            return Picked(last.number, tuple(earlier), False, cast(int, last.config.get("scored", 0)))
+        _refuse_if_being_labelled(project, earlier, last.number)
+    ids = project.unlabelled()
+    if not ids:
+        raise SelectionError(
+            "unlabelled images in the pool", "none", "add images to the pool's source and scan again"
+        )
+    current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
+    model_file = project.round_folder(current.number) / "model.safetensors"
+    model = task.load(model_file) if model_file.exists() else None
+    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws)
+    note = ""
+    if strategy.looks and model is None:
+        strategy, note = Strategy("random", "random"), "no trained model yet: these are random"
+    ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
+    scored = score_pool(task, model, ids, strategy, seed=current.seed, progress=progress)
+    picks = pick_from(scored, ids, strategy, n=n, seed=current.seed)
+    quarantine_unreadable(project, dict(task.problems))
+    if len(picks) < n:
+        note = f"{note}; " * bool(note) + f"{n} were asked for and {len(picks)} are all there are"
+    return _record(project, task, model, current, picks, scored, ids, request, note)
+
+
+def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and nowhere else
+    project: Project,
+    task: Task[M],
+    model: M | None,
+    current: Round,
+    picks: Picks,
+    scored: Scored,
+    ids: list[str],
+    request: dict[str, Json],
+    note: str,
+) -> Picked:
+    explain = (
+        task.explain(model, picks.ids, k=project.config.strategy.draws, seed=current.seed)
+        if model is not None
+        else [{} for _ in picks.ids]
+    )
+    rows = tuple(
+        Pick(image_id, rank, gain, why)
+        for rank, (image_id, gain, why) in enumerate(zip(picks.ids, picks.gains, explain, strict=True), start=1)
+    )
+    folder = project.round_folder(current.number)
+    n_scored = int(np.isfinite(scored.scores).sum())
+    write_whole(folder / "scores.parquet", _parquet({"id": ids, "score": scored.scores, "group": scored.groups}))
+    write_json(
+        folder / "picks.json",
+        [{"id": row.image_id, "rank": row.rank, "gain": row.gain, "why": dict(row.why)} for row in rows],
+    )
+    config = {**current.config, "request": request, "scored": n_scored}
+    project.store.save_round(
+        Round(current.number, "trained", current.labels, current.seed, config, current.at),
+        project.store.metrics(current.number),
+    )
+    project.store.save_picks(current.number, rows)
+    return Picked(current.number, rows, True, n_scored, note)
+
+
+def _parquet(columns: dict[str, object]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns), sink)
+    return bytes(sink.getvalue())
+
+
+def _fingerprint(project: Project, *splits: Labelled) -> str:
+    """What training depends on, in 32 hex digits."""
+    settings = project.config.model_dump(mode="json", include={"task", "classes", "seed", "model", "train"})
+    text = json.dumps([settings, [[split.ids, split.targets] for split in splits]], sort_keys=True)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _next_number(last: Round | None) -> int:
+    if last is None:
+        return 1
+    return last.number + 1 if last.state == "picked" else last.number
+
+
+def _warm_start(project: Project, task: Task[M], number: int) -> M | None:
+    """The newest model of an earlier round, if the settings ask for it."""
+    if project.config.train.start == "scratch":
+        return None
+    for earlier in range(number - 1, 0, -1):
+        file = project.round_folder(earlier) / "model.safetensors"
+        if file.exists():
+            return task.load(file)
+    return None
+
+
+def _pending(project: Project, picks: list[Pick]) -> bool:
+    labels = project.store.labels()
+    return any(pick.image_id not in labels for pick in picks)
+
+
+def _refuse_if_being_labelled(project: Project, picks: list[Pick], number: int) -> None:
+    labels = project.store.labels()
+    done = sum(pick.image_id in labels for pick in picks)
+    if done:
+        raise SelectionError(
+            "a model that has seen the labels of the last batch",
+            f"round {number}: {done} of {len(picks)} picks are labelled, and the model is older",
+            "askance train, then pick again",
+        )

@@ -1,0 +1,82 @@
+"""Simulated runs on disk: a folder a run, a line a round, so that a kill costs one round at most."""
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from askance.loop.experiment import Experiment
+from askance.loop.files import write_json
+from askance.vocab import ConfigError, Curve
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one strategy on one seed writes what it did."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, out: Path, strategy: str, seed: int) -> "RunFolder":
+        """The folder of a run under an experiment's."""
+        return cls(out / "runs" / f"{strategy.replace(':', '_')}-{seed}")
+
+    def model(self, number: int) -> Path:
+        """The file of a round's model."""
+        return self.path / f"model-{number:04d}.safetensors"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The rounds that were finished; a line cut short by a kill is not one."""
+        file = self.path / "curve.jsonl"
+        if not file.exists():
+            return []
+        whole, newline, _ = file.read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(text) for text in whole.splitlines()] if newline else []
+
+    def open(self) -> list[dict[str, Any]]:
+        """Make the folder, drop a half-written line, and return the finished rounds."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lines = self.lines()
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (self.path / "curve.jsonl").write_text(text, encoding="utf-8")
+        return lines
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write a finished round; its model's file must be whole by now. The model before it goes."""
+        with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        self.model(line["round"] - 1).unlink(missing_ok=True)
+
+
+def claim(out: Path, experiment: Experiment) -> None:
+    """Make a folder this experiment's.
+
+    Raises:
+        ConfigError: it holds runs with other settings, which are named.
+    """
+    file, mine = out / "experiment.json", json.loads(json.dumps(experiment.as_json()))
+    theirs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
+    if theirs != mine:
+        differing = sorted(key for key in mine if theirs.get(key) != mine[key])
+        raise ConfigError(
+            "a folder for this experiment",
+            f"{out} holds runs with other settings: {', '.join(differing)}",
+            "choose another --out, or remove that folder",
+        )
+    write_json(file, mine)
+
+
+def read_curves(out: Path, experiment: Experiment) -> list[Curve]:
+    """The curves that a folder of runs holds, as far as they have come."""
+    curves = []
+    for strategy in experiment.strategies:
+        for seed in experiment.seeds:
+            lines = RunFolder.of(out, strategy, seed).lines()[: experiment.rounds]
+            metrics: defaultdict[str, list[float]] = defaultdict(list)
+            for line in lines:
+                for key, value in line["metrics"].items():
+                    metrics[key].append(value)
+            labels = tuple(int(line["labels"]) for line in lines)
+            curves.append(Curve(strategy, seed, labels, {key: tuple(values) for key, values in metrics.items()}))
+    return curves

@@ -1,0 +1,156 @@
+"""Known labels behind an oracle: would a strategy have paid on these images?
+
+Every strategy starts from the same labels for the same seed, so that curves can be compared in pairs. Runs go to
+their own processes; each continues from its last written round after a kill.
+"""
+
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from askance.loop.contract import M, Task
+from askance.loop.experiment import Experiment, Problem, start_and_validation
+from askance.loop.runs import RunFolder, claim, read_curves
+from askance.loop.step import Strategy, pick, random_subset, score_pool
+from askance.maths import keyed_seed
+from askance.vocab import Curve, Labelled, Progress, silent
+from askance.vocab.config import ModelConfig, TrainConfig
+
+TaskFactory = Callable[[ModelConfig, TrainConfig, Problem], Task[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """What a simulation needs to be run anywhere.
+
+    Attributes:
+        experiment: what to compare.
+        problem: makes the images and their labels; called in each run's own process, so it must be picklable
+            (a module-level function, or a partial of one).
+        task: makes the task that is fitted; picklable too.
+        out: the folder that the runs write to and continue from.
+    """
+
+    experiment: Experiment
+    problem: Callable[[], Problem]
+    task: TaskFactory
+    out: Path
+
+
+def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list[Curve]:
+    """Run every strategy on every seed and return the curves; what `lab.out` already holds is not run again.
+
+    Raises:
+        ConfigError: `lab.out` holds runs of another experiment.
+    """
+    claim(lab.out, lab.experiment)
+    rounds = lab.experiment.rounds
+    runs = [(strategy, seed) for seed in lab.experiment.seeds for strategy in lab.experiment.strategies]
+
+    def written(strategy: str, seed: int) -> int:
+        return min(len(RunFolder.of(lab.out, strategy, seed).lines()), rounds)
+
+    def show() -> None:
+        progress(f"simulating {len(runs)} runs", sum(written(*run) for run in runs), rounds * len(runs))
+
+    show()
+    todo = [run for run in runs if written(*run) < rounds]
+    if workers > 1 and len(todo) > 1:
+        _in_processes(lab, todo, workers, show)
+    elif todo:
+        problem = lab.problem()
+        for strategy, seed in todo:
+            simulate_one(lab, problem, strategy, seed, after_round=show)
+    show()
+    return read_curves(lab.out, lab.experiment)
+
+
+def simulate_one(
+    lab: Lab, problem: Problem, strategy: str, seed: int, *, after_round: Callable[[], None] = lambda: None
+) -> None:
+    """One strategy on one seed, from its last written round to its end."""
+    experiment = lab.experiment
+    folder = RunFolder.of(lab.out, strategy, seed)
+    lines = folder.open()
+    task = lab.task(experiment.model, experiment.train, problem)
+    oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
+    start, val = start_and_validation(problem.pool, experiment.start, experiment.val, seed)
+    known = [*start, *(name for line in lines for name in line["picked"])]
+    model = task.load(folder.model(len(lines) - 1)) if lines else None
+    for number in range(len(lines), experiment.rounds):
+        round_seed = keyed_seed("simulate", seed, number)
+        clock = [time.process_time()]
+        warm = model if experiment.train.start == "warm" else None
+        fitted = task.fit(_reveal(oracle, known), _reveal(oracle, val), warm=warm, seed=round_seed)
+        model = fitted.model
+        clock.append(time.process_time())
+        metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
+        clock.append(time.process_time())
+        hidden = sorted(oracle.keys() - {*known, *val})
+        picked = _ask(
+            experiment, Strategy.parse(strategy, experiment.draws), task, model, hidden, len(known), round_seed
+        )
+        clock.append(time.process_time())
+        task.save(model, folder.model(number))
+        folder.append(
+            {
+                "round": number,
+                "labels": len(known),
+                "metrics": metrics,
+                "picked": picked,
+                "training": {**fitted.log, "converged": fitted.converged},
+                "cpu_seconds": [round(after - before, 3) for before, after in pairwise(clock)],
+            }
+        )
+        known += picked
+        after_round()
+
+
+def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
+    experiment: Experiment, strategy: Strategy, task: Task[M], model: M, hidden: list[str], known: int, seed: int
+) -> list[str]:
+    """The next images to buy labels for; none when the budget is spent."""
+    n = min(experiment.batch, experiment.until - known)
+    if n == 0:
+        return []
+    ids = random_subset(hidden, experiment.subset, seed)
+    scored = score_pool(task, model, ids, strategy, seed=seed)
+    return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
+
+
+def _reveal(oracle: Mapping[str, int], ids: Sequence[str]) -> Labelled:
+    return Labelled(tuple(ids), tuple(oracle[name] for name in ids))
+
+
+def _in_processes(lab: Lab, todo: list[tuple[str, int]], workers: int, show: Callable[[], None]) -> None:
+    """One process a run, spawned (a forked torch may hang), each on one thread."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_one_thread)
+    try:
+        waiting: set[Future[None]] = {pool.submit(_in_child, lab, *run) for run in todo}
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            show()
+    except BaseException:
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def _in_child(lab: Lab, strategy: str, seed: int) -> None:
+    simulate_one(lab, lab.problem(), strategy, seed)

@@ -1,0 +1,128 @@
+"""One step from a model to the next batch: score the pool, pick from the scores. Pure: no store, no files.
+
+Letters: N images, U units, K draws, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from askance.acquisition import acquisitions, score
+from askance.loop.contract import M, Task
+from askance.maths import Aggregation, Units, aggregate, keyed_uniform, log_mean_probs
+from askance.selection import select, selections
+from askance.vocab import ConfigError, Picks, Progress, silent
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a batch is chosen: a score and a way of picking from scores.
+
+    Attributes:
+        acquisition: a name of the acquisition catalogue.
+        selection: a name of the selection catalogue.
+        draws: K, how many networks are drawn from the posterior.
+        aggregation: how the scores of an image's units become the image's.
+    """
+
+    acquisition: str = "bald"
+    selection: str = "top-k"
+    draws: int = 100
+    aggregation: Aggregation = "mean"
+
+    def __post_init__(self) -> None:
+        acquisitions[self.acquisition], selections[self.selection]  # both raise with the nearest name
+
+    @classmethod
+    def parse(cls, name: str, draws: int = 100) -> "Strategy":
+        """`bald`, `power:bald`, `random`, `class-balanced-random`: a score, a selection of one, or a selection.
+
+        >>> Strategy.parse("power:bald").selection
+        'power'
+        """
+        selection, colon, acquisition = name.rpartition(":")
+        if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
+            if "scores" in selections[acquisition].needs:
+                raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
+            return cls("random", acquisition, draws)
+        return cls(acquisition, selection or "top-k", draws)
+
+    @property
+    def looks(self) -> bool:
+        """Whether it needs a model's draws at all."""
+        return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Scores of a pool.
+
+    Attributes:
+        scores: `[N]` float64, NaN where an image could not be read.
+        groups: `[N]` predicted class of each image's highest scoring unit, -1 where there is none.
+    """
+
+    scores: NDArray[np.float64]
+    groups: NDArray[np.int64]
+
+
+def score_pool(
+    task: Task[M],
+    model: M | None,
+    ids: Sequence[str],
+    strategy: Strategy,
+    *,
+    seed: int,
+    progress: Progress = silent,
+) -> Scored:
+    """Score images chunk by chunk: `[N, K, C]` never exists for the whole pool.
+
+    Args:
+        model: the task's model; None only for strategies that do not look.
+        seed: of the masks (and of `random`): same seed, same scores, whatever the chunks.
+    """
+    scores = np.full(len(ids), np.nan)
+    groups = np.full(len(ids), -1, dtype=np.int64)
+    if not strategy.looks:
+        return Scored(score(strategy.acquisition, ids=ids, seed=seed).numpy(), groups)
+    if model is None:
+        raise ConfigError(
+            f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
+        )
+    for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
+        positions = chunk.positions.numpy()
+        names = [ids[int(i)] for i in positions]
+        scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed)
+    return Scored(scores, groups)
+
+
+def _score_units(
+    units: Units, names: Sequence[str], strategy: Strategy, seed: int
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Scores and predicted classes of n images, from all their units."""
+    owner = units.image.cpu()
+    owners = [names[int(i)] for i in owner]
+    of_units = score(strategy.acquisition, draws=units.draws, ids=owners, seed=seed).cpu()
+    of_images = aggregate(of_units, owner, units.n_images, strategy.aggregation)
+    classes = log_mean_probs(units.draws.log_probs).argmax(dim=-1).cpu().numpy()
+    groups = np.full(units.n_images, -1, dtype=np.int64)
+    ascending = torch.argsort(of_units, stable=True).numpy()
+    groups[owner.numpy()[ascending]] = classes[ascending]  # the last write is the highest scoring unit's
+    return of_images.numpy(), groups
+
+
+def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed: int) -> Picks:
+    """An ordered batch of n (or all there are) from the scores."""
+    names = [str(group) for group in scored.groups]
+    return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
+
+
+def random_subset(ids: Sequence[str], m: int | None, seed: int) -> list[str]:
+    """m of the ids at random (all where m is None), in their own order; which ones belongs to seed and id."""
+    if m is None or m >= len(ids):
+        return list(ids)
+    keys = keyed_uniform(ids, seed, "subset")
+    return [ids[int(i)] for i in np.sort(np.argpartition(keys, m)[:m])]

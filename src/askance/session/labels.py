@@ -1,0 +1,113 @@
+"""Labels in, batches and labels out: files on one side, the store on the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from askance.integrations import (
+    LabelRow,
+    Rejected,
+    as_labels,
+    match,
+    read_image_folder,
+    read_label_csv,
+    write_batch_csv,
+    write_batch_folder,
+    write_labels_csv,
+    write_labels_image_folder,
+    write_rejected,
+)
+from askance.loop.project import Project
+from askance.vocab import LabelError, Pick, SelectionError, Split
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file of labels.
+
+    Attributes:
+        new: images that had no label.
+        changed: images whose label is another now; the old one stays in the history.
+        unchanged: images that had this label already.
+        empty: rows without a label yet.
+        rejected: rows that could not be taken, with the reason.
+        rejected_file: where they were written, to be mended and imported again; None where there are none.
+    """
+
+    new: int
+    changed: int
+    unchanged: int
+    empty: int
+    rejected: tuple[Rejected, ...]
+    rejected_file: Path | None
+
+
+def read_rows(path: Path) -> list[LabelRow]:
+    """The rows of a CSV file, or of a folder with a folder a class."""
+    if not path.exists():
+        raise LabelError(
+            "a CSV file or a folder with a folder a class", f"{path}, which is not there", "check the path"
+        )
+    return read_image_folder(path) if path.is_dir() else read_label_csv(path)
+
+
+def classes_of(rows: Sequence[LabelRow]) -> list[str]:
+    """The class names that rows use, sorted."""
+    return sorted({row.value for row in rows if row.value is not None})
+
+
+def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) -> Imported:
+    """Store what can be taken, write the rest aside. Taking the same rows again changes nothing."""
+    store = project.store
+    roots = (project.source, str(path if path.is_dir() else path.parent))
+    matched = match(rows, store.images(), store.sightings(), project.config.classes, roots=roots)
+    for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
+        store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
+    added = store.add_labels(as_labels(matched, who=who, at=datetime.now(UTC), source=path.name))
+    file = None
+    if matched.rejected:
+        file = project.root / "rejected" / f"{path.stem}.csv"
+        write_rejected(file, matched.rejected)
+    return Imported(added.new, added.changed, added.unchanged, matched.empty, matched.rejected, file)
+
+
+def export_batch(
+    project: Project, *, csv: Path | None, folder: Path | None, copy: bool, split: Split | None, number: int | None
+) -> int:
+    """Write a batch to be labelled and say how many images it has."""
+    picks = _lacking(project, split) if split is not None else _batch(project, number)
+    images = project.store.images()
+    present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
+    if csv is not None:
+        write_batch_csv(csv, present, images)
+    if folder is not None:
+        write_batch_folder(folder, present, images, "copy" if copy else "link")
+    return len(present)
+
+
+def export_labels(project: Project, path: Path) -> int:
+    """Write all current labels: a `.csv` file, or a folder with a folder a class below a folder a split."""
+    labels, images, splits = project.store.labels(), project.store.images(), project.store.splits()
+    if path.suffix.lower() == ".csv":
+        write_labels_csv(path, labels, images, splits)
+        return len(labels)
+    return len(write_labels_image_folder(path, labels, images, splits))
+
+
+def _batch(project: Project, number: int | None) -> list[Pick]:
+    rounds = [one for one in project.store.rounds() if one.state == "picked" and number in (None, one.number)]
+    if not rounds:
+        asked = "no batch has been picked" if number is None else f"round {number} has no batch"
+        raise SelectionError("a picked batch", asked, "askance pick")
+    return project.store.picks(rounds[-1].number)
+
+
+def _lacking(project: Project, split: Split) -> list[Pick]:
+    labels = project.store.labels()
+    ids = sorted(name for name, where in project.store.splits().items() if where == split and name not in labels)
+    if not ids:
+        raise SelectionError(
+            f"unlabelled images in the {split} set", "none", f"askance pick --split {split} -n 200"
+        )
+    return [Pick(image_id, rank, 0.0, {}) for rank, image_id in enumerate(ids, start=1)]

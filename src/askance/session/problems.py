@@ -1,0 +1,132 @@
+"""Images whose labels are known, for simulations: digits, MNIST files, a folder with a folder a class."""
+
+import gzip
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from askance.loop.experiment import Problem
+from askance.maths import keyed_uniform
+from askance.pool import ArrayImages, FileImages, scan
+from askance.session.labels import read_rows
+from askance.tasks.classification import Classification
+from askance.vocab import ConfigError, Labelled, Sighting
+from askance.vocab.config import ModelConfig, TrainConfig
+
+TEST_SHARE = 0.3
+"""Of images that come without a test set of their own."""
+
+
+def problem_from(name: str) -> "partial[Problem]":
+    """What `--data` names: `digits`, a folder of MNIST's idx files, or a folder with a folder a class.
+
+    Raises:
+        ConfigError: none of these.
+    """
+    if name == "digits":
+        return partial(digits)
+    folder = Path(name)
+    if (mnist_folder := _find_idx(folder)) is not None:
+        return partial(mnist, str(mnist_folder))
+    if folder.is_dir() and any(child.is_dir() for child in folder.iterdir()):
+        return partial(image_folder, str(folder))
+    raise ConfigError(
+        "digits, a folder of MNIST idx files, or a folder with a folder a class", name, "check --data"
+    )
+
+
+def digits() -> Problem:
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships, 30 % of them for testing."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    pixels = (data.images * (255 / 16)).astype(np.uint8)
+    return _split("digits", pixels, data.target.astype(int), tuple("0123456789"))
+
+
+def mnist(folder: str) -> Problem:
+    """MNIST from its idx files, gzipped or not; the official test set."""
+    x, y = (_idx(Path(folder), f"train-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+    x_test, y_test = (_idx(Path(folder), f"t10k-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+    ids = [f"mnist-{i:05d}" for i in range(len(x) + len(x_test))]
+    return Problem(
+        ArrayImages(np.concatenate([x, x_test]), ids),
+        tuple("0123456789"),
+        Labelled(tuple(ids[: len(x)]), tuple(int(t) for t in y)),
+        Labelled(tuple(ids[len(x) :]), tuple(int(t) for t in y_test)),
+    )
+
+
+def image_folder(folder: str) -> Problem:
+    """A folder with a folder a class, 30 % of each class for testing; images under two classes are left out."""
+    rows = read_rows(Path(folder))
+    classes = tuple(sorted({row.value for row in rows if row.value is not None}))
+    found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=120_000_000)}
+    said: dict[str, set[str]] = {}
+    uris: dict[str, str] = {}
+    for row in rows:
+        sighting = found.get(row.key)
+        if sighting is not None and sighting.image is not None and row.value is not None:
+            said.setdefault(sighting.image.id, set()).add(row.value)
+            uris.setdefault(sighting.image.id, sighting.uri)
+    ids = sorted(name for name, values in said.items() if len(values) == 1)
+    targets = np.array([classes.index(next(iter(said[name]))) for name in ids])
+    pool, test = _stratified(ids, targets)
+    return Problem(FileImages(uris, max_pixels=120_000_000), classes, pool, test)
+
+
+def classification(model: ModelConfig, train: TrainConfig, problem: Problem, features: str | None = None) -> Any:
+    """The classification task over a problem's images."""
+    cache = Path(features) if features else None
+    return Classification(model, train, problem.classes, problem.images, features=cache)
+
+
+def natural_look(name: str) -> dict[str, Any]:
+    """Model settings that suit what `--data` names."""
+    if name == "digits":
+        return {"name": "gal-cnn", "size": 8, "channels": 1, "mean": 0.0, "std": 1.0}
+    if _find_idx(Path(name)) is not None:
+        return {"name": "gal-cnn", "size": 28, "channels": 1, "mean": 0.0, "std": 1.0}
+    return {}
+
+
+def _split(
+    prefix: str, pixels: NDArray[np.uint8], targets: NDArray[np.int64], classes: tuple[str, ...]
+) -> Problem:
+    ids = [f"{prefix}-{i:05d}" for i in range(len(pixels))]
+    pool, test = _stratified(ids, targets)
+    return Problem(ArrayImages(pixels, ids), classes, pool, test)
+
+
+def _stratified(ids: list[str], targets: NDArray[np.int64]) -> tuple[Labelled, Labelled]:
+    """Pool and test, `TEST_SHARE` of every class in the test set; which ones belongs to the ids."""
+    keys = keyed_uniform(ids, 0, "test")
+    in_test = np.zeros(len(ids), dtype=bool)
+    for target in np.unique(targets):
+        members = np.flatnonzero(targets == target)
+        in_test[members[np.argsort(keys[members])[: round(TEST_SHARE * len(members))]]] = True
+    return _part(ids, targets, ~in_test), _part(ids, targets, in_test)
+
+
+def _part(ids: list[str], targets: NDArray[np.int64], which: NDArray[np.bool_]) -> Labelled:
+    places = np.flatnonzero(which)
+    return Labelled(tuple(ids[i] for i in places), tuple(int(targets[i]) for i in places))
+
+
+def _find_idx(folder: Path) -> Path | None:
+    for place in (folder, folder / "raw", folder / "MNIST" / "raw"):
+        if any(place.glob("train-images-idx3-ubyte*")):
+            return place
+    return None
+
+
+def _idx(folder: Path, stem: str) -> NDArray[np.uint8]:
+    """One idx file: two zero bytes, a type, the number of axes, their lengths, the numbers."""
+    file = folder / stem
+    raw = file.read_bytes() if file.exists() else gzip.decompress((folder / f"{stem}.gz").read_bytes())
+    axes = raw[3]
+    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes)]
+    return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * axes).reshape(shape)

@@ -1,0 +1,207 @@
+"""A project, its task and its files, wired: one method a command."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from askance.loop.project import CONFIG, Project
+from askance.loop.refresh import Refreshed, refresh
+from askance.loop.rounds import Picked, Trained, pick_round, train_round
+from askance.loop.settings import check_config, edit_config
+from askance.maths import keyed_seed, keyed_uniform
+from askance.pool import FileImages
+from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
+from askance.tasks.classification import Classification
+from askance.vocab import LabelError, Progress, Round, SelectionError, Split, silent
+from askance.vocab.config import Config
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a project stands.
+
+    Attributes:
+        images: distinct readable images in the pool.
+        quarantined: places that hold none.
+        labels: split -> class -> how many.
+        asked: split -> images frozen in it, labelled or not.
+        unlabelled: images that may be picked.
+        rounds: all rounds, oldest first.
+        metrics: of the last round.
+        pending: picks of the last batch without a label.
+    """
+
+    images: int
+    quarantined: int
+    labels: dict[Split, Counter[str]]
+    asked: Counter[str]
+    unlabelled: int
+    rounds: list[Round]
+    metrics: dict[str, float]
+    pending: int
+
+
+class Session:
+    """An open project with everything that can be done to it.
+
+    >>> import tempfile
+    >>> Session.open(tempfile.mkdtemp())  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    askance.vocab.errors.ConfigError: wanted: a project: a folder with askance.toml
+    """
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+
+    @classmethod
+    def init(
+        cls,
+        root: str | Path,
+        settings: dict[str, Any],
+        *,
+        labels: str | Path | None = None,
+        who: str = "init",
+        progress: Progress = silent,
+    ) -> tuple["Session", Refreshed, Imported | None]:
+        """Make a project, scan its pool and take the labels there are.
+
+        Args:
+            root: the new folder.
+            settings: as in `askance.toml`; `pool.source` is needed, the rest has defaults. Without `classes` they
+                are those of the labels, sorted.
+            labels: a CSV, or a folder with a folder a class.
+            who: who said these labels.
+            progress: called as work advances.
+
+        Raises:
+            ConfigError: a setting that does not exist or cannot be; there is a project already.
+            PoolError: no images there.
+        """
+        rows = read_rows(Path(labels)) if labels is not None else []
+        settings = {**settings, "classes": settings.get("classes") or classes_of(rows)}
+        project = Project.create(Path(root), check_config(settings, CONFIG))
+        found = refresh(project, progress)
+        imported = take_rows(project, rows, Path(labels), who) if labels is not None else None
+        project.write()  # last: an init that was killed can simply be run again
+        return cls(project), found, imported
+
+    @classmethod
+    def open(cls, root: str | Path = ".") -> "Session":
+        """Open the project in a folder, or in the nearest above it."""
+        return cls(Project.open(Path(root)))
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.project.close()
+
+    @property
+    def config(self) -> Config:
+        """The settings in force."""
+        return self.project.config
+
+    def override(self, section: str, **changes: Any) -> "Session":
+        """The same session under some settings changed for now; the file stays as it is."""
+        raw = self.config.model_dump()
+        raw[section] = {**raw[section], **{key: value for key, value in changes.items() if value is not None}}
+        return Session(self.project.with_config(check_config(raw, "the options")))
+
+    def task(self) -> Classification:
+        """The project's task over the pool's files."""
+        if not self.config.classes:
+            raise LabelError(
+                "classes", "none are known yet", "set `classes` in askance.toml, or import some labels"
+            )
+        uris = {image_id: record.uri for image_id, record in self.project.store.images().items()}
+        model = self.config.model
+        if model.weights is not None:
+            model = model.model_copy(update={"weights": str((self.project.root / model.weights).resolve())})
+        return Classification(
+            model,
+            self.config.train,
+            self.config.classes,
+            FileImages(uris, max_pixels=self.config.pool.max_pixels),
+            features=self.project.root / "features",
+        )
+
+    def scan(self, progress: Progress = silent) -> Refreshed:
+        """Look at the pool again: what is new, changed, broken, gone."""
+        with self.project.store.job("scan"):
+            return refresh(self.project, progress)
+
+    def train(self, progress: Progress = silent) -> Trained:
+        """Fit the model to the labels there are and measure it."""
+        with self.project.store.job("train"):
+            return train_round(self.project, self.task(), progress=progress)
+
+    def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
+        """Scan, score, and pick the next n images worth labelling."""
+        with self.project.store.job("pick"):
+            refresh(self.project, progress)
+            return pick_round(self.project, self.task(), n or self.config.strategy.batch, progress=progress)
+
+    def pick_for_split(self, split: Split, n: int) -> list[str]:
+        """Freeze n random images into the test or validation set; they are to be labelled and never picked.
+
+        Returns their ids. The same project and counts give the same images.
+        """
+        if n <= 0 or split == "train":
+            raise SelectionError(
+                "a number of images for val or test", f"{n} for {split}", "pick -n 200 --split test"
+            )
+        ids = self.project.unlabelled()
+        seed = keyed_seed("split", split, self.config.seed, len(self.project.store.splits()))
+        keys = keyed_uniform(ids, seed, "split")
+        chosen = [ids[i] for i in keys.argsort()[:n]]
+        self.project.store.freeze(chosen, split)
+        return chosen
+
+    def import_labels(self, path: str | Path, who: str, *, add_classes: bool = False) -> Imported:
+        """Take labels from a CSV or a folder with a folder a class; bad rows are written aside."""
+        rows = read_rows(Path(path))
+        known = list(self.config.classes)
+        new = [name for name in classes_of(rows) if name not in known]
+        if new and (add_classes or not known):
+            config = edit_config(self.project.root / CONFIG, {"classes": known + new})
+            self.project = self.project.with_config(config)
+        return take_rows(self.project, rows, Path(path), who)
+
+    def export_batch(
+        self,
+        *,
+        csv: Path | None,
+        folder: Path | None,
+        copy: bool,
+        split: Split | None = None,
+        number: int | None = None,
+    ) -> int:
+        """Write a batch to be labelled: the last (or that) round's picks, or what a split still lacks."""
+        return export_batch(self.project, csv=csv, folder=folder, copy=copy, split=split, number=number)
+
+    def export_labels(self, path: Path) -> int:
+        """Write all current labels: a CSV, or a folder with a folder a class."""
+        return export_labels(self.project, path)
+
+    def status(self) -> Status:
+        """Where the project stands."""
+        store = self.project.store
+        splits, labels, rounds = store.splits(), store.labels(), store.rounds()
+        by_split: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
+        for image_id, label in labels.items():
+            by_split[splits.get(image_id, "train")][str(label.value)] += 1
+        picks = store.picks(rounds[-1].number) if rounds else []
+        return Status(
+            images=len(store.images()),
+            quarantined=len(store.quarantined()),
+            labels=by_split,
+            asked=Counter(splits.values()),
+            unlabelled=len(self.project.unlabelled()),
+            rounds=rounds,
+            metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
+            pending=sum(pick.image_id not in labels for pick in picks),
+        )

@@ -1,0 +1,168 @@
+"""A simulation from its words to its report."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from askance.loop.experiment import Experiment
+from askance.loop.runs import RunFolder
+from askance.loop.settings import check_config
+from askance.loop.simulate import Lab, simulate
+from askance.maths.curves import labels_to
+from askance.report import ReportData, plot_curves, write_report
+from askance.session.problems import classification, natural_look, problem_from
+from askance.vocab import Curve, Progress, silent
+
+TARGETS = (0.10, 0.05)
+"""Errors that labels are counted to, as in Gal et al. 2017."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What a person asked to be simulated; `settings` has `model` and `train` sections as in `askance.toml`."""
+
+    data: str
+    strategies: tuple[str, ...]
+    seeds: tuple[int, ...]
+    start: int
+    batch: int
+    until: int
+    val: int = 0
+    draws: int = 100
+    subset: int | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The curves, and how to read them.
+
+    Attributes:
+        trainings: models trained in all.
+        unconverged: of these, stopped at their step limit.
+    """
+
+    curves: list[Curve]
+    strategies: tuple[str, ...]
+    trainings: int
+    unconverged: int
+
+    @property
+    def target_names(self) -> list[str]:
+        """The errors that labels are counted to, for people."""
+        return [f"{target:.0%} error" for target in TARGETS]
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """For each training size, the mean error of each strategy over its seeds, in percent."""
+        for size in sorted({size for curve in self.curves for size in curve.labels}):
+            cells = []
+            for name in self.strategies:
+                values = [
+                    curve.metrics["error"][curve.labels.index(size)]
+                    for curve in self.curves
+                    if curve.strategy == name and size in curve.labels
+                ]
+                cells.append(f"{100 * sum(values) / len(values):.1f}" if values else "")
+            yield size, cells
+
+    def targets(self) -> Iterator[tuple[str, list[str]]]:
+        """For each strategy, the median over seeds of the labels to each target; `>n` where it is not reached."""
+        for name in self.strategies:
+            curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
+            yield name, [_median_labels(curves, target) for target in TARGETS]
+
+
+def demo_simulation(seeds: int) -> Simulation:
+    """Five seeds of four strategies on scikit-learn's digits, from 20 labels to 150."""
+    return Simulation(
+        data="digits",
+        strategies=("bald", "variation-ratios", "max-entropy", "random"),
+        seeds=tuple(range(seeds)),
+        start=20,
+        batch=10,
+        until=150,
+        draws=50,
+    )
+
+
+def run_simulation(
+    simulation: Simulation, out: Path, *, workers: int | None = None, progress: Progress = silent
+) -> Results:
+    """Run, or continue, and write `report.html`, `curves.png` and `curves.parquet` beside the runs."""
+    sections = {name: dict(values) for name, values in simulation.settings.items()}
+    model = natural_look(simulation.data) | sections.pop("model", {})
+    raw = {"pool": {"source": simulation.data}, "model": model, **sections}
+    config = check_config(raw, "--set")
+    experiment = Experiment(
+        simulation.strategies,
+        simulation.seeds,
+        start=simulation.start,
+        batch=simulation.batch,
+        until=simulation.until,
+        val=simulation.val,
+        draws=simulation.draws,
+        subset=simulation.subset,
+        model=config.model,
+        train=config.train,
+    )
+    task = partial(classification, features=str(out / "features"))
+    lab = Lab(experiment, problem_from(simulation.data), task, out)
+    curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
+    _write(curves, simulation, out)
+    logs = [
+        line["training"]
+        for name in simulation.strategies
+        for seed in simulation.seeds
+        for line in RunFolder.of(out, name, seed).lines()
+    ]
+    return Results(curves, simulation.strategies, len(logs), sum(not log["converged"] for log in logs))
+
+
+def _write(curves: list[Curve], simulation: Simulation, out: Path) -> None:
+    reference = "random" if "random" in simulation.strategies else simulation.strategies[-1]
+    plot_curves(curves, out / "curves.png", reference=reference, targets=TARGETS)
+    provenance = {
+        "data": simulation.data,
+        "seeds": ", ".join(map(str, simulation.seeds)),
+        "start, batch, until": f"{simulation.start}, {simulation.batch}, {simulation.until} labels",
+        "draws": str(simulation.draws),
+        "scored a round": "the whole pool" if simulation.subset is None else f"a random {simulation.subset}",
+        "settings": str({name: dict(values) for name, values in simulation.settings.items()}),
+        "versions": ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "numpy")),
+    }
+    write_report(
+        out / "report.html",
+        ReportData(
+            title=f"Simulation on {Path(simulation.data).name}",
+            curves=curves,
+            provenance=provenance,
+            reference=reference,
+            targets=TARGETS,
+            fixed_labels=simulation.val,
+        ),
+    )
+    rows = [
+        (curve.strategy, curve.seed, size, metric, values[i])
+        for curve in curves
+        for metric, values in curve.metrics.items()
+        for i, size in enumerate(curve.labels)
+    ]
+    names = ("strategy", "seed", "labels", "metric", "value")
+    pq.write_table(
+        pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), out / "curves.parquet"
+    )
+
+
+def _median_labels(curves: list[Curve], target: float) -> str:
+    """The median of labels to a target; a run that never gets there counts as infinitely many."""
+    reached = [labels_to(curve.labels, curve.metrics["error"], target) for curve in curves]
+    middle = median(float("inf") if found is None else found for found in reached)
+    return f"{middle:.0f}" if middle < float("inf") else f">{max(curve.labels[-1] for curve in curves)}"
