@@ -169,12 +169,10 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
         folder / "picks.json",
         [{"id": row.image_id, "rank": row.rank, "gain": row.gain, "why": dict(row.why)} for row in rows],
     )
-    config = {**current.config, "request": request, "scored": n_scored}
-    project.store.save_round(
-        Round(current.number, "trained", current.labels, current.seed, config, current.at),
-        project.store.metrics(current.number),
-    )
-    project.store.save_picks(current.number, rows)
+    store = project.store
+    if current.number not in {one.number for one in store.rounds()}:  # round 0, the cold start
+        store.save_round(current, {})
+    store.save_picks(current.number, rows, {**current.config, "request": request, "scored": n_scored})
     return Picked(current.number, rows, True, n_scored, note)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from askance.store.images import unknown_images
 from askance.store.schema import metrics, picks, rounds
-from askance.vocab import Pick, Round, StoreError
+from askance.vocab import Json, Pick, Round, StoreError
 
 
 def save_round(connection: Connection, done: Round, measured: Mapping[str, float]) -> None:
@@ -35,9 +35,12 @@ def save_round(connection: Connection, done: Round, measured: Mapping[str, float
         connection.execute(insert(metrics), values)
 
 
-def save_picks(connection: Connection, number: int, chosen: Sequence[Pick]) -> None:
-    """Write a round's picks in place of any it had, and say that it has picked."""
-    moved = connection.execute(update(rounds).where(rounds.c.number == number).values(state="picked"))
+def save_picks(
+    connection: Connection, number: int, chosen: Sequence[Pick], config: Mapping[str, Json] | None
+) -> None:
+    """Write a round's picks (and configuration) in place of any it had, and say that it has picked."""
+    changes = {"state": "picked"} | ({} if config is None else {"config": config})
+    moved = connection.execute(update(rounds).where(rounds.c.number == number).values(changes))
     if moved.rowcount != 1:
         raise StoreError("a round that is saved", f"round {number}", "save_round comes first")
     missing = unknown_images(connection, (pick.image_id for pick in chosen))

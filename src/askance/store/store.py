@@ -16,7 +16,7 @@ from askance.store.engine import connect, parse, writer
 from askance.store.errors import teaching
 from askance.store.jobs import Job
 from askance.store.labels import Added
-from askance.vocab import Busy, ImageRecord, Label, Pick, Round, Sighting, Split, StoreError
+from askance.vocab import Busy, ImageRecord, Json, Label, Pick, Round, Sighting, Split, StoreError
 
 T = TypeVar("T")
 
@@ -141,9 +141,9 @@ class Store:
         """
         self._write(lambda connection: rounds.save_round(connection, round, metrics))
 
-    def save_picks(self, number: int, picks: Sequence[Pick]) -> None:
-        """Keep a round's picks in place of any it had, and move the round to `picked`."""
-        self._write(lambda connection: rounds.save_picks(connection, number, picks))
+    def save_picks(self, number: int, picks: Sequence[Pick], config: Mapping[str, Json] | None = None) -> None:
+        """Keep a round's picks in place of any it had, move the round to `picked`, renew its configuration if given."""
+        self._write(lambda connection: rounds.save_picks(connection, number, picks, config))
 
     def rounds(self) -> list[Round]:
         """All rounds, ordered by number."""
