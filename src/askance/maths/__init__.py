@@ -2,12 +2,14 @@
 
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.draws import Draws
-from askance.maths.entropies import entropy, log_mean_probs
+from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
 from askance.maths.gaussian import GaussianLogits
 from askance.maths.keyed import keyed_seed, keyed_uniform
+from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
 from askance.maths.units import Aggregation, Chunk, Units, aggregate
 
 __all__ = [
+    "LOWEST",
     "Aggregation",
     "Band",
     "Chunk",
@@ -24,5 +26,9 @@ __all__ = [
     "labels_saved",
     "labels_to",
     "log_mean_probs",
+    "mean_by_halves",
+    "mean_probs",
+    "over_units",
     "paired_difference",
+    "sum_by_halves",
 ]

@@ -1,1 +1,19 @@
-"""TODO room."""
+"""Scores in, an ordered batch to label out."""
+
+from askance.selection.catalogue import Selection, selections
+from askance.selection.random import class_balanced_random, random
+from askance.selection.selecting import select
+from askance.selection.stochastic import power, softmax, softrank
+from askance.selection.top_k import top_k
+
+__all__ = [
+    "Selection",
+    "class_balanced_random",
+    "power",
+    "random",
+    "select",
+    "selections",
+    "softmax",
+    "softrank",
+    "top_k",
+]

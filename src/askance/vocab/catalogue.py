@@ -1,9 +1,10 @@
 """A catalogue of functions: the one registry the CLI, the docs and the conformance suite read."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from askance.vocab.errors import ConfigError
@@ -27,24 +28,60 @@ class Entry(Generic[F]):
     options: frozenset[str]
     summary: str
 
+    def arguments(
+        self, offered: Mapping[str, object], options: Mapping[str, object] | None = None
+    ) -> dict[str, object]:
+        """What to call `function` with: its needs out of what is offered, and the options that were named.
+
+        Args:
+            offered: by parameter name; what it does not need is left out, None counts as not offered.
+            options: by parameter name; all of them must be its own.
+
+        Raises:
+            ConfigError: a need that is not met, or an option it does not have.
+        """
+        missing = sorted(need for need in self.needs if offered.get(need) is None)
+        if missing:
+            raise ConfigError(
+                f"{self.name} with {', '.join(sorted(self.needs))}",
+                f"no {' and no '.join(missing)}",
+                f"give {', '.join(f'{need}=...' for need in missing)}",
+            )
+        foreign = sorted(set(options or {}) - self.options)
+        if foreign:
+            known = ", ".join(sorted(self.options))
+            raise ConfigError(
+                f"options of {self.name}: {known or 'it has none'}", ", ".join(foreign), "leave it out"
+            )
+        return {need: offered[need] for need in self.needs} | dict(options or {})
+
 
 class Catalogue(Generic[F]):
     """Functions by name; entering is decorating, needs are read from the signature.
 
-    >>> scores = Catalogue("score")
+    Args:
+        kind: what its entries are, in the singular, for messages.
+        aliases: other names that people type -> the name of the entry. An alias is found, never listed.
+
+    >>> scores = Catalogue("score", aliases={"lc": "least-confidence"})
     >>> @scores
     ... def least_confidence(draws): "One minus the best probability."
     >>> scores["least-confidence"].needs
     frozenset({'draws'})
+    >>> scores["lc"].name
+    'least-confidence'
     """
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, *, aliases: Mapping[str, str] = MappingProxyType({})) -> None:
         self.kind = kind
+        self.aliases = MappingProxyType(dict(aliases))
         self._entries: dict[str, Entry[F]] = {}
 
     def __call__(self, function: F) -> F:
         """Enter a function under its own name, with hyphens."""
         name = function.__name__.replace("_", "-")
+        if name in self._entries or name in self.aliases:
+            raise ValueError(f"the catalogue has a {self.kind} called {name} already")
         parameters = inspect.signature(function).parameters.values()
         needs = frozenset(p.name for p in parameters if p.default is p.empty)
         options = frozenset(p.name for p in parameters) - needs
@@ -53,10 +90,11 @@ class Catalogue(Generic[F]):
         return function
 
     def __getitem__(self, name: str) -> Entry[F]:
-        """The entry of that name, or an error that names the nearest."""
+        """The entry of that name or alias, or an error that names the nearest."""
         key = name.replace("_", "-")
+        key = self.aliases.get(key, key)
         if key not in self._entries:
-            near = get_close_matches(key, self._entries, n=1)
+            near = get_close_matches(key, [*self._entries, *self.aliases], n=1)
             raise ConfigError(
                 f"a {self.kind} of the catalogue: {', '.join(self._entries)}",
                 name,
@@ -64,9 +102,17 @@ class Catalogue(Generic[F]):
             )
         return self._entries[key]
 
+    def __contains__(self, name: object) -> bool:
+        """Whether a name or an alias is found, with hyphens or underscores."""
+        key = str(name).replace("_", "-")
+        return self.aliases.get(key, key) in self._entries
+
     def __iter__(self) -> Iterator[Entry[F]]:
         return iter(self._entries.values())
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def names(self) -> list[str]:
-        """All names, in the order they were entered."""
+        """All names, in the order they were entered; aliases are left out."""
         return list(self._entries)

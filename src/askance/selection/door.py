@@ -1,0 +1,66 @@
+"""What every selection asks of its arguments."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from askance.vocab import SelectionError
+
+Scores: TypeAlias = Float[Tensor, "N"] | Float[NDArray[np.float64], "N"]
+"""One number an image, NaN for an image that was not scored."""
+
+
+def check_request(ids: Sequence[str], n: int) -> None:
+    """Refuse a batch of nothing, and ids that are not one an image.
+
+    Raises:
+        SelectionError: `n` below one, or an id given twice.
+    """
+    if n < 1:
+        raise SelectionError("a batch of at least one image", f"n = {n}", "ask for n >= 1")
+    if len(set(ids)) != len(ids):
+        twice = [name for name, count in Counter(ids).items() if count > 1]
+        raise SelectionError(
+            "each image once",
+            f"{len(twice)} ids more than once, the first {twice[0]!r}",
+            "drop the repeats; images are told apart by their content's id",
+        )
+
+
+def check_groups(groups: Sequence[str | int], ids: Sequence[str]) -> None:
+    """Refuse classes that are not one an image.
+
+    Raises:
+        SelectionError: more or fewer than ids.
+    """
+    if len(groups) != len(ids):
+        raise SelectionError(
+            f"a class for each of {len(ids)} ids", f"{len(groups)} classes", "align groups with ids"
+        )
+
+
+def checked_scores(scores: Scores, ids: Sequence[str]) -> NDArray[np.float64]:
+    """The scores as float64 `[N]`, NaN where an image was not scored.
+
+    Raises:
+        SelectionError: not one score an id, or an infinite one.
+    """
+    values: NDArray[np.float64] = torch.as_tensor(scores).detach().to("cpu", torch.float64).numpy()
+    if values.shape != (len(ids),):
+        raise SelectionError(
+            f"one score for each of {len(ids)} ids", f"shape {list(values.shape)}", "align scores with ids"
+        )
+    infinite = np.flatnonzero(np.isinf(values))
+    if len(infinite):
+        raise SelectionError(
+            "finite scores, NaN for an image that was not scored",
+            f"{values[infinite[0]]} for {ids[int(infinite[0])]!r}, {len(infinite)} such in all",
+            "mend the acquisition; no score is infinite",
+        )
+    return values
