@@ -9,12 +9,13 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from types import NoneType, UnionType
-from typing import Literal, Protocol, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from askance.vocab import Entry
 from askance.vocab.config import Config
 from tools.rules import ROOT
 
@@ -43,8 +44,8 @@ class Command(Protocol):
 def settings_page() -> str:
     """`docs/settings.md`: every field of `askance.toml`."""
     parts = [
-        NOTE,
         "# Settings",
+        NOTE,
         "A project is decided by its `askance.toml`. Every setting is checked when it is read: an unknown name "
         "or a value out of range is an error that says what was wanted.",
         "## Top of the file",
@@ -59,7 +60,7 @@ def settings_page() -> str:
 
 def cli_page() -> str:
     """`docs/cli.md`: every command with its arguments and options."""
-    parts = [NOTE, "# Commands", "`askance COMMAND --help` says the same in the terminal."]
+    parts = ["# Commands", NOTE, "`askance COMMAND --help` says the same in the terminal."]
     for name, command in commands().items():
         shown = [p for p in command.params if not p.hidden and p.opts != ["--help"]]
         words = [f"askance {name}"]
@@ -76,8 +77,9 @@ def catalogue_page() -> str:
     from askance.acquisition import acquisitions
     from askance.selection import selections
 
-    parts = [NOTE, "# Catalogue", "The names that `[strategy]` in [the settings](settings.md) takes."]
-    for kind, entries in {"Acquisition": acquisitions, "Selection": selections}.items():
+    parts = ["# Catalogue", NOTE, "The names that `[strategy]` in [the settings](settings.md) takes."]
+    kinds: dict[str, Iterable[Entry[Any]]] = {"Acquisition": acquisitions, "Selection": selections}
+    for kind, entries in kinds.items():
         rows = [[f"`{e.name}`", e.summary, ", ".join(f"`{need}`" for need in sorted(e.needs))] for e in entries]
         parts += [f"## {kind}", _table(["name", "what it is", "needs"], rows)]
     return "\n\n".join(parts) + "\n"
