@@ -82,10 +82,14 @@ class Pair:
         x = x.t().contiguous()
         base = torch.addmm(self._b1, self._w1, x) if self._complement else self._b1
         sign = -1 if self._complement else 1
+        lines = x.new_empty(
+            max(map(len, self._columns)), x.shape[1]
+        )  # reused: fresh memory costs more than copying
         logits = x.new_empty(len(self._rows), len(self._w2), x.shape[1])
         for draw, (rows, columns) in enumerate(zip(self._rows, self._columns, strict=True)):
             w1, w2 = self._gathered[draw] if self._gathered else self._gather(draw)
-            hidden = torch.addmm(base.index_select(0, rows), w1, x.index_select(0, columns), alpha=sign)
+            taken = torch.index_select(x, 0, columns, out=lines[: len(columns)])
+            hidden = torch.addmm(base.index_select(0, rows), w1, taken, alpha=sign)
             torch.addmm(self._b2, w2, self._act(hidden), out=logits[draw])
         return logits.permute(2, 0, 1)
 
