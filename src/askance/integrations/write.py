@@ -113,8 +113,9 @@ def write_labels_image_folder(
 ) -> list[Path]:
     """Put labelled images into folders named after their class.
 
-    Where `splits` is given, those lie below `train`, `val` and `test`. What no split claims is `train`; images that are gone are left out; of two images with one name the later, by
-    id, gets the first digits of its id in front.
+    Where `splits` is given, those lie below `train`, `val` and `test`; what no split claims is `train`. Images
+    that are gone are left out. Of two images with one name the later, by id, gets the first digits of its id in
+    front.
 
     Raises:
         LabelError: a class cannot name a folder, the folder has something in it, or an image cannot be read;

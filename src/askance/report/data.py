@@ -13,8 +13,8 @@ class RoundRow:
     Attributes:
         number: from 1.
         labels: training labels the model saw.
-        metrics: of the test set, name -> value; empty where there is no test set.
-        recalls: of the test set, class -> recall in [0, 1].
+        metrics: of the test set, name -> value, `recall/<class>` among them; empty where there is no test set.
+        tested: how many test images they were measured on; with it error and accuracy get an interval.
         labelled: class -> training labels of that class the model saw.
         picked: predicted class -> images picked in this round.
         converged: False when training stopped at its step limit.
@@ -23,7 +23,7 @@ class RoundRow:
     number: int
     labels: int
     metrics: Mapping[str, float] = field(default_factory=dict)
-    recalls: Mapping[str, float] = field(default_factory=dict)
+    tested: int = 0
     labelled: Mapping[str, int] = field(default_factory=dict)
     picked: Mapping[str, int] = field(default_factory=dict)
     converged: bool = True

@@ -1,0 +1,194 @@
+"""Strategies against the reference: the tables and sentences a statistician would ask for."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from askance.maths import Band, Saved, area_under, labels_saved, labels_to, paired_difference
+from askance.report.data import ReportData
+from askance.report.plot import by_strategy
+from askance.report.words import count, difference, listing, show, trim, words_for
+from askance.vocab import Curve
+
+ROWS = 8
+"""Rows of a table over training sizes or levels: as many as one looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as it is shown; the first column names the row."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def differences(data: ReportData) -> dict[str, Band]:
+    """Strategy -> its paired differences from the reference; empty where there is no reference or no pair."""
+    groups = by_strategy(data.curves)
+    reference = groups.pop(data.reference, [])
+    return {
+        name: paired_difference(runs, reference, data.metric, generator=np.random.default_rng(0))
+        for name, runs in groups.items()
+        if _paired(runs, reference)
+    }
+
+
+def area_differences(data: ReportData) -> dict[str, Band]:
+    """The same of the area under the curve over the sizes both runs of a pair have: one number a strategy."""
+    groups = by_strategy(data.curves)
+    reference = {c.seed: c for c in groups.pop(data.reference, [])}
+    found = {}
+    for name, runs in groups.items():
+        pairs = [(c, reference[c.seed]) for c in runs if c.seed in reference and _shared(c, reference[c.seed])]
+        if pairs:
+            ours = [_area(a, b, data.metric) for a, b in pairs]
+            theirs = [_area(b, a, data.metric) for a, b in pairs]
+            generator = np.random.default_rng(0)
+            found[name] = paired_difference(ours, theirs, data.metric, generator=generator)
+    return found
+
+
+def saved(data: ReportData, levels: Sequence[float] | None = None) -> dict[str, list[Saved]]:
+    """Strategy -> labels saved against the reference at levels that the reference reaches."""
+    groups = by_strategy(data.curves)
+    reference = groups.pop(data.reference, [])
+    if reference and levels is None:  # the same for every strategy, from all of the reference's seeds
+        itself = labels_saved(reference, reference, data.metric, below=data.below)
+        levels = [row.level for row in itself]
+    return {
+        name: labels_saved(runs, reference, data.metric, below=data.below, levels=levels)
+        for name, runs in groups.items()
+        if _paired(runs, reference)
+    }
+
+
+def differences_table(data: ReportData) -> Table:
+    """Training size x strategy: mean paired difference, its interval, and the number of pairs."""
+    bands, areas, words = differences(data), area_differences(data), words_for(data.metric)
+
+    def cell(band: Band, size: int) -> str:
+        if size not in band.labels:
+            return ""
+        i = band.labels.index(size)
+        text = difference(band.mean[i], words)
+        if not math.isnan(band.low[i]):
+            text += f" ({difference(band.low[i], words)} to {difference(band.high[i], words)})"
+        return f"{text}, n = {band.n[i]}"
+
+    sizes = _spread(sorted({size for band in bands.values() for size in band.labels}))
+    rows = [(f"{size:,}", *(cell(band, size) for band in bands.values())) for size in sizes]
+    rows.append(("whole curve", *(cell(areas[name], 0) if name in areas else "" for name in bands)))
+    return Table(("labels", *bands), tuple(rows))
+
+
+def targets_table(data: ReportData) -> Table:
+    """Strategy x target: median labels with quartiles over seeds; never getting there is more than the budget."""
+    words = words_for(data.metric)
+    rows = [
+        (f"{name} (n = {len(runs)})", *(_to_target(runs, target, data) for target in data.targets))
+        for name, runs in by_strategy(data.curves).items()
+    ]
+    return Table(("strategy", *(show(target, words) for target in data.targets)), tuple(rows))
+
+
+def saved_table(data: ReportData) -> Table:
+    """Level x strategy: labels saved against the reference at equal metric, medians over paired seeds."""
+    found = saved(data)
+    words = words_for(data.metric)
+    budget = max(c.labels[-1] for c in data.curves if c.strategy == data.reference)
+    some = next(iter(found.values()))
+    rows = [
+        (show(some[i].level, words), count(some[i].random, budget), *(_saving(found[name][i]) for name in found))
+        for i in _spread(range(len(some)))
+    ]
+    return Table((words.title, f"{data.reference} needs", *found), tuple(rows))
+
+
+def headline(data: ReportData) -> tuple[str, str]:
+    """What the curves say, in one sentence for a manager and one for a statistician."""
+    areas, words = area_differences(data), words_for(data.metric)
+    if not areas:
+        names = listing(list(by_strategy(data.curves)))
+        return f"Learning curves of {names}.", f"No runs of {data.reference} on the same seeds to compare with."
+    sign = 1 if data.below else -1
+    name = min(areas, key=lambda one: sign * areas[one].mean[0])
+    band = areas[name]
+    row = _best_level(data, name)
+    first = _saving_sentence(row, name, data) if row else f"{name} was compared with {data.reference}."
+    gap = f"{difference(band.mean[0], words)}{' points' if words.percent else ''}"
+    second = f"Over the whole curve its {words.title} differs from {data.reference} by {gap}"
+    if band.n[0] < 2:
+        return first, f"{second}. One pair of runs: nothing can be said about chance."
+    second += f" (95 % interval {difference(band.low[0], words)} to {difference(band.high[0], words)}"
+    second += f", {band.n[0]} pairs of runs)"
+    if band.low[0] <= 0 <= band.high[0]:
+        return first, f"{second}: that may be chance."
+    return first, second + "."
+
+
+def _best_level(data: ReportData, name: str) -> Saved | None:
+    """The hardest level worth naming: a target if the reference reaches one, else the last it reaches."""
+    reached = [row for row in saved(data, data.targets)[name] if math.isfinite(row.random)]
+    if reached:
+        return (min if data.below else max)(reached, key=lambda row: row.level)
+    rows = [row for row in saved(data)[name] if math.isfinite(row.random)]
+    return rows[-1] if rows else None
+
+
+def _saving_sentence(row: Saved, name: str, data: ReportData) -> str:
+    level = f"{show(row.level, words_for(data.metric))} {words_for(data.metric).title}"
+    needs = f"{data.reference} needs {count(row.random)} labels for {level}"
+    if not math.isfinite(row.arm):
+        return f"{name} never got to {level}; {needs}."
+    if row.saved > 0:
+        share = f"{trim(100 * row.saved / row.random)} %"
+        return f"{name} needs {count(row.saved)} labels fewer ({share}): {needs}, {name} {count(row.arm)}."
+    return f"{name} saved no labels: {needs}, {name} {count(row.arm)}."
+
+
+def _saving(row: Saved) -> str:
+    if row.saved == -math.inf:
+        text = "does not reach it"
+    elif row.saved > 0:
+        text = f"{count(row.saved)} fewer"
+        text += f" ({100 * row.saved / row.random:.0f} %)" if row.random < math.inf else ""
+    else:
+        text = f"{count(-row.saved)} more" if row.saved else "as many"
+    missed = row.arm_censored
+    return text + (f"; {missed} of {row.n} never" if missed and row.saved > -math.inf else "")
+
+
+def _to_target(runs: Sequence[Curve], target: float, data: ReportData) -> str:
+    reached = [labels_to(c.labels, c.metrics[data.metric], target, below=data.below) for c in runs]
+    sizes = [math.inf if found is None else float(found) for found in reached]
+    budget = max(c.labels[-1] for c in runs)
+    low, middle, high = (float(q) for q in np.quantile(sizes, [0.25, 0.5, 0.75], method="inverted_cdf"))
+    text = count(middle, budget)
+    if len(runs) > 1 and low != high:
+        text += f" ({count(low, budget)} to {count(high, budget)})"
+    missed = sum(map(math.isinf, sizes))
+    return text + (f"; {missed} of {len(runs)} never" if missed else "")
+
+
+def _area(curve: Curve, other: Curve, metric: str) -> Curve:
+    sizes = _shared(curve, other)
+    value = area_under(sizes, [curve.metrics[metric][curve.labels.index(n)] for n in sizes])
+    return Curve(curve.strategy, curve.seed, (0,), {metric: (value,)})
+
+
+def _shared(a: Curve, b: Curve) -> list[int]:
+    return sorted(set(a.labels) & set(b.labels))
+
+
+def _paired(runs: Sequence[Curve], reference: Sequence[Curve]) -> bool:
+    partners = {c.seed: c for c in reference}
+    return any(c.seed in partners and _shared(c, partners[c.seed]) for c in runs)
+
+
+def _spread(items: Sequence[int]) -> list[int]:
+    """At most `ROWS` of them, evenly, with the last."""
+    if len(items) <= ROWS:
+        return list(items)
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, ROWS)]

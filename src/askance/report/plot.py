@@ -1,0 +1,283 @@
+"""Learning curves as pictures: the mean over seeds with its interval, every seed behind it, names at the lines."""
+
+import io
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from scipy.optimize import isotonic_regression
+
+from askance.loop.files import write_whole
+from askance.maths import Band, interval
+from askance.report.words import show, words_for
+from askance.vocab import ConfigError, Curve, CurveError
+
+SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b98700", "#56b4e9")
+"""Okabe and Ito's colours, which stay apart for the colour-blind; their orange is darker, to be read as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """The colours of a plot."""
+
+    text: str
+    muted: str
+    rule: str
+    reference: str
+    series: tuple[str, ...]
+
+
+PAPER = Ink("#1b1f24", "#5d6670", "#dfe3e8", "#6b7280", SERIES)
+
+_PAGE = Ink("#010101", "#010102", "#010103", "#010104", tuple(f"#0102{i:02x}" for i in range(len(SERIES))))
+"""Stand-ins, which an inline SVG exchanges for the page's own colours, dark or light."""
+
+_VARIABLES = {
+    _PAGE.text: "currentColor",
+    _PAGE.muted: "var(--muted)",
+    _PAGE.rule: "var(--rule)",
+    _PAGE.reference: "var(--reference)",
+    **{colour: f"var(--series-{i})" for i, colour in enumerate(_PAGE.series)},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a plot: a band, and what is behind it."""
+
+    name: str
+    band: Band
+    colour: str
+    runs: Sequence[tuple[Sequence[int], Sequence[float]]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a plot is laid out: inches, colours, and how the metric is written."""
+
+    width: float
+    height: float
+    ink: Ink
+    metric: str
+
+
+def plot_curves(
+    curves: Sequence[Curve],
+    path: Path,
+    *,
+    metric: str = "error",
+    reference: str = "random",
+    targets: Sequence[float] = (),
+) -> None:
+    """Write learning curves as PNG (1280 x 768) or SVG, by the file's suffix; same curves, same bytes.
+
+    A strategy is a line, its mean over seeds; the band is its 95 % t-interval; thin lines are its seeds. The
+    metric's axis is logarithmic where all values are positive, small ones are better, and they span a factor of
+    eight.
+
+    Args:
+        curves: of any strategies and seeds.
+        path: ends in `.png` or `.svg`.
+        metric: which of their metrics.
+        reference: the strategy that is drawn in grey.
+        targets: values to mark across the plot.
+
+    Raises:
+        ConfigError: another suffix.
+        CurveError: no curves, a curve lacks the metric, or two of a strategy have one seed.
+        StoreError: the disk said no.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise ConfigError("a file that ends in .png or .svg", path.name, "name it curves.png")
+    look = Look(8, 4.8, PAPER, metric)
+    with mpl.rc_context(_style(look.ink)):
+        figure = curves_figure(curves, look, reference=reference, targets=targets)
+        figure.axes[0].set_title(_title(curves, metric), loc="left")
+        write_whole(path, _saved(figure, kind, "plot"))
+
+
+def curves_svg(
+    curves: Sequence[Curve], *, metric: str, reference: str, targets: Sequence[float], narrow: bool
+) -> str:
+    """The same as an `<svg>` element for a page, in the page's own colours."""
+    look = _page_look(metric, narrow)
+    with mpl.rc_context(_style(look.ink)):
+        figure = curves_figure(curves, look, reference=reference, targets=targets)
+        return _inline(figure, f"curves {metric} {narrow}")
+
+
+def differences_svg(bands: Mapping[str, Band], *, colours: Mapping[str, int], metric: str, narrow: bool) -> str:
+    """Paired differences from the reference (the zero line) as an `<svg>` element, strategy -> band."""
+    look = _page_look(metric, narrow)
+    with mpl.rc_context(_style(look.ink)):
+        figure, axes = _canvas(look)
+        lines = [Line(name, band, look.ink.series[colours[name]]) for name, band in bands.items()]
+        for line in lines:
+            _draw(axes, line)
+        axes.axhline(0, color=look.ink.reference, linewidth=1.2, linestyle=(0, (4, 3)))
+        axes.yaxis.set_major_formatter(FuncFormatter(_points(metric)))
+        _label(axes, lines, look)
+        return _inline(figure, f"differences {metric} {narrow}")
+
+
+def colours_of(strategies: Sequence[str], reference: str) -> dict[str, int]:
+    """The place in the palette of each strategy but the reference; beyond six they come round again."""
+    others = [name for name in strategies if name != reference]
+    return {name: i % len(SERIES) for i, name in enumerate(others)}
+
+
+def by_strategy(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    """Curves of each strategy, in the order they first appear."""
+    return {name: [c for c in curves if c.strategy == name] for name in dict.fromkeys(c.strategy for c in curves)}
+
+
+def curves_figure(curves: Sequence[Curve], look: Look, *, reference: str, targets: Sequence[float]) -> Figure:
+    """The plot itself, without a title."""
+    if not curves:
+        raise CurveError("at least one curve", "none", "run a simulation or a round first")
+    groups = by_strategy(curves)
+    colours = colours_of(list(groups), reference)
+    figure, axes = _canvas(look)
+    lines = [_line(name, runs, colours, look) for name, runs in groups.items()]
+    for line in lines:
+        _draw(axes, line)
+    _scale(axes, [v for c in curves for v in c.metrics[look.metric]], targets, look.metric)
+    for target in targets:
+        axes.axhline(target, color=look.ink.muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    _label(axes, lines, look)
+    return figure
+
+
+def _line(name: str, runs: Sequence[Curve], colours: Mapping[str, int], look: Look) -> Line:
+    colour = look.ink.series[colours[name]] if name in colours else look.ink.reference
+    seeds = [(c.labels, c.metrics[look.metric]) for c in runs] if len(runs) > 1 else []
+    return Line(name, interval(runs, look.metric), colour, seeds)
+
+
+def _draw(axes: Axes, line: Line) -> None:
+    band = line.band
+    for sizes, values in line.runs:
+        axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
+    axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
+    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
+    if len(band.labels) == 1:
+        axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
+
+
+def _scale(axes: Axes, values: Sequence[float], targets: Sequence[float], metric: str) -> None:
+    """Limits and ticks of the metric's axis: from what was measured, not from the bands."""
+    seen = [v for v in [*values, *targets] if math.isfinite(v)]
+    words = words_for(metric)
+    low, high = min(seen, default=0.0), max(seen, default=1.0)
+    if metric in ("error", "nll", "ece") and low > 0 and high / low > 8:
+        axes.set_yscale("log")
+        axes.set_ylim(low / 1.15, high * 1.15)
+        ticks = [m * 10.0**e for e in range(-6, 4) for m in (1, 2, 5)]
+        axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / 1.15 <= t <= high * 1.15]))
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        room = 0.06 * ((high - low) or abs(high) or 1.0)
+        axes.set_ylim(low - room, high + room)
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: show(value, words)))
+
+
+def _points(metric: str) -> Callable[[float, int], str]:
+    factor, unit = (100, " pts") if words_for(metric).percent else (1, "")
+    return lambda value, _: f"{factor * value:+.3g}{unit}".replace("-", "−") if value else "0"
+
+
+def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
+    """Names at the right of the lines they belong to, moved apart as little as it takes."""
+    last = sorted(((line.band.mean[-1], line) for line in lines), key=lambda pair: pair[0])
+    last = [(value, line) for value, line in last if math.isfinite(value)]
+    if not last:
+        return
+    transform = axes.transData + axes.transAxes.inverted()
+    heights = np.array([transform.transform((line.band.labels[-1], value))[1] for value, line in last])
+    gap = 14 / (72 * look.height * 0.78) * np.arange(len(last))
+    for y, (_, line) in zip(isotonic_regression(heights - gap).x + gap, last, strict=True):
+        axes.text(1.015, y, line.name, color=line.colour, transform=axes.transAxes, va="center", fontweight="bold")
+
+
+def _canvas(look: Look) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(look.width, look.height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=6)
+    axes.margins(x=0.01)
+    axes.set_xlabel("training labels")
+    axes.xaxis.set_major_locator(MaxNLocator(7 if look.width > 6 else 4, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    return figure, axes
+
+
+def _page_look(metric: str, narrow: bool) -> Look:
+    return Look(3.9, 3.6, _PAGE, metric) if narrow else Look(9.6, 4.6, _PAGE, metric)
+
+
+def _style(ink: Ink) -> dict[Any, Any]:
+    return {
+        "font.family": "DejaVu Sans",
+        "font.size": 10.5,
+        "text.color": ink.text,
+        "text.parse_math": False,
+        "axes.labelcolor": ink.muted,
+        "axes.edgecolor": ink.rule,
+        "axes.titlesize": 12.5,
+        "axes.titleweight": "bold",
+        "axes.titlepad": 14,
+        "axes.unicode_minus": True,
+        "xtick.labelcolor": ink.muted,
+        "ytick.labelcolor": ink.muted,
+        "grid.color": ink.rule,
+        "grid.linewidth": 0.8,
+        "figure.facecolor": "white",
+        "figure.constrained_layout.w_pad": 0.12,
+        "figure.constrained_layout.h_pad": 0.12,
+    }
+
+
+def _title(curves: Sequence[Curve], metric: str) -> str:
+    name = words_for(metric).title
+    seeds = {len(runs) for runs in by_strategy(curves).values()}
+    if seeds == {1}:
+        return name.capitalize()
+    runs = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
+    return f"{name.capitalize()}: mean of {runs} seeds, 95 % interval"
+
+
+def _saved(figure: Figure, kind: str, salt: str) -> bytes:
+    out = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    with mpl.rc_context({"svg.hashsalt": salt}):
+        figure.savefig(out, format=kind, dpi=160, metadata=metadata)
+    return out.getvalue()
+
+
+def _inline(figure: Figure, salt: str) -> str:
+    """An `<svg>` that can stand in a page: no prologue, no ids but its own, the page's colours and font."""
+    figure.patch.set_visible(False)
+    figure.axes[0].patch.set_visible(False)
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        text = _saved(figure, "svg", salt).decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"| version="[^"]*"', "", text)
+    used = set(re.findall(r"#([\w-]+)", text))
+    text = re.sub(r' id="([\w-]+)"', lambda found: found[0] if found[1] in used else "", text)
+    for stand_in, variable in _VARIABLES.items():
+        text = text.replace(stand_in, variable)
+    return re.sub(r"\n\s*", "\n", text).strip()

@@ -1,0 +1,139 @@
+"""What the rounds of one project say: its own curve, its classes, its balance."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from askance.report.compare import Table
+from askance.report.data import ReportData, RoundRow
+from askance.report.words import show, wilson, words_for
+from askance.vocab import Curve
+
+NAME = "this project"
+_RECALL = "recall/"
+_COLUMNS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Recalls:
+    """Recall by class and round.
+
+    Attributes:
+        rounds: round numbers, at most six, with the first and the last.
+        rows: class name, and for each round its recall in percent, None where it has no test image.
+    """
+
+    rounds: tuple[int, ...]
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One class among the labels and among what was picked.
+
+    Attributes:
+        labelled: training labels of this class.
+        picked: images of the last batch that are predicted to be of this class.
+        labelled_share: of all training labels, percent.
+        picked_share: of the last batch, percent.
+    """
+
+    name: str
+    labelled: int
+    picked: int
+    labelled_share: float
+    picked_share: float
+
+
+def headline(data: ReportData) -> list[str]:
+    """Where the project stands, and what it waits for."""
+    sentences = []
+    measured = [row for row in data.rounds if data.metric in row.metrics]
+    if measured:
+        last, first = measured[-1], measured[0]
+        title = words_for(data.metric).title
+        text = f"With {last.labels:,} training labels the {title} is {_value(last, data.metric)}"
+        if last is not first:
+            text += f"; with {first.labels:,} it was {show(first.metrics[data.metric], words_for(data.metric))}"
+        sentences.append(text + ".")
+    if data.picked:
+        sentences.append(f"{_images(len(data.picked))} picked to be labelled next.")
+    if data.quarantined:
+        n = len(data.quarantined)
+        sentences.append(
+            f"{n:,} file{'s' * (n > 1)} could not be read and {'are' if n > 1 else 'is'} in quarantine."
+        )
+    return sentences
+
+
+def curve(data: ReportData) -> Curve | None:
+    """The project's own learning curve; of two rounds with the same labels the later counts."""
+    points = {row.labels: row.metrics[data.metric] for row in data.rounds if data.metric in row.metrics}
+    sizes = tuple(sorted(points))
+    return Curve(NAME, 0, sizes, {data.metric: tuple(points[n] for n in sizes)}) if sizes else None
+
+
+def rounds_table(rounds: Sequence[RoundRow]) -> Table:
+    """Every round: labels, metrics of the test set, whether training came to rest."""
+    metrics = list(dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_RECALL)))
+    rows = [
+        (
+            str(row.number),
+            f"{row.labels:,}",
+            *(_value(row, name) if name in row.metrics else "" for name in metrics),
+            "converged" if row.converged else "stopped at its step limit",
+        )
+        for row in rounds
+    ]
+    return Table(("round", "labels", *(words_for(name).title for name in metrics), "training"), tuple(rows))
+
+
+def recalls(data: ReportData) -> Recalls | None:
+    """Recall of each class over the rounds; None where no round knows any."""
+    measured = [row for row in data.rounds if any(name.startswith(_RECALL) for name in row.metrics)]
+    if not measured:
+        return None
+    places = np.unique(np.linspace(0, len(measured) - 1, _COLUMNS).round().astype(int))
+    chosen = [measured[i] for i in places]
+    found = [name.removeprefix(_RECALL) for row in chosen for name in row.metrics if name.startswith(_RECALL)]
+    names = dict.fromkeys([*(name for name in data.classes if name in found), *found])
+    rows = tuple((name, tuple(_percent(row.metrics.get(_RECALL + name)) for row in chosen)) for name in names)
+    return Recalls(tuple(row.number for row in chosen), rows)
+
+
+def balance(data: ReportData) -> list[Share]:
+    """Classes among the labels of the last round, and among what was picked in it."""
+    if not data.rounds or not (data.rounds[-1].labelled or data.rounds[-1].picked):
+        return []
+    last = data.rounds[-1]
+    names = dict.fromkeys([*data.classes, *last.labelled, *last.picked])
+    all_labelled, all_picked = sum(last.labelled.values()) or 1, sum(last.picked.values()) or 1
+    return [
+        Share(
+            name,
+            last.labelled.get(name, 0),
+            last.picked.get(name, 0),
+            100 * last.labelled.get(name, 0) / all_labelled,
+            100 * last.picked.get(name, 0) / all_picked,
+        )
+        for name in names
+    ]
+
+
+def _value(row: RoundRow, metric: str) -> str:
+    """A metric's value, with its interval where it is a share of the test images."""
+    words, value = words_for(metric), row.metrics[metric]
+    if metric not in ("error", "accuracy") or not row.tested or math.isnan(value):
+        return show(value, words)
+    low, high = wilson(value, row.tested)
+    return f"{show(value, words)} ({show(low, words)} to {show(high, words)})"
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else 100 * value
+
+
+def _images(n: int) -> str:
+    return f"{n:,} images are" if n != 1 else "1 image is"
