@@ -72,13 +72,16 @@ def writer(engine: Engine) -> Engine:
 
 def _check_path(path: Path) -> None:
     folder = path.absolute().parent
-    if not folder.is_dir():
-        raise StoreError("a folder that exists", str(folder), f"mkdir -p {folder}")
-    if path.is_dir():
-        raise StoreError("a file", f"the folder {path}", f"give {path / 'askance.db'}")
-    for place in (path, folder):
-        if place.exists() and not os.access(place, os.W_OK):
-            raise StoreError("a database that can be written", f"{place} is read-only", f"chmod u+w {place}")
+    try:
+        if not folder.is_dir():
+            raise StoreError("a folder that exists", str(folder), f"mkdir -p {folder}")
+        if path.is_dir():
+            raise StoreError("a file", f"the folder {path}", f"give {path / 'askance.db'}")
+        closed = [place for place in (path, folder) if place.exists() and not os.access(place, os.W_OK)]
+    except OSError as error:
+        raise StoreError("a folder that can be looked into", f"{error}", f"chmod u+rwx {folder}") from error
+    if closed:
+        raise StoreError("a database that can be written", f"{closed[0]} is read-only", f"chmod u+w {closed[0]}")
 
 
 def _sqlite_settings(connection: Any, record: object) -> None:

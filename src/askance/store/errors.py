@@ -13,7 +13,7 @@ _SQLITE = {
     "SQLITE_NOTADB": ("a SQLite database", "give the path of askance.db, or move this file away"),
     "SQLITE_CORRUPT": (
         "a whole SQLite database",
-        "restore a copy, or `sqlite3 askance.db .recover | sqlite3 new.db`",
+        "restore a copy, or `sqlite3 askance.db .recover > new.sql`",
     ),
     "SQLITE_FULL": ("room on the disk", "free some space and run it again; nothing was half written"),
     "SQLITE_IOERR": (
@@ -39,9 +39,7 @@ _POSTGRES = {
     "25006": ("a database that can be written", "connect to the primary, not a standby"),
     "42501": ("a user who may write here", "GRANT the user rights on the database and its schema"),
     "55P03": ("a turn to write within 30 s", "another program holds the database: wait for it, or close it"),
-    "28": ("a user and password the server takes", "check the user and password in the URL"),
-    "3D000": ("a database that exists", "create it: createdb NAME"),
-    "08": ("a Postgres server that answers", "start it (pg_ctl start) or check host and port in the URL"),
+    "08": ("a Postgres database to connect to", "start the server, createdb NAME, or correct the URL"),
     "XX001": ("a whole database", "restore a copy"),
 }
 """SQLSTATE (beginnings of) -> what was wanted, what to do; the first that fits."""
@@ -57,9 +55,7 @@ def teaching(url: URL) -> Iterator[None]:
     except DBAPIError as error:
         raise explained(error, url) from error
     except SQLAlchemyError as error:
-        raise StoreError(
-            "a statement the database can run", f"{error}", "this is a bug of Askance: report it"
-        ) from error
+        raise StoreError("values the database can hold", f"{error}", "correct the value") from error
 
 
 def explained(error: DBAPIError, url: URL) -> StoreError:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from askance.store.schema import images, sightings
 from askance.vocab import ImageRecord, Sighting, StoreError
@@ -94,11 +94,11 @@ def healthy_images(seen: Iterable[Sighting]) -> dict[str, ImageRecord]:
     return dict(sorted(found.items()))
 
 
-def _read(connection: Connection, query: Select[*tuple[object, ...]]) -> dict[str, Sighting]:
-    return {row[0]: _sighting(row) for row in connection.execute(query)}
+def _read(connection: Connection, query: Select[Any]) -> dict[str, Sighting]:
+    return {row[0]: _sighting(row) for row in connection.execute(query).all()}
 
 
-def _sighting(row: Row[*tuple[object, ...]]) -> Sighting:
+def _sighting(row: Sequence[Any]) -> Sighting:
     uri, size, stamp, problem, group, image_id, width, height, form = row
     if problem is not None:
         return Sighting(uri, size, stamp, None, problem)
@@ -118,14 +118,11 @@ def _check(sighting: Sighting) -> None:
 def _record_images(connection: Connection, seen: Sequence[Sighting]) -> None:
     new = {s.image.id: s.image for s in seen if s.image is not None}
     query = select(images.c.id, images.c.width, images.c.height, images.c.format)
-    old = {row[0]: tuple(row[1:]) for row in connection.execute(query.where(images.c.id.in_(new)))}
-    looks = {i: (image.width, image.height, image.format) for i, image in new.items()}
-    rows = [
-        (i, {"width": w, "height": h, "format": f}) for i, (w, h, f) in looks.items() if old.get(i) != (w, h, f)
-    ]
-    if inserts := [{"id": i, **look} for i, look in rows if i not in old]:
+    old = {row.id: row._asdict() for row in connection.execute(query.where(images.c.id.in_(new)))}
+    rows = [{"id": i.id, "width": i.width, "height": i.height, "format": i.format} for i in new.values()]
+    if inserts := [row for row in rows if row["id"] not in old]:
         connection.execute(insert(images), inserts)
-    if updates := [{"key": i, **look} for i, look in rows if i in old]:
+    if updates := [{**row, "key": row["id"]} for row in rows if row["id"] in old and row != old[row["id"]]]:
         connection.execute(update(images).where(images.c.id == bindparam("key")), updates)
 
 

@@ -99,7 +99,7 @@ def everything(connection: Connection) -> list[Job]:
 def clock(connection: Connection) -> datetime:
     """Now, by the database's clock: the one that all hosts share."""
     now = connection.scalar(select(func.current_timestamp(type_=Utc())))
-    assert now is not None
+    assert isinstance(now, datetime)
     return now
 
 

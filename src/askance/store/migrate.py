@@ -1,5 +1,6 @@
 """From whatever schema the database has to the newest, in one transaction."""
 
+import threading
 from pathlib import Path
 
 from alembic import command
@@ -12,6 +13,9 @@ from askance.vocab import StoreError
 
 VERSION_TABLE = "askance_schema"
 """Where the database keeps its revision; our own name, so that no other program's Alembic is taken for ours."""
+
+_alembic = threading.Lock()
+"""Alembic keeps the migration under way in a global: one at a time in a process."""
 
 
 def scripts() -> Config:
@@ -60,4 +64,5 @@ def upgrade(connection: Connection, to: str = "head") -> None:
             "pip install --upgrade askance",
         )
     config.attributes["connection"] = connection
-    command.upgrade(config, to)
+    with _alembic:
+        command.upgrade(config, to)

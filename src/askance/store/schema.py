@@ -13,6 +13,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -23,10 +24,10 @@ metadata = MetaData()
 images = Table(
     "images",
     metadata,
-    Column("id", AnyText, primary_key=True),
+    Column("id", Text, primary_key=True),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
-    Column("format", AnyText, nullable=False),
+    Column("format", Text, nullable=False),
 )
 
 sightings = Table(
@@ -35,7 +36,7 @@ sightings = Table(
     Column("uri", AnyText, primary_key=True),
     Column("size", BigInteger, nullable=False),
     Column("stamp", AnyText, nullable=False),
-    Column("image_id", AnyText, ForeignKey("images.id"), index=True),
+    Column("image_id", Text, ForeignKey("images.id"), index=True),
     Column("group_name", AnyText),
     Column("problem", AnyText),
     CheckConstraint("image_id IS NOT NULL OR problem IS NOT NULL", name="sighting_says_something"),
@@ -45,7 +46,7 @@ labels = Table(
     "labels",
     metadata,
     Column("revision", Integer, primary_key=True),
-    Column("image_id", AnyText, ForeignKey("images.id"), nullable=False),
+    Column("image_id", Text, ForeignKey("images.id"), nullable=False),
     Column("value", AnyText),
     Column("who", AnyText, nullable=False),
     Column("at", Utc, nullable=False),
@@ -57,8 +58,8 @@ labels = Table(
 splits = Table(
     "splits",
     metadata,
-    Column("image_id", AnyText, ForeignKey("images.id"), primary_key=True),
-    Column("split", AnyText, nullable=False),
+    Column("image_id", Text, ForeignKey("images.id"), primary_key=True),
+    Column("split", Text, nullable=False),
     CheckConstraint("split IN ('train', 'val', 'test')", name="split_is_known"),
 )
 
@@ -66,7 +67,7 @@ rounds = Table(
     "rounds",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("state", AnyText, nullable=False),
+    Column("state", Text, nullable=False),
     Column("labels", Integer, nullable=False),
     Column("seed", BigInteger, nullable=False),
     Column("config", JsonText, nullable=False),
@@ -87,7 +88,7 @@ picks = Table(
     metadata,
     Column("round", Integer, ForeignKey("rounds.number"), primary_key=True),
     Column("rank", Integer, primary_key=True, autoincrement=False),
-    Column("image_id", AnyText, ForeignKey("images.id"), nullable=False),
+    Column("image_id", Text, ForeignKey("images.id"), nullable=False),
     Column("gain", Real),
     Column("why", JsonText, nullable=False),
     UniqueConstraint("round", "image_id", name="picked_once_a_round"),
@@ -99,12 +100,12 @@ jobs = Table(
     Column("id", Integer, primary_key=True),
     Column("kind", AnyText, nullable=False),
     Column("pid", Integer, nullable=False),
-    Column("host", AnyText, nullable=False),
-    Column("space", AnyText, nullable=False),
-    Column("birth", AnyText, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("space", Text, nullable=False),
+    Column("birth", Text, nullable=False),
     Column("started", Utc, nullable=False),
     Column("heartbeat", Utc, nullable=False),
-    Column("state", AnyText, nullable=False),
+    Column("state", Text, nullable=False),
     Column("message", AnyText),
     CheckConstraint("state IN ('running', 'done', 'failed', 'lost')", name="job_state_is_known"),
     sqlite_autoincrement=True,

@@ -142,7 +142,7 @@ class Store:
         self._write(lambda connection: rounds.save_round(connection, round, metrics))
 
     def save_picks(self, number: int, picks: Sequence[Pick], config: Mapping[str, Json] | None = None) -> None:
-        """Keep a round's picks in place of any it had, move the round to `picked`, renew its configuration if given."""
+        """Keep a round's picks in place of any it had, and its configuration if given; move it to `picked`."""
         self._write(lambda connection: rounds.save_picks(connection, number, picks, config))
 
     def rounds(self) -> list[Round]:
