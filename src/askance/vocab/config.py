@@ -37,6 +37,9 @@ class ModelConfig(_Section):
         default=0.5, gt=0, lt=1, description="dropout of the Bayesian head (gal-cnn has its own)"
     )
     hidden: int = Field(default=0, ge=0, description="width of a hidden layer in the Bayesian head; 0 for none")
+    options: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="further keyword arguments of the network's factory"
+    )
     train: Literal["head", "all"] | None = Field(
         default=None, description="what training moves; unset: the head alone if weights are given, else all"
     )

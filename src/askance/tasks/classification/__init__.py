@@ -1,1 +1,6 @@
-"""TODO room."""
+"""Image classification by a deterministic trunk and a Bayesian head."""
+
+from askance.tasks.classification.model import build
+from askance.tasks.classification.task import Classification
+
+__all__ = ["Classification", "build"]

@@ -1,0 +1,135 @@
+"""Trunks by name: what torchvision and timm call a classifier, without the classifier.
+
+A trunk takes images `[N, channels, size, size]` and gives features `[N, D]`. It holds no dropout: all that is
+stochastic is in the Bayesian head. Nothing is ever downloaded.
+"""
+
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import timm
+import torchvision
+from torch import nn
+
+from askance.vocab import ModelError
+from askance.vocab.config import ModelConfig
+
+GAL = "gal-cnn"
+"""The network of Gal, Islam, Ghahramani 2017 (the Keras MNIST example of its day)."""
+
+
+class Backbone(NamedTuple):
+    """A trunk, and the names of the modules that were its classifier: a weights file may still hold them."""
+
+    trunk: nn.Module
+    classifier: tuple[str, ...]
+
+
+def backbone(config: ModelConfig) -> Backbone:
+    """The trunk `config.name` stands for: `gal-cnn`, a timm name, a torchvision name.
+
+    timm goes first where both know a name; `timm/...` and `torchvision/...` say which.
+
+    Raises:
+        ModelError: an unknown name, or options the factory does not take.
+    """
+    library, _, name = config.name.rpartition("/")
+    if config.name == GAL:
+        return _gal(config)
+    if library in ("", "timm") and timm.is_model(name):
+        return _timm(name, config)
+    if library in ("", "torchvision") and name in _torchvision_names():
+        return _torchvision(name, config)
+    known = [GAL, *timm.list_models(), *_torchvision_names()]
+    near = get_close_matches(name, known, n=3)
+    raise ModelError(
+        f"{GAL}, or a classifier that timm or torchvision knows",
+        config.name,
+        f"did you mean {' or '.join(near)}?" if near else "timm.list_models() lists over a thousand",
+    )
+
+
+def _gal(config: ModelConfig) -> Backbone:
+    if config.options:
+        raise ModelError(f"no options for {GAL}", str(config.options), "remove model.options")
+    if config.size < 8:
+        raise ModelError(f"a size of 8 pixels or more for {GAL}", str(config.size), "set model.size = 8 or more")
+    # max(relu(x)) is relu(max(x)): pooling first leaves the rectifier a quarter of the work
+    trunk = nn.Sequential(
+        nn.Conv2d(config.channels, 32, 4),
+        nn.ReLU(),
+        nn.Conv2d(32, 32, 4),
+        nn.MaxPool2d(2),
+        nn.ReLU(),
+        nn.Flatten(),
+    )
+    glorot(trunk)
+    return Backbone(trunk, ())
+
+
+def glorot(module: nn.Module) -> None:
+    """Keras' default start: uniform weights of Glorot and Bengio 2010, biases zero."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _timm(name: str, config: ModelConfig) -> Backbone:
+    options: dict[str, Any] = {"in_chans": config.channels, **config.options}
+    try:
+        trunk = timm.create_model(name, pretrained=False, num_classes=0, **options)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise _bad_options(config, error) from error
+    named = timm.get_pretrained_cfg_value(name, "classifier") or ()
+    _remove_dropout(trunk)
+    return Backbone(trunk, (named,) if isinstance(named, str) else tuple(named))
+
+
+def _torchvision_names() -> list[str]:
+    return list(torchvision.models.list_models(module=torchvision.models))
+
+
+def _torchvision(name: str, config: ModelConfig) -> Backbone:
+    if config.channels != 3:
+        raise ModelError(
+            f"3 channels for torchvision's {name}",
+            str(config.channels),
+            "set model.channels = 3 (grey images are then repeated), or use a timm model",
+        )
+    options: dict[str, Any] = dict(config.options)
+    if name in ("googlenet", "inception_v3"):
+        options = {"aux_logits": False, "init_weights": True, **options}
+    try:
+        trunk = torchvision.models.get_model(name, weights=None, num_classes=1000, **options)
+    except (TypeError, ValueError, RuntimeError, AssertionError) as error:
+        raise _bad_options(config, error) from error
+    place = _last_classifier(trunk)
+    trunk.set_submodule(place, nn.Identity())
+    _remove_dropout(trunk)
+    return Backbone(trunk, (place,))
+
+
+def _bad_options(config: ModelConfig, error: Exception) -> ModelError:
+    return ModelError(f"options that {config.name} takes", str(error), f"correct model.options = {config.options}")
+
+
+def _last_classifier(network: nn.Module) -> str:
+    """The last layer that gives a thousand outputs: `fc`, `classifier.3`, `heads.head`, a 1x1 convolution..."""
+    places = [
+        place
+        for place, layer in network.named_modules()
+        if (isinstance(layer, nn.Linear) and layer.out_features == 1000)
+        or (isinstance(layer, nn.Conv2d) and layer.out_channels == 1000)
+    ]
+    if not places:
+        raise ModelError("a network that ends in a linear classifier", type(network).__name__, "choose another")
+    return str(places[-1])
+
+
+def _remove_dropout(trunk: nn.Module) -> None:
+    """Leave the randomness to the head: a trunk is one function of the image."""
+    stochastic = nn.Dropout | nn.Dropout2d | torchvision.ops.StochasticDepth
+    for place in [place for place, layer in trunk.named_modules() if isinstance(layer, stochastic)]:
+        trunk.set_submodule(place, nn.Identity())

@@ -1,0 +1,81 @@
+"""A trained network as one safetensors file, whole or not at all."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from askance.tasks.classification.model import build
+from askance.uncertainty import SplitNet
+from askance.vocab import ModelError
+from askance.vocab.config import ModelConfig
+
+FORMAT = "askance-classification-1"
+"""Changes when an older file can no longer be read."""
+
+_STARTS = ("weights", "train")
+"""What decides how training began and went, not what the network is."""
+
+
+def save(net: SplitNet, config: ModelConfig, classes: Sequence[str], path: Path) -> None:
+    """Write the network beside, flush it to the disk, and rename it into its place; same network, same bytes."""
+    about = {"format": FORMAT, "model": config.model_dump(mode="json"), "classes": list(classes)}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
+    content = to_bytes(tensors, metadata={"askance": json.dumps(about, sort_keys=True)})
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
+    """Rebuild the network and fill it.
+
+    A file with *fewer or more* classes loads as well, as the round before a class was added: such a network
+    can be trained on from (then from scratch) and is refused for everything else.
+
+    Raises:
+        ModelError: no such file, not of this format, of another network, or of other classes.
+    """
+    fix = "run with the configuration it was trained under, or train again"
+    try:
+        with safe_open(path, "pt") as file:
+            about = json.loads((file.metadata() or {}).get("askance", "{}"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
+    except (OSError, SafetensorError) as error:
+        raise ModelError("a model saved by Askance", f"{path}: {error}", fix) from error
+    if about.get("format") != FORMAT:
+        raise ModelError(f"a file of format {FORMAT}", f"{about.get('format')} in {path}", fix)
+    _check(about["model"], config, path, fix)
+    saved = about["classes"]
+    if len(saved) == len(classes) and list(saved) != list(classes):
+        raise ModelError(f"the classes {', '.join(classes)}", f"{', '.join(saved)} in {path}", fix)
+    net = build(config.model_copy(update={"weights": None}), len(saved), seed=0)
+    try:
+        net.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise ModelError(f"the tensors of {config.name}", f"{path}: {error}", fix) from error
+    return net.to(memory_format=torch.channels_last).eval()
+
+
+def _check(saved: dict[str, object], config: ModelConfig, path: Path, fix: str) -> None:
+    now = config.model_dump(mode="json")
+    other = [key for key in now if key not in _STARTS and saved.get(key) != now[key]]
+    if other:
+        wanted = ", ".join(f"{key} = {now[key]}" for key in other)
+        got = ", ".join(f"{key} = {saved.get(key)}" for key in other)
+        raise ModelError(f"a model with {wanted}", f"{got} in {path}", fix)

@@ -1,0 +1,90 @@
+"""From image ids to what a network takes: pixels decoded once, normalised batch by batch.
+
+Letters: n images that could be read, of those asked for.
+"""
+
+import tempfile
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from askance.pool import Images, Look
+from askance.vocab import LabelError, Labelled, Progress, silent
+from askance.vocab.config import ModelConfig
+
+IN_MEMORY = 2 << 30
+"""Bytes of pixels that training keeps in memory; more go to a temporary file, decoded once all the same."""
+
+_READ = 256
+"""Images decoded at a time."""
+
+
+class Normalisation(NamedTuple):
+    """`(pixel / 255 - mean) / std`."""
+
+    mean: float
+    std: float
+
+    def __call__(self, pixels: UInt8[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
+        """What the trunk takes, float32 and laid out channels last, on the device the pixels are on."""
+        scaled = torch.empty(pixels.shape, device=pixels.device, memory_format=torch.channels_last)
+        return scaled.copy_(pixels).div_(255 * self.std).sub_(self.mean / self.std)
+
+
+class Pixels(NamedTuple):
+    """Decoded images.
+
+    Attributes:
+        values: `[n, channels, size, size]`, uint8.
+        places: `[n]`, where they stand in the ids that were asked for; the others could not be read.
+    """
+
+    values: UInt8[Tensor, "n c s s"]
+    places: list[int]
+
+
+def look(config: ModelConfig) -> Look:
+    """How the model wants its images."""
+    return Look(config.size, config.channels, config.fit)
+
+
+def read(images: Images, ids: Sequence[str], look: Look, progress: Progress = silent) -> Pixels:
+    """Decode each image once, into memory or, beyond `IN_MEMORY`, into a temporary file."""
+    values = _room((len(ids), look.channels, look.size, look.size))
+    places: list[int] = []
+    for start in range(0, len(ids), _READ):
+        found, kept = images.load(ids[start : start + _READ], look)
+        values[len(places) : len(places) + len(kept)] = found
+        places += [start + place for place in kept]
+        progress("reading images", min(start + _READ, len(ids)), len(ids))
+    return Pixels(torch.from_numpy(values[: len(places)]), places)
+
+
+def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+        return np.empty(shape, np.uint8)
+    with tempfile.TemporaryFile() as file:  # the mapping keeps the unnamed file alive
+        return np.memmap(file, np.uint8, "w+", shape=shape)
+
+
+def by_id(labelled: Labelled) -> Labelled:
+    """The same labels in the order of their ids, so that nothing depends on the order they came in."""
+    pairs = sorted(zip(labelled.ids, labelled.targets, strict=True))
+    return Labelled(tuple(name for name, _ in pairs), tuple(target for _, target in pairs))
+
+
+def targets_of(labelled: Labelled, n_classes: int) -> Int[Tensor, "N"]:
+    """Class indices, `[N]`.
+
+    Raises:
+        LabelError: an index that is no class.
+    """
+    wrong = [target for target in labelled.targets if not 0 <= target < n_classes]
+    if wrong:
+        raise LabelError(f"class indices in 0..{n_classes - 1}", str(wrong[0]), "add the class to `classes`")
+    return torch.tensor(labelled.targets, dtype=torch.long)

@@ -1,0 +1,134 @@
+"""From a name to a network with a Bayesian head: `build`."""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from askance.maths import keyed_seed
+from askance.tasks.classification.backbones import GAL, Backbone, backbone, glorot
+from askance.uncertainty import SplitNet
+from askance.vocab import ModelError
+from askance.vocab.config import ModelConfig
+
+_log = logging.getLogger(__name__)
+
+
+def build(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
+    """A network in eval mode, trunk and Bayesian head, `channels_last`; same arguments, same weights.
+
+    Args:
+        config: which trunk, its weights file if any, and the head.
+        n_classes: C, the outputs of the head.
+        seed: of the initial weights; torch's global generator is left as it was.
+
+    Raises:
+        ModelError: an unknown name, an image size the trunk cannot take, or weights that do not fit.
+    """
+    trunk = build_trunk(config, seed)
+    return join(trunk, build_head(config, features_of(trunk, config), n_classes, seed))
+
+
+def build_trunk(config: ModelConfig, seed: int) -> nn.Module:
+    """The deterministic part, images `[N, channels, size, size]` to features `[N, D]`."""
+    with seeded(keyed_seed("trunk", seed)):
+        made = backbone(config)
+    if config.weights is not None:
+        _load_weights(made, Path(config.weights))
+    return made.trunk
+
+
+def build_head(config: ModelConfig, features: int, n_classes: int, seed: int) -> nn.Sequential:
+    """The Bayesian part, features `[N, D]` to logits `[N, C]`: dropout before every linear layer."""
+    first, second, hidden = config.dropout, config.dropout, config.hidden
+    if config.name == GAL:
+        first, second, hidden = 0.25, 0.5, 128
+    with seeded(keyed_seed("head", seed)):
+        layers: list[nn.Module] = [nn.Dropout(first)]
+        if hidden:
+            layers += [nn.Linear(features, hidden), nn.ReLU(), nn.Dropout(second)]
+        head = nn.Sequential(*layers, nn.Linear(hidden or features, n_classes))
+        glorot(head)
+    return head
+
+
+def join(trunk: nn.Module, head: nn.Sequential) -> SplitNet:
+    """One network, ready to score."""
+    net = SplitNet(trunk, head)
+    net.to(memory_format=torch.channels_last)
+    return net.eval()
+
+
+def classes_of(net: SplitNet) -> int:
+    """C, the outputs of the head."""
+    return [layer for layer in net.head if isinstance(layer, nn.Linear)][-1].out_features
+
+
+def features_of(trunk: nn.Module, config: ModelConfig) -> int:
+    """D, found by sending one black image through.
+
+    Raises:
+        ModelError: the trunk cannot take the image, or does not give one vector an image.
+    """
+    image = torch.zeros(1, config.channels, config.size, config.size)
+    wanted = f"{config.name} to turn an image of {config.size} x {config.size} pixels into one vector"
+    try:
+        with torch.inference_mode():
+            features = trunk.eval()(image)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        fix = "change model.size, or tell the factory the size in model.options (timm: img_size)"
+        raise ModelError(wanted, str(error), fix) from error
+    if not isinstance(features, Tensor) or features.dim() != 2:
+        got = str(list(features.shape)) if isinstance(features, Tensor) else type(features).__name__
+        raise ModelError(wanted, got, "choose a classifier with global pooling")
+    return int(features.shape[1])
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generators at a seed inside, as they were outside."""
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield
+
+
+def _load_weights(made: Backbone, path: Path) -> None:
+    """Fill the trunk, key by key; only the old classifier may be left over."""
+    found, classifier = _read(path), made.classifier
+    if any(key.startswith("trunk.") for key in found):  # a whole model saved by Askance
+        found, classifier = {key.removeprefix("trunk."): value for key, value in found.items()}, ("head",)
+    wanted = made.trunk.state_dict()
+    ignored = [key for key in found if key.startswith(tuple(f"{name}." for name in classifier))]
+    given = {key: value for key, value in found.items() if key not in ignored}
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # nothing is computed from them
+    wrong = [f"missing {key}" for key in wanted.keys() - given.keys() - counters]
+    wrong += [f"unexpected {key}" for key in given.keys() - wanted.keys()]
+    wrong += [
+        f"{key} is {list(given[key].shape)}, not {list(wanted[key].shape)}"
+        for key in given.keys() & wanted.keys()
+        if given[key].shape != wanted[key].shape
+    ]
+    if wrong:
+        shown = "; ".join(sorted(wrong)[:6]) + (f"; and {len(wrong) - 6} more" if len(wrong) > 6 else "")
+        raise ModelError(
+            f"weights for every layer of the trunk, and no others, in {path}",
+            shown,
+            "set model.name (and model.options) to what the weights were made for",
+        )
+    made.trunk.load_state_dict(given, strict=False)
+    if ignored:
+        _log.info("%s: left the classifier in the file: %s", path, ", ".join(sorted(ignored)))
+
+
+def _read(path: Path) -> Mapping[str, Tensor]:
+    try:
+        found: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        fix = "give the path of a local safetensors file in model.weights"
+        raise ModelError("a safetensors file", f"{path}: {error}", fix) from error
+    return found

@@ -1,0 +1,248 @@
+"""Classification, as the loop asks for it.
+
+Letters: N images, n that could be read, K draws, C classes.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from askance.maths import Chunk, Draws, keyed_seed, log_mean_probs
+from askance.pool import Images
+from askance.tasks.classification import checkpoint, data
+from askance.tasks.classification.explain import explanations
+from askance.tasks.classification.fit import Validation, choose
+from askance.tasks.classification.metrics import metrics
+from askance.tasks.classification.model import build_head, build_trunk, classes_of, features_of, join
+from askance.tasks.classification.predict import Extractor, Features, draw
+from askance.tasks.classification.train import Examples, Recipe
+from askance.tasks.classification.units import stream
+from askance.uncertainty import DropoutPosterior, SplitNet
+from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
+from askance.vocab.config import ModelConfig, TrainConfig
+
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+"""Weights stay float32: what is saved does not depend on the machine."""
+
+
+class Classification:
+    """Image classification by a network with a Bayesian head; satisfies `loop.contract.Task[SplitNet]`.
+
+    Args:
+        model: which network, how it looks at images, and what training moves.
+        train: how it is fitted.
+        classes: names, in the order of the outputs; at least two, each once.
+        images: where pixels come from.
+        features: folder for the features of a frozen trunk, computed once an image; None keeps them in memory.
+
+    Raises:
+        ConfigError: fewer than two classes, a name twice, or a device or precision there is not.
+    """
+
+    def __init__(
+        self,
+        model: ModelConfig,
+        train: TrainConfig,
+        classes: Sequence[str],
+        images: Images,
+        *,
+        features: Path | None = None,
+    ) -> None:
+        self.classes = tuple(classes)
+        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
+            raise ConfigError("two class names or more, each once", ", ".join(classes) or "none", "set `classes`")
+        self._model, self._train, self._images = model, train, images
+        self._fabric = _fabric(train)
+        self._extractor = Extractor(images, model, self._fabric, features)
+        self._moves: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """Image id -> why it could not be read, for all images met so far."""
+        return self._images.problems
+
+    def fit(
+        self,
+        train: Labelled,
+        val: Labelled,
+        *,
+        warm: SplitNet | None,
+        seed: int,
+        progress: Progress = silent,
+    ) -> Fitted[SplitNet]:
+        """Train on `train`, choose weight decay on `val` (may be empty), from `warm` if given.
+
+        The order of the labels does not matter; same labels, seed and start: the same weights. An image that
+        cannot be read is left out. The log says what was trained on, from what, and how it went.
+
+        Raises:
+            LabelError: no readable image, or fewer than two classes among them.
+            ModelError: the loss is no longer finite, or weights that do not fit.
+        """
+        train, val = data.by_id(train), data.by_id(val)
+        data.targets_of(val, len(self.classes))
+        self._enough(data.targets_of(train, len(self.classes)), len(train))
+        start, said = self._start(warm, seed)
+        recipe = Recipe(self._train, self._fabric, self._moves, self._model.weights is not None)
+        examples = self._examples(start, train, progress)
+        present = self._enough(examples.targets, len(train))
+        fitted = choose(start, examples, self._validation(start, val), recipe, seed=seed, progress=progress)
+        log: dict[str, Json] = {
+            "start": said,
+            "moves": self._moves,
+            "images": len(examples.targets),
+            "unreadable": len(train) - len(examples.targets),
+            "classes_without_labels": [name for name, n in zip(self.classes, present, strict=True) if not n],
+        }
+        return Fitted(fitted.model, fitted.converged, {**log, **fitted.log})
+
+    def draws(
+        self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
+    ) -> Iterator[Chunk]:
+        """K joint draws, one unit an image, chunk by chunk; draw k is one function over all chunks.
+
+        An image that cannot be read is in no chunk, and `problems` says why.
+
+        Raises:
+            ModelError: a model of other classes, or an unfit head.
+        """
+        if classes_of(model) != len(self.classes):
+            raise ModelError(
+                f"a model of {len(self.classes)} classes",
+                str(classes_of(model)),
+                "train again for the new classes",
+            )
+        posterior = DropoutPosterior(model.to(self._fabric.device).head, k=k, seed=seed)
+        return stream(
+            ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
+        )
+
+    def measure(
+        self, model: SplitNet, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> dict[str, float]:
+        """Metrics of the predictive distribution, the mean of K draws, over the readable images.
+
+        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `recall/<class>`; see `metrics`.
+
+        Raises:
+            LabelError: there is no image to measure on.
+        """
+        targets = data.targets_of(test, len(self.classes))
+        places, mean = self._predictive(model, test.ids, k=k, seed=seed, progress=progress)
+        if not len(places):
+            raise LabelError(
+                "test images that can be read", f"none of {len(test)}", "label some for the test split"
+            )
+        return metrics(mean, targets[places], self.classes)
+
+    def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
+        """For each image what the draws said, see `explanations`; `{"problem": why}` for an unreadable one."""
+        said: list[dict[str, Json]] = [{} for _ in ids]
+        for chunk in self.draws(model, ids, k=k, seed=seed):
+            for place, words in zip(
+                chunk.positions.tolist(), explanations(chunk.units.draws, self.classes), strict=True
+            ):
+                said[place] = words
+        return [words or {"problem": self.problems[name]} for name, words in zip(ids, said, strict=True)]
+
+    def save(self, model: SplitNet, path: Path) -> None:
+        """Write the model as one safetensors file, whole or not at all."""
+        checkpoint.save(model, self._model, self.classes, path)
+
+    def load(self, path: Path) -> SplitNet:
+        """Read it back; same bytes, same answers.
+
+        Raises:
+            ModelError: not a model of this network and these classes.
+        """
+        return checkpoint.load(path, self._model, self.classes)
+
+    def _predictive(
+        self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress
+    ) -> tuple[Tensor, Float[Tensor, "n C"]]:
+        """The places of the readable images and their log mean probabilities."""
+        places, means = (
+            [torch.empty(0, dtype=torch.long)],
+            [torch.empty(0, len(self.classes), dtype=torch.float64)],
+        )
+        for chunk in self.draws(model, ids, k=k, seed=seed, progress=progress):
+            places.append(chunk.positions)
+            means.append(log_mean_probs(chunk.units.draws.log_probs))
+        return torch.cat(places), torch.cat(means)
+
+    def _enough(self, targets: Tensor, asked: int) -> list[int]:
+        """How many labels each class has, if training can make anything of them."""
+        counts: list[int] = torch.bincount(targets, minlength=len(self.classes)).tolist()
+        present = [name for name, n in zip(self.classes, counts, strict=True) if n]
+        if len(present) < 2:
+            raise LabelError(
+                "training labels of two classes or more, on images that can be read",
+                f"{len(targets)} of {asked} images, of {', '.join(present) or 'no class'}",
+                "label a few images of every class first",
+            )
+        return counts
+
+    def _start(self, warm: SplitNet | None, seed: int) -> tuple[SplitNet, str]:
+        """Where training starts, and that in words."""
+        if warm is not None and classes_of(warm) == len(self.classes):
+            return warm, "the model given"
+        trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
+        width = features_of(trunk, self._model)
+        net = join(trunk, build_head(self._model, width, len(self.classes), keyed_seed("init", seed)))
+        if warm is None:
+            return net, "scratch"
+        return net, f"scratch: the model given has {classes_of(warm)} classes, now there are {len(self.classes)}"
+
+    @cached_property
+    def _given_trunk(self) -> nn.Module:
+        """The trunk with its weights, read once; what is trained is a copy."""
+        return build_trunk(self._model, 0)
+
+    def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
+        targets = data.targets_of(train, len(self.classes))
+        device = self._fabric.device
+        if self._moves == "head":
+            found = self._extractor.once(start, train.ids)
+            rows = found.rows.to(device)
+            return Examples(lambda chosen: rows[chosen], targets[found.places])
+        pixels = data.read(self._images, train.ids, data.look(self._model), progress)
+        normalise = data.Normalisation(self._model.mean, self._model.std)
+        return Examples(lambda chosen: normalise(pixels.values[chosen].to(device)), targets[pixels.places])
+
+    def _validation(self, start: SplitNet, val: Labelled) -> Validation:
+        """Validation images, read once for all candidates."""
+        targets = data.targets_of(val, len(self.classes))
+        if self._moves == "head":
+            found = self._extractor.once(start, val.ids)
+            return Validation(lambda net, k, seed: self._draw(net, found, k, seed), targets[found.places])
+        pixels = data.read(self._images, val.ids, data.look(self._model))
+
+        def draws(net: SplitNet, k: int, seed: int) -> Draws:
+            found = Features(self._extractor.of_pixels(net, pixels.values), pixels.places)
+            return self._draw(net, found, k, seed)
+
+        return Validation(draws, targets[pixels.places])
+
+    def _draw(self, net: SplitNet, found: Features, k: int, seed: int) -> Draws:
+        return draw(DropoutPosterior(net.to(self._fabric.device).head, k=k, seed=seed), found)
+
+    def _features(self, net: SplitNet, ids: Sequence[str]) -> Features:
+        return self._extractor.once(net, ids) if self._moves == "head" else self._extractor.now(net, ids)
+
+
+def _fabric(train: TrainConfig) -> Fabric:
+    """One device, at the precision asked for."""
+    if train.precision not in PRECISIONS:
+        raise ConfigError(f"train.precision one of {', '.join(PRECISIONS)}", train.precision, "choose one of them")
+    try:
+        return Fabric(accelerator=train.device, devices=1, precision=train.precision)  # type: ignore[arg-type]
+    except (ValueError, RuntimeError, ImportError) as error:
+        raise ConfigError(
+            "a device this machine has", f"{train.device}: {error}", "set train.device = 'auto'"
+        ) from error

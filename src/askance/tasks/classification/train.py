@@ -1,0 +1,191 @@
+"""Fitting a network to labels until its loss has settled.
+
+The objective is Gal, Islam, Ghahramani 2017's: mean cross-entropy + c/N ||W||^2 over the weights W that dropout
+is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Dividing by N makes c
+the strength of one prior, whatever the number of labels.
+
+Letters: N training images, D features, C classes, c the weight decay.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Int
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+
+from askance.maths import keyed_seed
+from askance.tasks.classification.model import seeded
+from askance.uncertainty import SplitNet
+from askance.vocab import ModelError, Progress, silent
+from askance.vocab.config import TrainConfig
+
+WINDOW = 50
+"""Steps the training loss is averaged over."""
+
+PATIENCE = 2
+"""Windows without progress after which training has converged."""
+
+TOLERANCE = 0.05
+"""Progress is a mean loss lower by this fraction."""
+
+FLOOR = 0.02
+"""A mean loss, in nats, below which there is nothing left to fit."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Training examples.
+
+    Attributes:
+        read: positions `[b]` -> network input of these b examples, on the training device.
+        targets: `[N]`, class indices.
+    """
+
+    read: Callable[[Tensor], Tensor]
+    targets: Int[Tensor, "N"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one minimisation went.
+
+    Attributes:
+        steps: optimiser steps taken.
+        loss: mean cross-entropy of the last window, nats.
+        converged: False when `max_steps` came first.
+    """
+
+    steps: int
+    loss: float
+    converged: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What all trainings of a task share.
+
+    Attributes:
+        moves: `head`: examples are features and only the head is trained; `all`: examples are images.
+        freeze_statistics: keep BatchNorm in eval mode, as its statistics came with the weights.
+    """
+
+    config: TrainConfig
+    fabric: Fabric
+    moves: Literal["head", "all"]
+    freeze_statistics: bool
+
+
+def minimise(
+    net: SplitNet, examples: Examples, recipe: Recipe, *, decay: float, seed: int, progress: Progress = silent
+) -> Outcome:
+    """Train `net` in place and leave it in eval mode on the CPU; same inputs, same weights, bit for bit.
+
+    Args:
+        net: where training starts from.
+        examples: what it is trained on; they alone set the order of the minibatches.
+        decay: c, see the module.
+        seed: of minibatches and dropout.
+
+    Raises:
+        ModelError: the loss is no longer a finite number.
+    """
+    config, fabric = recipe.config, recipe.fabric
+    part: nn.Module = net.head if recipe.moves == "head" else net
+    strength = decay / len(examples.targets)
+    module, optimiser = fabric.setup(part, _adam(net, part, strength, config.learning_rate))
+    _training_mode(part, recipe.freeze_statistics)
+    settled = Settled(config.min_steps)
+    order = minibatches(len(examples.targets), config.batch, keyed_seed("minibatches", seed))
+    step = 0
+    with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
+        for step in range(1, config.max_steps + 1):
+            chosen = next(order)
+            targets = examples.targets[chosen].to(fabric.device)
+            loss = functional.cross_entropy(module(examples.read(chosen)), targets)
+            fabric.backward(loss)
+            optimiser.step()
+            optimiser.zero_grad()
+            if settled(_finite(float(loss.detach()), step, config)):
+                break
+            if step % WINDOW == 0:
+                progress("training", step, config.max_steps)
+    net.eval().cpu()
+    return Outcome(step, settled.mean, settled.reached)
+
+
+class Settled:
+    """Says when a noisy loss has stopped falling: compares means of successive windows.
+
+    Converged: `PATIENCE` windows in a row did not bring the mean below the best by a fraction `TOLERANCE`, or
+    the mean is below `FLOOR`; never before `at_least` steps.
+
+    >>> settled = Settled(at_least=0)
+    >>> [step for step in range(1, 400) if settled(1.0)][0]
+    150
+    """
+
+    def __init__(self, at_least: int) -> None:
+        self.reached = False
+        self.mean = math.inf
+        self._at_least = at_least
+        self._seen, self._stale = 0, 0
+        self._best = math.inf
+        self._window: deque[float] = deque(maxlen=WINDOW)
+
+    def __call__(self, loss: float) -> bool:
+        """Take the loss of one step; whether training may end after it."""
+        self._seen += 1
+        self._window.append(loss)
+        self.mean = math.fsum(self._window) / len(self._window)
+        if self._seen % WINDOW == 0:
+            better = self.mean < self._best * (1 - TOLERANCE)
+            self._stale = 0 if better else self._stale + 1
+            self._best = min(self._best, self.mean)
+            done = self._stale >= PATIENCE or self.mean < FLOOR
+            self.reached = done and self._seen >= self._at_least
+        return self.reached
+
+
+def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
+    """Positions of min(n, batch) examples, for ever: one shuffled pass after another, cut into equal pieces."""
+    generator = torch.Generator().manual_seed(seed)
+    left = torch.empty(0, dtype=torch.long)
+    size = min(n, batch)
+    while True:
+        while len(left) < size:
+            left = torch.cat([left, torch.randperm(n, generator=generator)])
+        yield left[:size]
+        left = left[size:]
+
+
+def _adam(net: SplitNet, part: nn.Module, strength: float, learning_rate: float) -> torch.optim.Adam:
+    """Adam whose L2 term is `strength * ||W||^2` over the head's weights W; its gradient is `2 * strength * W`."""
+    decayed = [weight for weight in net.head.parameters() if weight.dim() > 1]
+    names = {id(weight) for weight in decayed}
+    others = [weight for weight in part.parameters() if id(weight) not in names]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]
+    return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+
+
+def _training_mode(part: nn.Module, freeze_statistics: bool) -> None:
+    part.train()
+    if freeze_statistics:
+        for layer in part.modules():
+            if isinstance(layer, nn.modules.batchnorm._BatchNorm):
+                layer.eval()
+
+
+def _finite(loss: float, step: int, config: TrainConfig) -> float:
+    if not math.isfinite(loss):
+        raise ModelError(
+            "a finite training loss",
+            f"{loss} at step {step}",
+            f"lower train.learning_rate (now {config.learning_rate:g}), or use train.precision = '32-true'",
+        )
+    return loss
