@@ -9,7 +9,7 @@ import numpy as np
 from askance.maths import Band, Saved, area_under, labels_saved, labels_to, paired_difference
 from askance.report.data import ReportData
 from askance.report.plot import by_strategy
-from askance.report.words import count, difference, listing, show, trim, words_for
+from askance.report.words import count, difference, listing, show, words_for
 from askance.vocab import Curve
 
 ROWS = 8
@@ -139,13 +139,13 @@ def _best_level(data: ReportData, name: str) -> Saved | None:
 
 def _saving_sentence(row: Saved, name: str, data: ReportData) -> str:
     level = f"{show(row.level, words_for(data.metric))} {words_for(data.metric).title}"
-    needs = f"{data.reference} needs {count(row.random)} labels for {level}"
+    needs = f"{data.reference} needs {count(row.random)}"
     if not math.isfinite(row.arm):
-        return f"{name} never got to {level}; {needs}."
-    if row.saved > 0:
-        share = f"{trim(100 * row.saved / row.random)} %"
-        return f"{name} needs {count(row.saved)} labels fewer ({share}): {needs}, {name} {count(row.arm)}."
-    return f"{name} saved no labels: {needs}, {name} {count(row.arm)}."
+        return f"{name} never stays at {level}; {needs} labels for it."
+    reaches = f"{name} reaches {level} with {count(row.arm)} labels"
+    if row.arm < row.random:
+        return f"{reaches} where {needs}: {100 * (1 - row.arm / row.random):.0f} % fewer."
+    return f"{reaches}; {needs}: nothing saved."
 
 
 def _saving(row: Saved) -> str:

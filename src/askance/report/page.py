@@ -87,7 +87,7 @@ def render(data: ReportData) -> str:
         targets_table=compare.targets_table(data) if data.curves and data.targets else None,
         saved_table=compare.saved_table(data) if compared else None,
         rounds=_rounds_chart(data),
-        rounds_table=project.rounds_table(data.rounds) if data.rounds else None,
+        rounds_table=project.rounds_table(data.rounds, data.metric) if data.rounds else None,
         recalls=project.recalls(data),
         balance=project.balance(data),
         cards=[_card(image, data.classes) for image in data.picked],

@@ -168,7 +168,7 @@ def _draw(axes: Axes, line: Line) -> None:
     for sizes, values in line.runs:
         axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
     axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
-    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
+    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3, label=line.name)
     if len(band.labels) == 1:
         axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
 
@@ -198,7 +198,12 @@ def _points(metric: str) -> Callable[[float, int], str]:
 
 
 def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
-    """Names at the right of the lines they belong to, moved apart as little as it takes."""
+    """Names at the right of the lines they belong to, as little apart as it takes; on a telephone, above."""
+    if look.width < 6:
+        if len(lines) > 1:
+            keys = {"handlelength": 0.9, "columnspacing": 1.2, "labelcolor": "linecolor", "frameon": False}
+            axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, **keys)
+        return
     last = sorted(((line.band.mean[-1], line) for line in lines), key=lambda pair: pair[0])
     last = [(value, line) for value, line in last if math.isfinite(value)]
     if not last:

@@ -1,14 +1,14 @@
 """What the rounds of one project say: its own curve, its classes, its balance."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from askance.report.compare import Table
 from askance.report.data import ReportData, RoundRow
-from askance.report.words import show, wilson, words_for
+from askance.report.words import show, trim, wilson, words_for
 from askance.vocab import Curve
 
 NAME = "this project"
@@ -38,6 +38,8 @@ class Share:
         picked: images of the last batch that are predicted to be of this class.
         labelled_share: of all training labels, percent.
         picked_share: of the last batch, percent.
+        labelled_bar: the labelled share beside the largest share of the table, percent.
+        picked_bar: the picked share beside the largest share of the table, percent.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Share:
     picked: int
     labelled_share: float
     picked_share: float
+    labelled_bar: float
+    picked_bar: float
 
 
 def headline(data: ReportData) -> list[str]:
@@ -75,9 +79,15 @@ def curve(data: ReportData) -> Curve | None:
     return Curve(NAME, 0, sizes, {data.metric: tuple(points[n] for n in sizes)}) if sizes else None
 
 
-def rounds_table(rounds: Sequence[RoundRow]) -> Table:
-    """Every round: labels, metrics of the test set, whether training came to rest."""
+def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
+    """Every round: labels, metrics of the test set, whether training came to rest.
+
+    Of error and accuracy, which say the same, the one the report is about.
+    """
     metrics = list(dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_RECALL)))
+    other = {"error": "accuracy", "accuracy": "error"}.get(metric, "error")
+    if metric in metrics or "accuracy" in metrics:
+        metrics = [name for name in metrics if name != other]
     rows = [
         (
             str(row.number),
@@ -108,18 +118,26 @@ def balance(data: ReportData) -> list[Share]:
     if not data.rounds or not (data.rounds[-1].labelled or data.rounds[-1].picked):
         return []
     last = data.rounds[-1]
-    names = dict.fromkeys([*data.classes, *last.labelled, *last.picked])
-    all_labelled, all_picked = sum(last.labelled.values()) or 1, sum(last.picked.values()) or 1
+    names = list(dict.fromkeys([*data.classes, *last.labelled, *last.picked]))
+    labelled, picked = _shares(last.labelled, names), _shares(last.picked, names)
+    largest = max([*labelled, *picked, 1e-9])
     return [
         Share(
             name,
             last.labelled.get(name, 0),
             last.picked.get(name, 0),
-            100 * last.labelled.get(name, 0) / all_labelled,
-            100 * last.picked.get(name, 0) / all_picked,
+            ours,
+            theirs,
+            100 * ours / largest,
+            100 * theirs / largest,
         )
-        for name in names
+        for name, ours, theirs in zip(names, labelled, picked, strict=True)
     ]
+
+
+def _shares(counts: Mapping[str, int], names: Sequence[str]) -> list[float]:
+    """Percent of all, by name."""
+    return [100 * counts.get(name, 0) / (sum(counts.values()) or 1) for name in names]
 
 
 def _value(row: RoundRow, metric: str) -> str:
@@ -128,7 +146,7 @@ def _value(row: RoundRow, metric: str) -> str:
     if metric not in ("error", "accuracy") or not row.tested or math.isnan(value):
         return show(value, words)
     low, high = wilson(value, row.tested)
-    return f"{show(value, words)} ({show(low, words)} to {show(high, words)})"
+    return f"{show(value, words)} ({trim(100 * low)} to {trim(100 * high)})"
 
 
 def _percent(value: float | None) -> float | None:
