@@ -2,6 +2,7 @@
 
 Six formats are read, each by Pillow's own reader for it, chosen by the file's first bytes and never by its name.
 `PIL.Image.open` is not used: its limit on pixels is one number for the whole process, ours is an argument.
+(Pillow's own still holds for TIFF and WebP: as it comes, they end at 179 million pixels.)
 """
 
 import struct
@@ -166,21 +167,16 @@ def _eight_bit(image: Image.Image, *, grey: bool) -> Image.Image:
         return Image.fromarray(_levels(np.asarray(image)))
     if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
         image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG for Adobe's, which are inverted
+    mode = "L" if grey or image.mode in ("1", "L", "LA", "La") else "RGB"
     if image.has_transparency_data:
-        image = _on_white(image.convert("RGBA"))
-    if grey or image.mode in ("1", "L", "LA", "La"):
-        return image.convert("L")
-    return image.convert("RGB")
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return image.convert(mode)
 
 
 def _levels(values: NDArray[np.generic]) -> NDArray[np.uint8]:
     """16-bit, 32-bit or float values `[H, W]` -> 0 to 255, as `decode` describes."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return _FROM_16_BITS[values]
+        return _FROM_16_BITS[values.astype(np.uint16, copy=False)]
     finite = np.isfinite(values)
     exact = np.where(finite, values, 0).astype(np.float64)
     inside = exact[finite]

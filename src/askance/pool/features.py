@@ -117,9 +117,7 @@ class FeatureCache:
         return np.frombuffer(data, _HALF).reshape(-1, self.dim)
 
     def _shrunk(self) -> PoolError:
-        return PoolError(
-            "a feature cache that only grows", f"{self.folder} has shrunk", "delete it: it is rebuilt"
-        )
+        return PoolError("a feature cache that only grows", f"{self.folder} has shrunk", "delete it")
 
     def _checked(self, ids: Sequence[str], rows: NDArray[np.floating]) -> NDArray[np.float16]:
         rows = np.asarray(rows)

@@ -179,7 +179,6 @@ def _square(found: Decoded, look: Look) -> Image.Image:
     scale = look.size / max(found.width, found.height)
     inner = (max(1, round(found.width * scale)), max(1, round(found.height * scale)))
     square = Image.new(image.mode, size)
-    square.paste(
-        image.resize(inner, bicubic, reducing_gap=_GAP), ((look.size - inner[0]) // 2, (look.size - inner[1]) // 2)
-    )
+    left, top = (look.size - inner[0]) // 2, (look.size - inner[1]) // 2
+    square.paste(image.resize(inner, bicubic, reducing_gap=_GAP), (left, top))
     return square

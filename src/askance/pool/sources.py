@@ -53,7 +53,8 @@ def places(source: str, storage: Storage) -> list[Place]:
 
 
 def _suffix(name: str) -> str:
-    return name.rpartition(".")[2].lower()
+    _, dot, end = name.rpartition(".")
+    return end.lower() if dot else ""
 
 
 # ---- local
@@ -118,7 +119,10 @@ def _found(entry: os.DirEntry[str]) -> Place:
     if not path.isascii() and not _is_text(path):
         return _unreadable(path, "its name is not valid UTF-8: rename it")
     try:
-        return Place(path, local_stat(entry.stat()))
+        status = entry.stat()
+        if entry.is_file():  # the same as in local_stat, without asking again: this is what a re-scan waits for
+            return Place(path, Stat(status.st_size, str(status.st_mtime_ns)))
+        return Place(path, local_stat(status))
     except OSError as error:
         return _unreadable(path, f"cannot be read: {explain(error)}")
 
@@ -151,26 +155,31 @@ def _remote(source: str, storage: Storage) -> list[Place]:
         raise PoolError("a storage that can be listed", f"{source}: {explain(error)}", fix) from error
     result = []
     for name, info in found.items():
-        inside = name.removeprefix(path).strip("/") if path else name
+        inside = name.removeprefix(path).strip("/")
         hidden = any(part.startswith(".") for part in inside.split("/"))
         if info.get("type") == "file" and not hidden and _suffix(name) in SUFFIXES:
             stat = stat_of(info)
-            result.append(Place(_url(source, name), stat if stat.stamp else None))
+            result.append(Place(_url(source, path, name), stat if stat.stamp else None))
     if not result and path in found:
         raise _neither(source)
     return result
 
 
-def _url(source: str, name: str) -> str:
-    """The full URL of a file that was found under `source`.
+def _url(source: str, path: str, name: str) -> str:
+    """The full URL of the file `name`, found under `source`, which is `path` in the words of its filesystem.
 
-    >>> _url("s3://bucket/cats", "bucket/cats/1.jpg"), _url("zip://::/tmp/a.zip", "cats/1.jpg")
-    ('s3://bucket/cats/1.jpg', 'zip://cats/1.jpg::/tmp/a.zip')
+    >>> _url("s3://bucket/cats/", "bucket/cats", "bucket/cats/1.jpg")
+    's3://bucket/cats/1.jpg'
+    >>> _url("sftp://host/cats", "/cats", "/cats/1.jpg"), _url("zip::/a.zip", "", "cats/1.jpg")
+    ('sftp://host/cats/1.jpg', 'zip://cats/1.jpg::/a.zip')
     """
     if "://" in name:
         return name
+    inside = name.removeprefix(path).lstrip("/")
     first, chain, around = source.partition("::")
-    return f"{first.partition('://')[0]}://{name}{chain}{around}"
+    if "://" in first:
+        return f"{first}{'' if first.endswith('/') else '/'}{inside}{chain}{around}"
+    return f"{source.rstrip('/')}/{inside}" if path else f"{first}://{inside}{chain}{around}"
 
 
 # ---- lists

@@ -13,7 +13,8 @@ from askance.vocab import MissingExtra, PoolError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 _STAMPS = (
-    "ETag etag generation mtime LastModified Last-Modified last_modified updated modified created CRC".split()
+    *("ETag", "etag", "generation", "mtime", "LastModified", "Last-Modified", "last_modified"),
+    *("updated", "modified", "created", "CRC"),
 )
 """What storages call the things that change when a file does."""
 
