@@ -34,7 +34,7 @@ bench: setup  ## run every benchmark; one that was stopped goes on where it was
 
 docs: setup  ## write the generated pages and build the site into site/
 	@$(BIN)/python -m tools.write_docs
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/mkdocs build --strict
 
 wheel: setup  ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel

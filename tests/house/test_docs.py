@@ -35,14 +35,28 @@ def examples(path: Path) -> str:
     return "\n".join(kept)
 
 
+def failures(path: Path, called: str) -> str:
+    """What doctest says of a page's examples, empty if all is well."""
+    test = doctest.DocTestParser().get_doctest(examples(path), {}, called, str(path), 0)
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner.run(test, out=said.append)
+    return "".join(said)
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if examples(p).strip()], ids=name)
 def test_examples_give_what_they_say(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    test = doctest.DocTestParser().get_doctest(examples(page), {}, name(page), str(page), 0)
-    said: list[str] = []
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
-    if runner.run(test, out=said.append).failed:
-        pytest.fail("".join(said), pytrace=False)
+    if said := failures(page, name(page)):
+        pytest.fail(said, pytrace=False)
+
+
+def test_an_example_that_lies_is_found_with_its_line(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# Sums\n\n```python\n>>> 1 + 1\n2\n```\n\n```python\n>>> 1 + 2\n4\n```\n")
+    said = failures(page, "page.md")
+    assert "line 9" in said
+    assert said.count("Failed example") == 1
 
 
 @pytest.mark.parametrize("page", write_docs.PAGES)
@@ -78,6 +92,20 @@ def known(words: list[str], commands: dict) -> bool:
     return {word.split("=")[0] for word in words[1:] if word.startswith("-")} <= real
 
 
+@pytest.mark.parametrize(
+    ("line", "real"),
+    [
+        ("status", True),
+        ("status --project here", True),
+        ("status --projects=here", False),
+        ("statuses", False),
+        ("--help", True),
+    ],
+)
+def test_an_unknown_command_or_option_is_found(line, real):
+    assert known(line.split(), write_docs.commands()) is real
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_links_between_files_lead_somewhere(page):
     targets = [link.split("#")[0] for link in LINK.findall(page.read_text()) if "://" not in link]
@@ -88,14 +116,28 @@ def test_contributing_fits_a_screen():
     assert (ROOT / "CONTRIBUTING.md").read_text().count("\n") <= 50
 
 
+def build(site: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+
+
 def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = build(tmp_path, ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = list(tmp_path.rglob("*.html"))
     assert len(pages) > len(write_docs.PAGES)
     loaded = re.compile(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"((?:https?:)?//[^\"]+)")
     assert {found for page in pages for found in loaded.findall(page.read_text())} == set()
+
+
+def test_the_build_stops_at_a_link_that_leads_nowhere(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text("# Start\n\n[Lost](index.md#lost)\n")
+    settings = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[0]
+    (tmp_path / "mkdocs.yml").write_text(settings)
+    done = build(tmp_path / "site", tmp_path)
+    assert done.returncode == 1
+    assert "#lost" in done.stdout + done.stderr
 
 
 def test_every_page_is_in_the_navigation():
