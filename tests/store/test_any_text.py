@@ -1,6 +1,7 @@
 """Whatever goes in comes out: every character of Python, in every field, on both databases."""
 
 import string
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -38,10 +39,7 @@ def sightings(draw):
     uri, size, stamp = draw(words), draw(st.integers(0, 2**63 - 1)), draw(words)
     if draw(st.booleans()):
         return Sighting(uri, size, stamp, None, draw(words))
-    image = draw(looks)
-    return Sighting(
-        uri, size, stamp, ImageRecord(image.id, uri, image.width, image.height, image.format, image.group)
-    )
+    return Sighting(uri, size, stamp, replace(draw(looks), uri=uri))
 
 
 @sharing

@@ -136,6 +136,6 @@ def test_quarantine_of_an_unknown_image_is_an_error(store):
     ],
 )
 def test_a_sighting_that_contradicts_itself_is_refused(store, nonsense):
-    with pytest.raises(StoreError, match="as pool.scan does"):
+    with pytest.raises(StoreError, match=r"as pool\.scan does"):
         store.record_sightings([sighting(1), nonsense])
     assert store.sightings() == {}

@@ -54,6 +54,12 @@ def test_picks_move_the_round_to_picked_and_may_be_saved_again(store):
     assert store.picks(1) == picks(9, 4)
 
 
+def test_picks_may_bring_the_configuration_they_were_made_with(store):
+    store.save_round(round_(), {})
+    store.save_picks(1, picks(4), {"request": "bald"})
+    assert store.rounds() == [round_(state="picked", config={"request": "bald"})]
+
+
 def test_a_round_that_has_picked_stays(store):
     store.save_round(round_(), {"accuracy": 0.5})
     store.save_picks(1, picks(4))
