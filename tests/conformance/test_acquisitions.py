@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from askance.acquisition import acquisitions, score
@@ -66,6 +66,7 @@ def test_every_entry_is_held_to_something():
 
 
 @every
+@settings(max_examples=40)
 @given(draws=any_draws())
 def test_equals_its_slow_twin(name: str, draws: Draws):
     due = [TWINS[name](unit) for unit in draws.log_probs.tolist()]
@@ -81,6 +82,7 @@ def test_equals_its_slow_twin_in_every_shape(name: str, shape: tuple[int, int, i
 
 
 @every
+@settings(max_examples=40)
 @given(draws=any_draws())
 def test_stays_within_its_bounds(name: str, draws: Draws):
     low, high = BOUNDS[name](draws.k, draws.c)
@@ -160,6 +162,7 @@ def test_permuting_units_permutes_scores(name: str, shape: tuple[int, int, int])
 
 @every
 @pytest.mark.parametrize("axis", [1, 2], ids=["draws", "classes"])
+@settings(max_examples=20)
 @given(draws=any_draws(), seed=st.integers(0, 99))
 def test_permuting_draws_or_classes_changes_nothing(name: str, axis: int, draws: Draws, seed: int):
     size = draws.log_probs.shape[axis]

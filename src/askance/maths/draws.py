@@ -53,7 +53,15 @@ class Draws:
 
     @classmethod
     def cat(cls, parts: Sequence["Draws"]) -> "Draws":
-        """Join chunks of one scoring; joint only if every part is."""
+        """Join chunks of one scoring; joint only if every part is.
+
+        Raises:
+            DrawsError: no parts, or parts that differ in K or C.
+        """
+        shapes = sorted({(part.k, part.c) for part in parts})
+        if len(shapes) != 1:
+            got = ", ".join(f"K={k} C={c}" for k, c in shapes)
+            raise DrawsError("chunks of one K and one C", got or "no chunks", "join chunks of the same scoring")
         return cls(torch.cat([part.log_probs for part in parts]), all(part.joint for part in parts))
 
     def __len__(self) -> int:

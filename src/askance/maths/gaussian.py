@@ -20,7 +20,7 @@ class GaussianLogits:
     A posterior is anything that can be drawn from: `draw` gives `Draws` for almost nothing.
 
     Raises:
-        DrawsError: shapes that do not belong together, NaN or infinite entries.
+        DrawsError: shapes that do not belong together, NaN or infinite entries, covariances not symmetric.
     """
 
     mean: Float[Tensor, "N C"]
@@ -36,6 +36,11 @@ class GaussianLogits:
             )
         if not (bool(self.mean.isfinite().all()) and bool(self.covariance.isfinite().all())):
             raise DrawsError("finite logits", "NaN or infinity", "check the features the moments were made from")
+        skew = (self.covariance - self.covariance.mT).abs()
+        if bool((skew > 1e-3 * self.covariance.abs().amax((-2, -1), keepdim=True)).any()):
+            raise DrawsError(
+                "symmetric covariances", f"entries {float(skew.max()):.3g} apart", "average with its transpose"
+            )
 
     def draw(self, k: int, generator: torch.Generator) -> Draws:
         """K draws; the same C standard normals a draw serve every unit.

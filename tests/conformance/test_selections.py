@@ -1,0 +1,225 @@
+"""What every selection of the catalogue must be: entering the catalogue is entering these tests."""
+
+import math
+from itertools import permutations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from numpy.typing import NDArray
+from scipy.stats import chisquare
+
+from askance.selection import select, selections
+from askance.vocab import Picks, SelectionError
+from tests.reference.selections import TWINS, plackett_luce
+
+LOOKS = [entry.name for entry in selections if "scores" in entry.needs]
+BETA = [entry.name for entry in selections if "beta" in entry.options]
+ALONE = [name for name in selections.names() if name != "softrank"]
+"""Where what is not picked might as well not be there; a rank depends on the others."""
+
+every = pytest.mark.parametrize("name", selections.names())
+that_looks = pytest.mark.parametrize("name", LOOKS)
+cold = pytest.mark.parametrize("name", BETA)
+
+IDS = [f"{i:04x}" for i in range(40)]
+GROUPS = [("cat", "dog", "cow", "cat")[i % 4] for i in range(40)]
+SCORES = np.where(np.arange(40) % 7 == 3, np.nan, np.random.default_rng(0).random(40).round(1))
+SCORED = [name for name, s in zip(IDS, SCORES, strict=True) if not math.isnan(s)]
+
+
+@st.composite
+def pools(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[str], list[str]]:
+    """Scores with many ties, zeros and gaps; ids; classes."""
+    score = st.sampled_from([0.0, 0.5, 1.0, math.nan]) | st.floats(0, 9)
+    scores = draw(st.lists(score, max_size=12))
+    ids = [f"id {i}" for i in range(len(scores))]
+    classes = draw(st.lists(st.sampled_from("abc"), min_size=len(ids), max_size=len(ids)))
+    return np.array(scores, dtype=np.float64), ids, classes
+
+
+def picked(name: str, n: int, seed: int = 0, **options: object) -> Picks:
+    return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, groups=GROUPS, **options)
+
+
+def test_every_entry_is_held_to_something():
+    assert set(TWINS) == set(selections.names())
+    assert all({"ids", "n", "seed"} <= entry.needs for entry in selections)
+    assert {need for entry in selections for need in entry.needs} <= {"scores", "ids", "n", "seed", "groups"}
+    assert all(entry.summary.endswith(".") for entry in selections)
+
+
+@every
+@settings(max_examples=60)
+@given(pool=pools(), n=st.integers(1, 14), seed=st.integers(0, 9))
+def test_equals_the_head_of_its_slow_twin(name: str, pool, n: int, seed: int):
+    scores, ids, groups = pool
+    got = select(name, scores=scores, ids=ids, n=n, seed=seed, groups=groups)
+    assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, groups=groups)[:n]
+
+
+@every
+@pytest.mark.parametrize("n", [1, 5, len(SCORED) - 1, len(SCORED), 100])
+def test_picks_are_scored_images_each_once(name: str, n: int):
+    picks = picked(name, n)
+    assert len(picks) == min(n, len(SCORED))
+    assert len(set(picks.ids)) == len(picks)
+    assert set(picks.ids) <= set(SCORED)
+    assert tuple(IDS[i] for i in picks.positions) == picks.ids
+    assert all(type(i) is int for i in picks.positions)
+    assert all(type(gain) is float for gain in picks.gains)
+
+
+@every
+def test_gains_are_the_scores_as_given_or_nothing_is_claimed(name: str):
+    picks = picked(name, 10)
+    due = tuple(SCORES[list(picks.positions)].tolist()) if name in LOOKS else (0.0,) * 10
+    assert picks.gains == due
+
+
+def test_gains_of_top_k_never_rise():
+    gains = picked("top-k", 40).gains
+    assert list(gains) == sorted(gains, reverse=True)
+
+
+@every
+@settings(max_examples=10)
+@given(order=st.permutations(range(40)))
+def test_the_order_of_the_pool_does_not_matter(name: str, order: list[int]):
+    permuted = select(
+        name,
+        scores=SCORES[order],
+        ids=[IDS[i] for i in order],
+        n=9,
+        seed=0,
+        groups=[GROUPS[i] for i in order],
+    )
+    assert permuted.ids == picked(name, 9).ids
+    assert tuple(order[i] for i in permuted.positions) == picked(name, 9).positions
+
+
+@every
+def test_same_seed_same_picks_and_another_seed_others(name: str):
+    assert picked(name, 20, seed=5) == picked(name, 20, seed=5)
+    assert len({picked(name, 20, seed=seed).ids for seed in range(5)}) == 5
+
+
+@every
+def test_fewer_picks_are_the_first_of_more(name: str):
+    assert picked(name, 4).ids == picked(name, 20).ids[:4]
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_images_that_are_not_picked_might_as_well_be_gone(name: str):
+    whole = picked(name, 8)
+    kept = [i for i in range(40) if IDS[i] in whole.ids or i % 2]
+    fewer = select(
+        name, scores=SCORES[kept], ids=[IDS[i] for i in kept], n=8, seed=0, groups=[GROUPS[i] for i in kept]
+    )
+    assert fewer.ids == whole.ids
+
+
+@that_looks
+def test_takes_scores_as_a_tensor_of_any_dtype(name: str):
+    scores = torch.tensor([0.5, 0.25, math.nan, 1.0], dtype=torch.float32)
+    ids = ["a", "b", "c", "d"]
+    assert select(name, scores=scores, ids=ids, n=3, seed=0) == select(
+        name, scores=scores.double().numpy(), ids=ids, n=3, seed=0
+    )
+
+
+@every
+def test_the_scores_are_left_as_they_were(name: str):
+    before = SCORES.copy()
+    picked(name, 10)
+    np.testing.assert_array_equal(SCORES, before)
+
+
+@every
+def test_where_there_is_nothing_to_pick_nothing_is_picked(name: str):
+    none = Picks((), (), ())
+    assert select(name, scores=np.empty(0), ids=[], n=3, seed=0, groups=[]) == none
+    assert select(name, scores=np.full(2, np.nan), ids=["a", "b"], n=3, seed=0, groups=["x", "y"]) == none
+
+
+@every
+@pytest.mark.parametrize("n", [0, -1])
+def test_refuses_a_batch_of_nothing(name: str, n: int):
+    with pytest.raises(SelectionError, match=f"n = {n}"):
+        picked(name, n)
+
+
+@every
+def test_refuses_an_image_given_twice(name: str):
+    with pytest.raises(SelectionError, match="'a'"):
+        select(name, scores=np.ones(3), ids=["a", "b", "a"], n=1, seed=0, groups=["x"] * 3)
+
+
+@every
+@pytest.mark.parametrize("bad", [math.inf, -math.inf])
+def test_refuses_an_infinite_score(name: str, bad: float):
+    with pytest.raises(SelectionError, match="'b'"):
+        select(name, scores=np.array([1.0, bad]), ids=["a", "b"], n=1, seed=0, groups=["x", "y"])
+
+
+@every
+def test_refuses_scores_that_are_not_one_an_id(name: str):
+    with pytest.raises(SelectionError, match=r"\[3\]"):
+        select(name, scores=np.ones(3), ids=["a", "b"], n=1, seed=0, groups=["x", "y"])
+
+
+@cold
+@pytest.mark.parametrize("beta", [0.0, -1.0, math.nan])
+def test_refuses_a_beta_that_is_not_positive(name: str, beta: float):
+    with pytest.raises(SelectionError, match="beta"):
+        picked(name, 3, beta=beta)
+
+
+@cold
+def test_without_noise_it_is_top_k(name: str):
+    assert picked(name, 40, beta=math.inf) == picked("top-k", 40)
+
+
+@cold
+def test_nearly_without_noise_it_is_top_k(name: str):
+    scores = 0.1 + np.random.default_rng(1).permutation(40)
+    assert select(name, scores=scores, ids=IDS, n=40, seed=0, beta=1e4) == select(
+        "top-k", scores=scores, ids=IDS, n=40, seed=0
+    )
+
+
+def frequencies(
+    name: str, n: int, scores: list[float], seeds: int, **options: object
+) -> dict[tuple[int, ...], int]:
+    """How often each ordered pick came, over that many seeds."""
+    ids = [f"image {i}" for i in range(len(scores))]
+    counts = dict.fromkeys(permutations(range(len(scores)), n), 0)
+    for seed in range(seeds):
+        options_of = {"groups": ids} | options if name == "class-balanced-random" else options
+        counts[select(name, scores=np.array(scores), ids=ids, n=n, seed=seed, **options_of).positions] += 1
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("name", "beta", "weights"),
+    [
+        ("power", 1.0, [0.1, 0.5, 0.2, 0.4]),
+        ("power", 2.0, [0.1**2, 0.5**2, 0.2**2, 0.4**2]),
+        ("softmax", 1.0, [math.exp(s) for s in (0.1, 0.5, 0.2, 0.4)]),
+        ("softmax", 5.0, [math.exp(5 * s) for s in (0.1, 0.5, 0.2, 0.4)]),
+        ("softrank", 1.0, [1 / 4, 1 / 1, 1 / 3, 1 / 2]),
+        ("softrank", 0.5, [4**-0.5, 1.0, 3**-0.5, 2**-0.5]),
+    ],
+)
+def test_pairs_are_drawn_with_the_chances_of_plackett_and_luce(name: str, beta: float, weights: list[float]):
+    counts = frequencies(name, 2, [0.1, 0.5, 0.2, 0.4], 1500, beta=beta)
+    chances = plackett_luce(weights, 2)
+    assert chisquare([counts[p] for p in chances], [1500 * chances[p] for p in chances]).pvalue > 1e-3
+
+
+@every
+def test_equal_images_are_picked_equally_often_in_every_order(name: str):
+    counts = frequencies(name, 2, [0.5, 0.5, 0.5], 900)
+    assert chisquare(list(counts.values())).pvalue > 1e-3

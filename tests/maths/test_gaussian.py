@@ -1,0 +1,70 @@
+"""Gaussian logits: many draws have the moments they were drawn from."""
+
+import pytest
+import torch
+
+from askance.maths import GaussianLogits
+from askance.vocab import DrawsError
+
+GENERATOR = torch.Generator().manual_seed(0)
+ROOT = torch.randn(3, 4, 4, generator=GENERATOR, dtype=torch.float64)
+MEAN = torch.randn(3, 4, generator=GENERATOR, dtype=torch.float64)
+COVARIANCE = ROOT @ ROOT.mT
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def centred(logits: torch.Tensor) -> torch.Tensor:
+    """Without what a softmax forgets."""
+    return logits - logits.mean(-1, keepdim=True)
+
+
+@pytest.mark.parametrize("rank", [4, 1], ids=["full rank", "rank one"])
+def test_draws_have_the_mean_and_covariance_asked_for(rank: int):
+    covariance = ROOT[..., :rank] @ ROOT[..., :rank].mT
+    draws = GaussianLogits(MEAN, covariance).draw(40_000, generator())
+    got = centred(draws.log_probs)
+    centre = torch.eye(4, dtype=torch.float64) - 1 / 4
+    due = centre @ covariance @ centre
+    error = got - got.mean(1, keepdim=True)
+    within = 6 * (due.diagonal(dim1=-2, dim2=-1).amax() / 40_000).sqrt()
+    torch.testing.assert_close(got.mean(1), centred(MEAN), atol=float(within), rtol=0)
+    measured = error.mT @ error / 40_000
+    torch.testing.assert_close(measured, due, atol=0.04 * float(due.abs().amax()), rtol=0)
+
+
+def test_without_spread_every_draw_is_the_mean():
+    draws = GaussianLogits(MEAN, torch.zeros(3, 4, 4, dtype=torch.float64)).draw(5, generator())
+    torch.testing.assert_close(draws.log_probs, MEAN.log_softmax(-1)[:, None].expand(3, 5, 4))
+
+
+def test_draws_depend_on_the_generator_alone_and_not_on_the_other_units():
+    posterior = GaussianLogits(MEAN, COVARIANCE)
+    whole = posterior.draw(7, generator())
+    assert torch.equal(posterior.draw(7, generator()).log_probs, whole.log_probs)
+    assert not torch.equal(posterior.draw(7, generator(1)).log_probs, whole.log_probs)
+    part = GaussianLogits(MEAN[1:], COVARIANCE[1:]).draw(7, generator())
+    torch.testing.assert_close(part.log_probs, whole.log_probs[1:])
+
+
+def test_draws_are_never_called_joint():
+    assert not GaussianLogits(MEAN, COVARIANCE).draw(2, generator()).joint
+
+
+@pytest.mark.parametrize(
+    ("mean", "covariance", "because"),
+    [
+        (MEAN, COVARIANCE[:2], r"\[2, 4, 4\]"),
+        (MEAN, COVARIANCE[:, :3], r"\[3, 3, 4\]"),
+        (MEAN * torch.nan, COVARIANCE, "NaN"),
+        (MEAN, COVARIANCE * torch.inf, "NaN"),
+        (MEAN, ROOT, "apart"),
+    ],
+    ids=["another N", "not square", "NaN", "infinite", "not symmetric"],
+)
+@pytest.mark.usefixtures("as_users_run")
+def test_refuses_what_is_no_gaussian(mean: torch.Tensor, covariance: torch.Tensor, because: str):
+    with pytest.raises(DrawsError, match=because):
+        GaussianLogits(mean, covariance)
