@@ -33,6 +33,6 @@ def train(project: ProjectDir = Path(".")) -> None:
 
 
 def _log(log: dict[str, object]) -> str:
-    return ", ".join(
-        f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in log.items()
-    )
+    """The plain facts of a training."""
+    plain = {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in log.items() if value != []}
+    return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in plain.items())

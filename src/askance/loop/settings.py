@@ -76,6 +76,9 @@ def _fill(table: Any, section: BaseModel) -> None:
         table.add(tomlkit.comment(field.description or name))
         if value is None:
             table.add(tomlkit.comment(f"{name} ="))
+        elif isinstance(value, dict):  # inline: a sub-table would swallow the settings after it
+            table.add(name, tomlkit.inline_table())
+            table[name].update(value)
         else:
             table.add(name, list(value) if isinstance(value, tuple) else value)
     for name, value in nested:

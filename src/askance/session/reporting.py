@@ -7,10 +7,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from askance.pool import thumbnail
+from askance.pool import BadImage, thumbnail
 from askance.report import PickedImage, ReportData, RoundRow, write_report
 from askance.session.session import Session
-from askance.vocab import Json, Pick, PoolError, Progress, Round, silent
+from askance.vocab import Json, Pick, Progress, Round, silent
 
 THUMBNAIL = 160
 """Pixels of a thumbnail's longer side."""
@@ -46,8 +46,8 @@ def _round(session: Session, one: Round) -> RoundRow:
     return RoundRow(
         number=one.number,
         labels=one.labels,
-        metrics={key: value for key, value in test.items() if not key.startswith("recall_")},
-        recalls={key.removeprefix("recall_"): value for key, value in test.items() if key.startswith("recall_")},
+        metrics={key: value for key, value in test.items() if not key.startswith("recall/")},
+        recalls={key.removeprefix("recall/"): value for key, value in test.items() if key.startswith("recall/")},
         labelled=cast(Mapping[str, int], one.config.get("labelled", {})),
         picked=Counter(
             str(p.why["predicted"]) for p in session.project.store.picks(one.number) if "predicted" in p.why
@@ -79,7 +79,7 @@ def _shown(session: Session, picks: list[Pick], progress: Progress) -> list[Pick
 def _thumbnail(uri: str) -> bytes | None:
     try:
         return thumbnail(uri, THUMBNAIL) if uri else None
-    except PoolError:
+    except BadImage:
         return None
 
 

@@ -4,18 +4,19 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
-from askance.loop.rounds import Picked, Trained, pick_round, train_round
 from askance.loop.settings import check_config, edit_config
-from askance.maths import keyed_seed, keyed_uniform
 from askance.pool import FileImages
 from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
-from askance.tasks.classification import Classification
 from askance.vocab import LabelError, Progress, Round, SelectionError, Split, silent
 from askance.vocab.config import Config
+
+if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
+    from askance.loop.rounds import Picked, Trained
+    from askance.tasks.classification import Classification
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,10 @@ class Session:
         raw[section] = {**raw[section], **{key: value for key, value in changes.items() if value is not None}}
         return Session(self.project.with_config(check_config(raw, "the options")))
 
-    def task(self) -> Classification:
+    def task(self) -> "Classification":
         """The project's task over the pool's files."""
+        from askance.tasks.classification import Classification
+
         if not self.config.classes:
             raise LabelError(
                 "classes", "none are known yet", "set `classes` in askance.toml, or import some labels"
@@ -134,13 +137,17 @@ class Session:
         with self.project.store.job("scan"):
             return refresh(self.project, progress)
 
-    def train(self, progress: Progress = silent) -> Trained:
+    def train(self, progress: Progress = silent) -> "Trained":
         """Fit the model to the labels there are and measure it."""
+        from askance.loop.rounds import train_round
+
         with self.project.store.job("train"):
             return train_round(self.project, self.task(), progress=progress)
 
-    def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
+    def pick(self, n: int | None = None, progress: Progress = silent) -> "Picked":
         """Scan, score, and pick the next n images worth labelling."""
+        from askance.loop.rounds import pick_round
+
         with self.project.store.job("pick"):
             refresh(self.project, progress)
             return pick_round(self.project, self.task(), n or self.config.strategy.batch, progress=progress)
@@ -150,6 +157,8 @@ class Session:
 
         Returns their ids. The same project and counts give the same images.
         """
+        from askance.maths import keyed_seed, keyed_uniform
+
         if n <= 0 or split == "train":
             raise SelectionError(
                 "a number of images for val or test", f"{n} for {split}", "pick -n 200 --split test"
