@@ -4,14 +4,19 @@ Letters: n images of a block, D features, H hidden units, K draws, C classes. A 
 a unit is kept; what is kept is scaled by 1 / (1 - p), as in training (inverted dropout).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
 GATHER_LIMIT = 1 << 28
 """Bytes of sub-matrices that are kept for a whole scoring; beyond, they are gathered anew for each block."""
+
+GROUP = 20
+"""Draws whose hidden units are held at once: enough to make few calls, few enough to stay in cache."""
 
 
 class Mask:
@@ -65,33 +70,56 @@ class Pair:
         self._w1, self._b1 = first.weight * inputs.scale, _bias(first).unsqueeze(1)
         self._w2, self._b2 = second.weight * (hidden.scale if hidden else 1.0), _bias(second).unsqueeze(1)
         self._act = nn.Sequential(*between)
-        used = ~inputs.kept if self._complement else inputs.kept
-        kept = hidden.kept if hidden else torch.ones_like(self._w1[:, 0], dtype=torch.bool).expand(len(used), -1)
-        self._columns = [row.nonzero().squeeze(1) for row in used]
-        self._rows = [row.nonzero().squeeze(1) for row in kept]
-        sizes = (len(r) * len(c) for r, c in zip(self._rows, self._columns, strict=True))
-        small = sum(sizes) * self._w1.element_size() <= GATHER_LIMIT
-        self._gathered = [self._gather(draw) for draw in range(len(used))] if small else None
+        self._used = ~inputs.kept if self._complement else inputs.kept
+        self._kept = hidden.kept if hidden else self._used.new_ones(len(self._used), first.out_features)
+        entries = self._used.sum(1) @ self._kept.sum(1) + self._kept.sum() * second.out_features
+        small = int(entries) * self._w1.element_size() <= GATHER_LIMIT
+        self._gathered = list(self._groups()) if small else None
 
-    def _gather(self, draw: int) -> tuple[Tensor, Tensor]:
-        rows, columns = self._rows[draw], self._columns[draw]
-        return self._w1[rows][:, columns], self._w2[:, rows]
+    def _groups(self) -> Iterator["_Group"]:
+        for used, kept in zip(self._used.split(GROUP), self._kept.split(GROUP), strict=True):
+            yield _Group.gather(used, kept, self._w1, self._w2)
 
     def __call__(self, x: Float[Tensor, "n D"]) -> Float[Tensor, "n K C"]:
         """Logits."""
         x = x.t().contiguous()
-        base = torch.addmm(self._b1, self._w1, x) if self._complement else self._b1
+        base = torch.addmm(self._b1, self._w1, x) if self._complement else self._b1.expand(-1, x.shape[1])
         sign = -1 if self._complement else 1
-        lines = x.new_empty(
-            max(map(len, self._columns)), x.shape[1]
-        )  # reused: fresh memory costs more than copying
-        logits = x.new_empty(len(self._rows), len(self._w2), x.shape[1])
-        for draw, (rows, columns) in enumerate(zip(self._rows, self._columns, strict=True)):
-            w1, w2 = self._gathered[draw] if self._gathered else self._gather(draw)
-            taken = torch.index_select(x, 0, columns, out=lines[: len(columns)])
-            hidden = torch.addmm(base.index_select(0, rows), w1, taken, alpha=sign)
-            torch.addmm(self._b2, w2, self._act(hidden), out=logits[draw])
-        return logits.permute(2, 0, 1)
+        lines = torch.empty_like(x)  # reused: fresh memory costs more than the copying
+        logits = []
+        for group in self._gathered or self._groups():
+            hidden = base.index_select(0, group.rows.flatten()).view(*group.rows.shape, -1)
+            for units, columns, w1 in zip(hidden, group.columns, group.w1, strict=True):
+                taken = torch.index_select(x, 0, columns, out=lines[: len(columns)])
+                units[: len(w1)].addmm_(w1, taken, alpha=sign)
+            logits.append(torch.baddbmm(self._b2, group.w2, self._act(hidden)))
+        return torch.cat(logits).permute(2, 0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """What some draws multiply: R is the most hidden units that one of them keeps, fewer are filled up.
+
+    Attributes:
+        rows: `[G, R]`, hidden units kept; what fills them up stands against zeros in `w2`.
+        columns: the inputs to multiply, for each draw.
+        w1: their weights, for each draw.
+        w2: `[G, C, R]`.
+    """
+
+    rows: Int[Tensor, "G R"]
+    columns: list[Tensor]
+    w1: list[Tensor]
+    w2: Float[Tensor, "G C R"]
+
+    @classmethod
+    def gather(cls, used: Tensor, kept: Tensor, w1: Tensor, w2: Tensor) -> "_Group":
+        columns = [row.nonzero().squeeze(1) for row in used]
+        rows = [row.nonzero().squeeze(1) for row in kept]
+        filled = pad_sequence(rows, batch_first=True, padding_value=-1)
+        second = w2[:, filled].transpose(0, 1) * (filled >= 0).unsqueeze(1)
+        first = [w1[r][:, c] for r, c in zip(rows, columns, strict=True)]
+        return cls(filled.clamp_min(0), columns, first, second.contiguous())
 
 
 class Plain:
