@@ -10,7 +10,7 @@ from functools import partial
 
 from askance.pool.decoding import BadImage, Bomb, decode
 from askance.pool.sources import Place, places
-from askance.pool.storage import Stat, Storage, explain, is_url
+from askance.pool.storage import Storage, explain, is_url
 from askance.vocab import ImageRecord, Progress, Sighting, silent
 
 _TELL_EVERY = 64
@@ -72,7 +72,7 @@ def _in_order(
     executor = ThreadPoolExecutor(threads, "askance-scan")
     try:
         for started, place in enumerate(found, 1):
-            again = _again(place, place.stat, known.get(place.uri), max_pixels) if place.stat else None
+            again = _again(place, known.get(place.uri), max_pixels)
             pending.append(again or executor.submit(look, place))
             while pending and (started == total or len(pending) > ahead or isinstance(pending[0], Sighting)):
                 first = pending.popleft()
@@ -84,40 +84,42 @@ def _in_order(
         executor.shutdown(cancel_futures=True)
 
 
-def _again(place: Place, stat: Stat, old: Sighting | None, max_pixels: int) -> Sighting | None:
+def _again(place: Place, old: Sighting | None, max_pixels: int) -> Sighting | None:
     """The known sighting, if reading the file again would give the same; the group is the source's word."""
-    if old is None or not stat.stamp or old.size != stat.size:
+    if old is None or not place.stamp or old.size != place.size:
         return None
     image = old.image
     if image is None:
-        return old if old.stamp in (stat.stamp, _bomb_stamp(stat.stamp, max_pixels)) else None
-    if old.stamp != stat.stamp or image.width * image.height > max_pixels:
+        return old if old.stamp in (place.stamp, _bomb_stamp(place.stamp, max_pixels)) else None
+    if old.stamp != place.stamp or image.width * image.height > max_pixels:
         return None
     return old if image.group == place.group else replace(old, image=replace(image, group=place.group))
 
 
 def _look(place: Place, *, known: Mapping[str, Sighting], storage: Storage, max_pixels: int) -> Sighting:
     """One place, whatever it takes: size and stamp, bytes, name, pixels."""
-    uri, stat = place.uri, place.stat or Stat(0, "")
+    uri = place.uri
     if place.problem is not None:
-        return Sighting(uri, stat.size, stat.stamp, None, place.problem)
+        return Sighting(uri, place.size, place.stamp or "", None, place.problem)
     try:
-        if place.stat is None:
-            stat = storage.stat(uri)
-            again = _again(place, stat, known.get(uri), max_pixels)
+        if place.stamp is None:
+            size, stamp = storage.stat(uri)
+            place = place._replace(size=size, stamp=stamp)
+            again = _again(place, known.get(uri), max_pixels)
             if again is not None:
                 return again
         data = storage.read(uri)
     except Exception as error:  # every storage has its own errors, and one file never stops a scan
-        return Sighting(uri, stat.size, "", None, f"cannot be read: {explain(error)}")
+        return Sighting(uri, place.size, "", None, f"cannot be read: {explain(error)}")
+    size, stamp = place.size, place.stamp or ""
     try:
         _, width, height, form = decode(data, max_pixels=max_pixels, enough=(1, 1))
     except Bomb as error:
-        return Sighting(uri, stat.size, _bomb_stamp(stat.stamp, max_pixels), None, error.got)
+        return Sighting(uri, size, _bomb_stamp(stamp, max_pixels), None, error.got)
     except BadImage as error:
-        return Sighting(uri, stat.size, stat.stamp, None, error.got)
+        return Sighting(uri, size, stamp, None, error.got)
     image = ImageRecord(content_id(data), uri, width, height, form, place.group)
-    return Sighting(uri, stat.size, stat.stamp, image)
+    return Sighting(uri, size, stamp, image)
 
 
 def _bomb_stamp(stamp: str, max_pixels: int) -> str:

@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from askance.pool.storage import Stat, Storage, explain, is_url, local_path, local_stat, stat_of
+from askance.pool.storage import Storage, explain, is_url, local_path, local_stat, stat_of
 from askance.vocab import PoolError
 
 SUFFIXES = frozenset({"jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "bmp", "gif"})
@@ -23,13 +23,15 @@ class Place(NamedTuple):
     """Somewhere to look.
 
     Attributes:
-        stat: size and stamp; None where finding out is a request of its own, left to the scan's threads.
+        size: bytes.
+        stamp: as in `Stat`; None where finding out is a request of its own, left to the scan's threads.
         problem: what is already known to be wrong.
         group: the list's word on it.
     """
 
     uri: str
-    stat: Stat | None
+    size: int = 0
+    stamp: str | None = None
     problem: str | None = None
     group: str | None = None
 
@@ -121,8 +123,8 @@ def _found(entry: os.DirEntry[str]) -> Place:
     try:
         status = entry.stat()
         if entry.is_file():  # the same as in local_stat, without asking again: this is what a re-scan waits for
-            return Place(path, Stat(status.st_size, str(status.st_mtime_ns)))
-        return Place(path, local_stat(status))
+            return Place(path, status.st_size, str(status.st_mtime_ns))
+        return Place(path, *local_stat(status))
     except OSError as error:
         return _unreadable(path, f"cannot be read: {explain(error)}")
 
@@ -137,7 +139,7 @@ def _is_text(path: str) -> bool:
 
 
 def _unreadable(path: str, problem: str) -> Place:
-    return Place(os.fsencode(path).decode(errors="backslashreplace"), Stat(0, ""), problem)
+    return Place(os.fsencode(path).decode(errors="backslashreplace"), 0, "", problem)
 
 
 # ---- behind a URL
@@ -153,15 +155,15 @@ def _remote(source: str, storage: Storage) -> list[Place]:
     except Exception as error:
         fix = "check the address, the network, and the credentials the storage's own client uses"
         raise PoolError("a storage that can be listed", f"{source}: {explain(error)}", fix) from error
+    if path in found:  # not a folder: `find` gives a file for itself
+        raise _neither(source)
     result = []
     for name, info in found.items():
         inside = name.removeprefix(path).strip("/")
         hidden = any(part.startswith(".") for part in inside.split("/"))
         if info.get("type") == "file" and not hidden and _suffix(name) in SUFFIXES:
             stat = stat_of(info)
-            result.append(Place(_url(source, path, name), stat if stat.stamp else None))
-    if not result and path in found:
-        raise _neither(source)
+            result.append(Place(_url(source, path, name), stat.size, stat.stamp or None))
     return result
 
 
@@ -242,8 +244,8 @@ def _resolve(uri: str, entry: str) -> str:
 
 def _listed_place(uri: str, group: str | None) -> Place:
     if is_url(uri):
-        return Place(uri, None, None, group)
+        return Place(uri, group=group)
     try:
-        return Place(uri, local_stat(os.stat(uri)), None, group)
+        return Place(uri, *local_stat(os.stat(uri)), None, group)
     except (OSError, ValueError) as error:
-        return Place(uri, Stat(0, ""), f"cannot be read: {explain(error)}", group)
+        return Place(uri, 0, "", f"cannot be read: {explain(error)}", group)
