@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import cached_property
-from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TypeVar
 
 from askance.integrations.rows import LabelRow, Matched, Rejected
+from askance.pool import content_id
 from askance.vocab import ImageRecord, Label, Sighting
 
 T = TypeVar("T")
@@ -110,7 +110,7 @@ class _Finder:
 
     def _of_content(self, path: Path) -> str | _Lost:
         try:
-            return self._healthy(_content_id(path))
+            return self._healthy(content_id(path.read_bytes()))
         except OSError as error:
             return _Lost(f"unknown image: {path} cannot be read: {error.strerror}")
 
@@ -158,11 +158,6 @@ def _join(root: str, name: str) -> str:
     if "://" in root:
         return root.rstrip("/") + "/" + posixpath.normpath(name).lstrip("/")
     return os.path.normpath(os.path.join(os.path.abspath(root), name))
-
-
-def _content_id(path: Path) -> str:
-    with path.open("rb") as file:
-        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
 
 
 def _conflict(rows: Sequence[LabelRow]) -> str | None:

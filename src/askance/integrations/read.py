@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from askance.integrations.rows import LabelRow
+from askance.pool.sources import SUFFIXES
 from askance.vocab import LabelError, Split
 
 DELIMITERS = ",;\t"
@@ -23,7 +24,6 @@ SPLITS: dict[str, Split] = {
     "test": "test",
     "testing": "test",
 }
-IMAGES = (".bmp", ".gif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def _files(root: Path) -> Iterator[tuple[str, str]]:
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.lower().endswith(IMAGES) and not name.startswith("."):
+            if name.rpartition(".")[2].lower() in SUFFIXES and not name.startswith("."):
                 yield folder, name
 
 

@@ -87,7 +87,10 @@ def targets_table(data: ReportData) -> Table:
     """Strategy x target: median labels with quartiles over seeds; never getting there is more than the budget."""
     words = words_for(data.metric)
     rows = [
-        (f"{name} (n = {len(runs)})", *(_to_target(runs, target, data) for target in data.targets))
+        (
+            f"{name} (n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{len(runs)})",
+            *(_to_target(runs, target, data) for target in data.targets),
+        )
         for name, runs in by_strategy(data.curves).items()
     ]
     return Table(("strategy", *(show(target, words) for target in data.targets)), tuple(rows))

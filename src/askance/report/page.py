@@ -18,6 +18,9 @@ from askance.report.words import words_for
 SHOWN = 50
 """Quarantined files that are named; all are counted."""
 
+FEW = 8
+"""Pairs of runs below which the bootstrap interval is told to be too short."""
+
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -83,6 +86,7 @@ def render(data: ReportData) -> str:
         words=words_for(data.metric),
         curves=_curves_chart(data) if data.curves else None,
         differences=_differences_chart(data) if compared else None,
+        few=compared and min(n for band in compare.differences(data).values() for n in band.n) < FEW,
         differences_table=compare.differences_table(data) if compared else None,
         targets_table=compare.targets_table(data) if data.curves and data.targets else None,
         saved_table=compare.saved_table(data) if compared else None,

@@ -202,7 +202,7 @@ def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
     if look.width < 6:
         if len(lines) > 1:
             keys = {"handlelength": 0.9, "columnspacing": 1.2, "labelcolor": "linecolor", "frameon": False}
-            axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), ncols=2, **keys)
+            axes.figure.legend(loc="outside upper left", ncols=2, **keys)
         return
     last = sorted(((line.band.mean[-1], line) for line in lines), key=lambda pair: pair[0])
     last = [(value, line) for value, line in last if math.isfinite(value)]

@@ -35,14 +35,14 @@ def words_for(metric: str) -> Words:
 
 
 def show(value: float, words: Words) -> str:
-    """A value of a metric.
+    r"""A value of a metric.
 
     >>> show(0.0512, Words("test error", True)), show(math.nan, Words("x", False))
-    ('5.1 %', '–')
+    ('5.1\xa0%', '–')
     """
     if math.isnan(value):
         return "–"
-    return f"{trim(100 * value)} %" if words.percent else f"{value:.3g}"
+    return f"{trim(100 * value)}\N{NO-BREAK SPACE}%" if words.percent else f"{value:.3g}"
 
 
 def trim(number: float) -> str:
