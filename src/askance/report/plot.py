@@ -12,6 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from scipy.optimize import isotonic_regression
 
@@ -159,8 +160,9 @@ def curves_figure(curves: Sequence[Curve], look: Look, *, reference: str, target
 
 def _line(name: str, runs: Sequence[Curve], colours: Mapping[str, int], look: Look) -> Line:
     colour = look.ink.series[colours[name]] if name in colours else look.ink.reference
+    band = interval(runs, look.metric)
     seeds = [(c.labels, c.metrics[look.metric]) for c in runs] if len(runs) > 1 else []
-    return Line(name, interval(runs, look.metric), colour, seeds)
+    return Line(name, band, colour, seeds)
 
 
 def _draw(axes: Axes, line: Line) -> None:
@@ -168,7 +170,7 @@ def _draw(axes: Axes, line: Line) -> None:
     for sizes, values in line.runs:
         axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
     axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
-    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3, label=line.name)
+    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
     if len(band.labels) == 1:
         axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
 
@@ -202,7 +204,9 @@ def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
     if look.width < 6:
         if len(lines) > 1:
             keys = {"handlelength": 0.9, "columnspacing": 1.2, "labelcolor": "linecolor", "frameon": False}
-            axes.figure.legend(loc="outside upper left", ncols=2, **keys)
+            handles = [Line2D([], [], color=line.colour, linewidth=2.2) for line in lines]
+            names = [line.name for line in lines]
+            axes.figure.legend(handles, names, loc="outside upper left", ncols=2, **keys)
         return
     last = sorted(((line.band.mean[-1], line) for line in lines), key=lambda pair: pair[0])
     last = [(value, line) for value, line in last if math.isfinite(value)]
@@ -281,8 +285,8 @@ def _inline(figure: Figure, salt: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"| version="[^"]*"', "", text)
-    used = set(re.findall(r"#([\w-]+)", text))
-    text = re.sub(r' id="([\w-]+)"', lambda found: found[0] if found[1] in used else "", text)
+    used = set(re.findall(r"""#([^")]+)["')]""", text))
+    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
     for stand_in, variable in _VARIABLES.items():
         text = text.replace(stand_in, variable)
     return re.sub(r"\n\s*", "\n", text).strip()

@@ -1,0 +1,170 @@
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from askance.report import PickedImage, ReportData, RoundRow, write_report
+from askance.report.page import render
+from askance.vocab import Curve, Sighting
+from tests.report.conftest import make_curve
+
+VOID = {"meta", "link", "img", "br", "hr"}
+EVIL = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags in balance, addresses, text, styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.handlers: list[str] = []
+        self.text: list[str] = []
+        self.headings: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.addresses += [
+            v or "" for name, v in attrs if name in ("src", "href", "xlink:href", "srcset", "action")
+        ]
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self._open and self._open[-1] in ("h1", "h2", "h3"):
+            self.headings.append(data)
+
+
+SECTIONS = [
+    "Learning curves",
+    "Against random, pair by pair",
+    "Labels it takes",
+    "Rounds of this project",
+    "Recall by class",
+    "Class balance",
+    "The batch to label next",
+    "Quarantine",
+    "Provenance",
+]
+
+
+def test_every_section_with_data(full: ReportData) -> None:
+    page = Page(render(full))
+    assert page.headings[1:] == SECTIONS
+    assert page.headings[0].startswith("bald reaches")
+    assert page.tags.count("svg") == 6
+    assert page.tags.count("img") == 1
+
+
+@pytest.mark.parametrize(
+    ("gone", "missing"),
+    [
+        ({"curves": ()}, SECTIONS[:3]),
+        ({"rounds": ()}, SECTIONS[3:6]),
+        ({"picked": ()}, SECTIONS[6:7]),
+        ({"quarantined": ()}, SECTIONS[7:8]),
+        ({"provenance": {}}, SECTIONS[8:]),
+    ],
+)
+def test_no_section_without_data(full: ReportData, gone: dict[str, object], missing: list[str]) -> None:
+    page = Page(render(replace(full, **gone)))  # type: ignore[arg-type]
+    assert page.headings[1:] == [name for name in SECTIONS if name not in missing]
+
+
+def test_nothing_at_all_is_a_page_too() -> None:
+    page = Page(render(ReportData("Empty")))
+    assert page.headings == ["Nothing has been measured yet."]
+
+
+def test_stands_alone(full: ReportData) -> None:
+    html = render(full)
+    page = Page(html)
+    assert page.addresses
+    assert all(address.startswith(("data:", "#")) for address in page.addresses)
+    assert "script" not in page.tags
+    assert "iframe" not in page.tags
+    assert "http" not in html.replace("http-equiv", "")
+    assert not re.search(r"@import|url\((?!#)", html)
+    assert "default-src 'none'" in html
+
+
+def test_whatever_stands_in_the_data_is_text(full: ReportData) -> None:
+    evil = ReportData(
+        title=EVIL,
+        curves=[make_curve(name, seed, rate) for name, rate in ((EVIL, 30), ("random", 60)) for seed in (0, 1)],
+        rounds=[RoundRow(1, 40, {"error": 0.2, f"recall/{EVIL}": 0.5, EVIL: 1.0}, 9, {EVIL: 1}, {EVIL: 1})],
+        picked=[PickedImage(EVIL, 1, 0.1, EVIL, {EVIL: 1}, {EVIL: 1.0})],
+        quarantined=[Sighting(EVIL, 1, "", None, EVIL)],
+        classes=(EVIL,),
+        provenance={EVIL: EVIL},
+        targets=(0.1,),
+    )
+    page = Page(render(evil))
+    assert set(page.tags) <= set(Page(render(full)).tags)
+    assert page.handlers == []
+    assert "script" not in page.tags
+    assert sum(EVIL in text for text in page.text) >= 12
+
+
+def test_same_data_same_bytes(full: ReportData, tmp_path: Path) -> None:
+    write_report(tmp_path / "a.html", full)
+    write_report(tmp_path / "b.html", full)
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()
+
+
+def test_a_picked_image_says_why(full: ReportData) -> None:
+    html = render(replace(full, curves=(), rounds=(), quarantined=()))
+    assert "glass 60" in html
+    assert "glass 60 %" in html
+    assert re.findall(r'class="c(\d)" style="width:([\d.]+)%" title="(\w+ \d+)"', html) == [
+        ("0", "60.00", "glass 60"),
+        ("1", "30.00", "metal 30"),
+        ("2", "10.00", "paper 10"),
+    ]
+    assert "data:image/png;base64," in html
+    assert "no picture" in html
+
+
+def test_quarantine_counts_all_and_names_fifty(full: ReportData) -> None:
+    html = render(full)
+    assert "<strong>60</strong> truncated" in html
+    assert html.count("<li><code>") == 50
+    assert "The first 50 of 60" in html
+
+
+def test_rounds_show_intervals_and_training_that_was_cut_short(full: ReportData) -> None:
+    text = " ".join(Page(render(full)).text)
+    assert "15\xa0% (10.7 to 20.6)" in text
+    assert text.count("stopped at its step limit") == 1
+    assert "test accuracy" not in text  # it says the same as the error
+    assert "Validation and test labels cost 300 more" in text
+
+
+def test_few_pairs_are_said_to_be_few(full: ReportData) -> None:
+    many: list[Curve] = [make_curve(n, s, r) for n, r in (("bald", 30), ("random", 60)) for s in range(8)]
+    assert "take it as a hint" in render(full)
+    assert "take it as a hint" not in render(replace(full, curves=many))
+
+
+def test_rounds_with_the_same_labels_and_without_a_test_set() -> None:
+    rounds = [RoundRow(1, 40, {"error": 0.3}), RoundRow(2, 40, {"error": 0.2}), RoundRow(3, 60)]
+    page = Page(render(ReportData("t", rounds=rounds)))
+    assert page.headings[0] == "With 40 training labels the test error is 20\xa0%; with 40 it was 30\xa0%."
+    assert "Rounds of this project" in Page(render(ReportData("t", rounds=[RoundRow(1, 40)]))).headings

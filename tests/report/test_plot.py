@@ -1,0 +1,108 @@
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from askance.maths import paired_difference
+from askance.report import plot_curves
+from askance.report.plot import PAPER, Look, curves_figure, curves_svg, differences_svg
+from askance.vocab import ConfigError, Curve, CurveError
+from tests.report.conftest import make_curve
+
+
+def test_png_is_written_at_its_size_and_again_the_same(curves: list[Curve], tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        plot_curves(curves, tmp_path / name, targets=(0.1,))
+    first = (tmp_path / "a.png").read_bytes()
+    assert first == (tmp_path / "b.png").read_bytes()
+    assert Image.open(io.BytesIO(first)).size == (1280, 768)
+
+
+def test_svg_is_xml_and_again_the_same(curves: list[Curve], tmp_path: Path) -> None:
+    for name in ("a.svg", "b.SVG"):
+        plot_curves(curves, tmp_path / name)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.SVG").read_bytes()
+    assert ElementTree.parse(tmp_path / "a.svg").getroot().tag.endswith("svg")
+
+
+def test_draws_the_mean_the_band_and_every_seed(curves: list[Curve]) -> None:
+    axes = curves_figure(curves, Look(8, 4.8, PAPER, "error"), reference="random", targets=(0.1,)).axes[0]
+    thick = dict(zip(("bald", "random"), (line for line in axes.lines if line.get_linewidth() > 2), strict=True))
+    thin = [line for line in axes.lines if line.get_linewidth() == 0.8]
+    bald = [c.metrics["error"] for c in curves if c.strategy == "bald"]
+    assert np.asarray(thick["bald"].get_ydata()) == pytest.approx(np.mean(bald, axis=0))
+    assert [tuple(np.asarray(line.get_ydata())) for line in thin[:3]] == bald
+    assert len(thin) == 6
+    assert len(axes.collections) == 2
+    assert thick["random"].get_color() == PAPER.reference
+    assert any(tuple(line.get_ydata()) == (0.1, 0.1) for line in axes.lines)
+
+
+def test_names_stand_apart_even_where_lines_end_together() -> None:
+    curves = [make_curve(f"s{i}", 0, 30 + i / 1000) for i in range(5)]
+    axes = curves_figure(curves, Look(8, 4.8, PAPER, "error"), reference="random", targets=()).axes[0]
+    heights = sorted(text.get_position()[1] for text in axes.texts)
+    assert len(heights) == 5
+    assert min(np.diff(heights)) * 4.8 * 72 * 0.78 >= 13.9
+
+
+@pytest.mark.parametrize(("metric", "scale"), [("error", "log"), ("accuracy", "linear")])
+def test_only_what_falls_towards_zero_is_logarithmic(curves: list[Curve], metric: str, scale: str) -> None:
+    axes = curves_figure(curves, Look(8, 4.8, PAPER, metric), reference="random", targets=()).axes[0]
+    assert axes.get_yscale() == scale
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.0), (0.2, 0.2), (float("nan"), 0.1)])
+def test_flat_zero_and_missing_values_are_drawn(tmp_path: Path, values: tuple[float, ...]) -> None:
+    plot_curves([Curve("a", 0, (10, 20), {"error": values})], tmp_path / "a.png")
+    plot_curves([Curve("a", 0, (10,), {"error": values[:1]})], tmp_path / "b.png")
+
+
+def test_names_are_text_whatever_stands_in_them(tmp_path: Path) -> None:
+    names = ("$x^$", "<script>alert(1)</script>", "_hidden", "a&b")
+    curves = [make_curve(name, 0, 30) for name in names]
+    plot_curves(curves, tmp_path / "a.svg")
+    for narrow in (False, True):
+        svg = curves_svg(curves, metric="error", reference="random", targets=(), narrow=narrow)
+        assert "<script" not in svg
+        texts = {text.text for text in ElementTree.fromstring(svg.replace("xlink:", "")).iter("text")}
+        assert texts >= set(names)
+
+
+def test_an_inline_svg_takes_the_colours_of_its_page(curves: list[Curve]) -> None:
+    svg = curves_svg(curves, metric="error", reference="random", targets=(), narrow=False)
+    assert "var(--series-0)" in svg
+    assert "var(--reference)" in svg
+    assert "#0102" not in svg
+    assert "#0101" not in svg
+    assert "http" not in svg
+
+
+def test_pictures_of_one_page_share_no_id(curves: list[Curve]) -> None:
+    band = paired_difference(curves[:3], curves[3:], "error", generator=np.random.default_rng(0))
+    pictures = [
+        curves_svg(curves, metric="error", reference="random", targets=(), narrow=False),
+        curves_svg(curves, metric="error", reference="random", targets=(), narrow=True),
+        differences_svg({"bald": band}, colours={"bald": 0}, metric="error", narrow=False),
+    ]
+    ids = [
+        node.get("id")
+        for picture in pictures
+        for node in ElementTree.fromstring(picture.replace("xlink:", "")).iter()
+        if node.get("id")
+    ]
+    assert ids
+    assert len(ids) == len(set(ids))
+
+
+def test_refusals(curves: list[Curve], tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="png"):
+        plot_curves(curves, tmp_path / "a.pdf")
+    with pytest.raises(CurveError, match="auroc"):
+        plot_curves(curves, tmp_path / "a.png", metric="auroc")
+    with pytest.raises(CurveError, match="none"):
+        plot_curves([], tmp_path / "a.png")
+    assert list(tmp_path.iterdir()) == []

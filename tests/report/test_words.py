@@ -1,0 +1,33 @@
+import math
+
+import pytest
+
+from askance.report.words import count, difference, listing, show, trim, wilson, words_for
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [("error", 0.051, "5.1\xa0%"), ("accuracy", 1.0, "100\xa0%"), ("nll", 0.1234, "0.123"), ("mine", 12.0, "12")],
+)
+def test_values(metric: str, value: float, text: str) -> None:
+    assert show(value, words_for(metric)) == text
+
+
+def test_recalls_and_differences() -> None:
+    assert words_for("recall/a/b").title == "recall of a/b"
+    assert difference(-0.0194, words_for("error")) == "−1.9"
+    assert difference(0.5, words_for("nll")) == "+0.5"
+    assert difference(math.nan, words_for("nll")) == "–"
+
+
+def test_counts() -> None:
+    assert (count(1234), count(math.inf, 1000), count(math.inf)) == ("1,234", ">1,000", "never")
+    assert (trim(2.0), trim(-0.01), trim(2.25)) == ("2", "0", "2.2")
+    assert (listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
+
+
+def test_wilson_against_the_equation_it_solves() -> None:
+    for share, n in ((0.1, 50), (0.5, 10), (0.99, 400)):
+        for bound in wilson(share, n):
+            assert abs(share - bound) == pytest.approx(1.959964 * math.sqrt(bound * (1 - bound) / n), rel=1e-6)
+    assert wilson(1.0, 5)[1] == 1.0
