@@ -77,7 +77,7 @@ class Pair:
         self._gathered = list(self._groups()) if small else None
 
     def _groups(self) -> Iterator["_Group"]:
-        for used, kept in zip(self._used.split(GROUP), self._kept.split(GROUP), strict=True):
+        for used, kept in zip(torch.split(self._used, GROUP), torch.split(self._kept, GROUP), strict=True):
             yield _Group.gather(used, kept, self._w1, self._w2)
 
     def __call__(self, x: Float[Tensor, "n D"]) -> Float[Tensor, "n K C"]:
