@@ -26,7 +26,7 @@ format: setup  ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-demo: setup  ## label trash photographs, or drawn shapes where none are at hand, and see the model get better
+demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot in askance-demo/
 	@$(BIN)/askance demo
 
 bench: setup  ## run every benchmark; one that was stopped goes on where it was
