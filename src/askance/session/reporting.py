@@ -46,8 +46,8 @@ def _round(session: Session, one: Round) -> RoundRow:
     return RoundRow(
         number=one.number,
         labels=one.labels,
-        metrics={key: value for key, value in test.items() if not key.startswith("recall/")},
-        recalls={key.removeprefix("recall/"): value for key, value in test.items() if key.startswith("recall/")},
+        metrics=test,
+        tested=len(session.project.labelled("test")),
         labelled=cast(Mapping[str, int], one.config.get("labelled", {})),
         picked=Counter(
             str(p.why["predicted"]) for p in session.project.store.picks(one.number) if "predicted" in p.why
