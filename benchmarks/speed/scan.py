@@ -99,7 +99,7 @@ def report(
         f"| command | `python benchmarks/speed/scan.py --images {options.images} --size {options.size}"
         f"{f' --workers {options.workers}' if options.workers else ''}` |",
         "",
-        "Without the store; files were in the page cache for both scans; from a disk the first is slower, and the ratio lower.",
+        "Without the store. Files were in the page cache for both scans; from a disk the first is slower.",
     ]
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{today}-scan-{options.images}-{options.size}.md"

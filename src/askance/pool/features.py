@@ -26,7 +26,7 @@ class FeatureCache:
 
     `rows.f2` has the rows, `ids.txt` their ids, a line each, `meta.json` the width. Rows are on disk before their
     ids are written, so what a kill leaves is a torn tail, which readers do not see and the next writer cuts off.
-    Several processes may append to one folder; they take turns. Nothing is held in memory but 24 bytes an id.
+    Several processes may append to one folder; they take turns. Nothing is held in memory but an index of the ids.
 
     Args:
         folder: made if it is not there.
