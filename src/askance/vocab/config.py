@@ -53,10 +53,13 @@ class TrainConfig(_Section):
     )
     max_steps: int = Field(default=2000, gt=0, description="optimiser steps at most")
     min_steps: int = Field(default=100, ge=0, description="optimiser steps at least")
-    batch: int = Field(default=32, gt=0, description="images a step")
-    learning_rate: float = Field(default=1e-3, gt=0, description="of Adam")
+    batch: int = Field(default=16, gt=0, description="images a step")
+    learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
     weight_decay: tuple[float, ...] = Field(
-        default=(1e-4, 1e-3, 1e-2), min_length=1, description="L2 penalties to choose from on validation"
+        default=(0.3, 3.0),
+        min_length=1,
+        description="c of the penalty c/N ||W||^2 on the head's weights, N training images; of several, the one "
+        "of least validation loss is kept",
     )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")

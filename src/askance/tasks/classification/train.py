@@ -4,6 +4,10 @@ The objective is Gal, Islam, Ghahramani 2017's: mean cross-entropy + c/N ||W||^2
 is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Dividing by N makes c
 the strength of one prior, whatever the number of labels.
 
+What is kept is not the last step's weights but their running average (Polyak & Juditsky 1992): a constant
+learning rate bounces about the minimum, its average lies in it. That takes the place of a schedule, which would
+have to know the last step beforehand.
+
 Letters: N training images, D features, C classes, c the weight decay.
 """
 
@@ -28,14 +32,18 @@ from askance.vocab.config import TrainConfig
 WINDOW = 50
 """Steps the training loss is averaged over."""
 
-PATIENCE = 2
+PATIENCE = 1
 """Windows without progress after which training has converged."""
 
-TOLERANCE = 0.05
+TOLERANCE = 0.1
 """Progress is a mean loss lower by this fraction."""
 
 FLOOR = 0.02
 """A mean loss, in nats, below which there is nothing left to fit."""
+
+
+AVERAGE = 0.98
+"""Of the weights' running average: it looks back about 1 / (1 - 0.98) = 50 steps."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ def minimise(
     strength = decay / len(examples.targets)
     module, optimiser = fabric.setup(part, _adam(net, part, strength, config.learning_rate))
     _training_mode(part, recipe.freeze_statistics)
-    settled = Settled(config.min_steps)
+    settled, average = Settled(config.min_steps), Average(part)
     order = minibatches(len(examples.targets), config.batch, keyed_seed("minibatches", seed))
     step = 0
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
@@ -111,12 +119,43 @@ def minimise(
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
+            average.take(part)
             if settled(_finite(float(loss.detach()), step, config)):
                 break
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
+    average.put(part)
     net.eval().cpu()
     return Outcome(step, settled.mean, settled.reached)
+
+
+class Average:
+    """The running average of a module's weights and statistics, whose first steps count in full.
+
+    After step t it moves by `1 - min(AVERAGE, t / (t + 10))` towards the weights of that step.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._mean = [tensor.clone() for tensor in _moving(module)]
+        self._step = 0
+
+    @torch.no_grad()
+    def take(self, module: nn.Module) -> None:
+        """Count a step in."""
+        self._step += 1
+        share = 1 - min(AVERAGE, self._step / (self._step + 10))
+        torch._foreach_lerp_(self._mean, _moving(module), share)
+
+    @torch.no_grad()
+    def put(self, module: nn.Module) -> None:
+        """Give the module the average."""
+        torch._foreach_copy_(_moving(module), self._mean)
+
+
+def _moving(module: nn.Module) -> list[Tensor]:
+    """What training moves: weights, and the statistics of normalisation layers."""
+    tensors = [*module.parameters(), *module.buffers()]
+    return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
 
 
 class Settled:
@@ -127,7 +166,7 @@ class Settled:
 
     >>> settled = Settled(at_least=0)
     >>> [step for step in range(1, 400) if settled(1.0)][0]
-    150
+    100
     """
 
     def __init__(self, at_least: int) -> None:
