@@ -80,9 +80,9 @@ def plot_curves(
 ) -> None:
     """Write learning curves as PNG (1280 x 768) or SVG, by the file's suffix; same curves, same bytes.
 
-    A strategy is a line, its mean over seeds; the band is its 95 % t-interval; thin lines are its seeds. The
-    metric's axis is logarithmic where all values are positive, small ones are better, and they span a factor of
-    eight.
+    A strategy is a line, its mean over seeds; the band is its 95 % t-interval; thin lines are its seeds. The axis
+    of error, calibration error and log-likelihood is logarithmic where their values are above zero and span a
+    factor of eight.
 
     Args:
         curves: of any strategies and seeds.
