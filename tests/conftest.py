@@ -89,3 +89,9 @@ def shared_data() -> Path:
     if not SHARED_DATA.is_dir():
         pytest.skip("needs the real images, which lie in ../shared/data beside the checkout")
     return SHARED_DATA
+
+
+@pytest.fixture
+def as_users_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the runtime shape checks that tests switch on: what users meet is our own door."""
+    monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)

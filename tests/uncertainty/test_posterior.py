@@ -241,6 +241,7 @@ def test_what_cannot_be_drawn_from_is_refused(head, words):
         DropoutPosterior(head, k=4, seed=0)
 
 
+@pytest.mark.usefixtures("as_users_run")
 def test_wrong_arguments_are_refused(features):
     head = nn.Sequential(*linear_head())
     with pytest.raises(ModelError, match="one draw"):
