@@ -142,6 +142,13 @@ def test_a_picked_image_says_why(full: ReportData) -> None:
     assert "no picture" in html
 
 
+def test_a_batch_that_is_not_shown_whole_is_counted_whole(full: ReportData) -> None:
+    html = render(replace(full, batch=200))
+    assert "200 images are picked" in html
+    assert "The first 2 of 200, in pick order." in html
+    assert "2 images are picked" in render(full)
+
+
 def test_quarantine_counts_all_and_names_fifty(full: ReportData) -> None:
     html = render(full)
     assert "<strong>60</strong> truncated" in html

@@ -60,7 +60,8 @@ class ReportData:
         title: the first line.
         curves: runs of a simulation, several strategies and seeds.
         rounds: rounds of a project, in order.
-        picked: the last batch, in pick order.
+        picked: the last batch, in pick order, or as much of it as is to be shown.
+        batch: how many images the last batch has, where `picked` is not all of it.
         quarantined: what could not be read (`Store.quarantined()`).
         classes: names, in the order of the model's outputs.
         provenance: what was run, with what: command, versions, seeds, configuration, time. Shown as it is.
@@ -75,6 +76,7 @@ class ReportData:
     curves: Sequence[Curve] = ()
     rounds: Sequence[RoundRow] = ()
     picked: Sequence[PickedImage] = ()
+    batch: int = 0
     quarantined: Sequence[Sighting] = ()
     classes: Sequence[str] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)

@@ -63,7 +63,7 @@ def headline(data: ReportData) -> list[str]:
             text += f"; with {first.labels:,} it was {show(first.metrics[data.metric], words_for(data.metric))}"
         sentences.append(text + ".")
     if data.picked:
-        sentences.append(f"{_images(len(data.picked))} picked to be labelled next.")
+        sentences.append(f"{_images(max(data.batch, len(data.picked)))} picked to be labelled next.")
     if data.quarantined:
         n = len(data.quarantined)
         sentences.append(
