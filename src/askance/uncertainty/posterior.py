@@ -75,9 +75,10 @@ class DropoutPosterior:
         return Draws(torch.cat([self._log_probs(block) for block in blocks]), joint=True)
 
     def _log_probs(self, block: Tensor) -> Tensor:
-        full = self._like.new_zeros(BLOCK, self._width)
-        full[: len(block)] = block
-        logits = self._kernel(self._prefix(full))[: len(block)]
+        x = block.to(self._like)
+        if len(x) < BLOCK:
+            x = torch.cat([x, x.new_zeros(BLOCK - len(x), self._width)])
+        logits = self._kernel(self._prefix(x))[: len(block)]
         wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
         return torch.log_softmax(wide, dim=-1)
 
