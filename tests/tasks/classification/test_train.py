@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from askance.maths import keyed_seed
 from askance.tasks.classification import build
 from askance.tasks.classification.train import Average, Examples, Recipe, Settled, minibatches, minimise
 from askance.uncertainty import SplitNet
@@ -108,3 +109,25 @@ def test_batchnorm_moves_only_when_it_may(freeze):
     same = all(torch.equal(value, before[key]) for key, value in net.named_buffers())
     assert same is freeze
     assert not any(module.training for module in net.modules())
+
+
+def test_training_is_the_plain_loop():
+    """The obvious twin: the penalty written into the loss, unfused Adam, the average as a loop over tensors."""
+    net, examples = toy()
+    plain, _ = toy()
+    minimise(net, examples, recipe(max_steps=40, learning_rate=0.05, batch=8), decay=2.0, seed=3)
+    linear, mean = plain.head[1], [p.detach().clone() for p in plain.parameters()]
+    optimiser = torch.optim.Adam(plain.parameters(), lr=0.05, foreach=False)
+    order = minibatches(32, 8, keyed_seed("minibatches", 3))
+    torch.manual_seed(keyed_seed("dropout", 3))
+    plain.train()
+    for step in range(1, 41):
+        chosen = next(order)
+        loss = nn.functional.cross_entropy(plain(examples.read(chosen)), examples.targets[chosen])
+        optimiser.zero_grad()
+        (loss + 2.0 / 32 * (linear.weight**2).sum()).backward()
+        optimiser.step()
+        keep = min(0.98, step / (step + 10))
+        mean = [keep * old + (1 - keep) * p.detach() for old, p in zip(mean, plain.parameters(), strict=True)]
+    for found, wanted in zip(net.parameters(), mean, strict=True):
+        torch.testing.assert_close(found.detach(), wanted, rtol=1e-4, atol=1e-5)
