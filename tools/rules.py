@@ -6,7 +6,7 @@
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,9 @@ def too_long(files: Mapping[str, str], *, hard: bool) -> list[str]:
 
 
 def deep_inheritance(files: Mapping[str, str]) -> list[str]:
-    r"""Own classes that inherit from an own class that itself inherits from an own class.
+    r"""Own classes that inherit from an own class that itself inherits from an own class; errors may.
+
+    An error carries no behaviour that a child could override, and catching by kind is what its parents are for.
 
     >>> deep_inheritance({"a.py": "class A: ...\nclass B(A): ...\nclass C(B): ..."})
     ['a.py:3: C inherits from B, which inherits from A; one level is enough']
@@ -84,14 +86,24 @@ def deep_inheritance(files: Mapping[str, str]) -> list[str]:
         if isinstance(node, ast.ClassDef)
     ]
     own = {node.name for _, node in classes}
+    every = {node.name: [name for name in map(_base_name, node.bases) if name] for _, node in classes}
+    errors = _with_children({"Exception"}, every)
     parents = {node.name: [base for base in map(_base_name, node.bases) if base in own] for _, node in classes}
     return [
         f"{path}:{node.lineno}: {node.name} inherits from {parent}, which inherits from {parents[parent][0]}; "
         "one level is enough"
         for path, node in classes
         for parent in parents[node.name]
-        if parents[parent]
+        if parents[parent] and node.name not in errors
     ]
+
+
+def _with_children(roots: set[str], bases: Mapping[str, Sequence[str]]) -> set[str]:
+    """The roots and every class below them."""
+    found = set(roots)
+    while more := {name for name, parents in bases.items() if name not in found and found & set(parents)}:
+        found |= more
+    return found
 
 
 def unpickling(files: Mapping[str, str]) -> list[str]:

@@ -17,13 +17,15 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-import askance.integrations
-import askance.report
-import askance.session.session  # noqa: F401 - imported here so that forks need not
+import askance.cli.show
+import askance.loop.rounds
+import askance.tasks.classification  # noqa: F401 - imported here so that forks need not
 from askance.cli.main import app
 from askance.session import Session
 
 IMAGES, START, BATCH, ROUNDS = 120, 20, 6, 4
+ATTEMPTS = 9
+"""Times a command is tried; the last is left alone."""
 
 
 def make_pool(folder: Path) -> dict[str, str]:
@@ -73,7 +75,7 @@ def answers(root: Path, truth: dict[str, str]) -> Path:
 
 
 def in_fork(arguments: list[str], patience: float | None) -> tuple[bool, float]:
-    """Run a command in a fork; SIGKILL it after `patience` seconds. Returns whether it finished, and how long it ran."""
+    """Run a command in a fork, SIGKILL it after `patience` seconds; whether it finished, and how long it ran."""
     began = time.monotonic()
     child = os.fork()
     if child == 0:
@@ -82,7 +84,7 @@ def in_fork(arguments: list[str], patience: float | None) -> tuple[bool, float]:
         try:
             app(arguments, standalone_mode=False)
             os._exit(0)
-        except BaseException as error:  # noqa: BLE001 - the child must not return into the parent's code
+        except BaseException as error:
             os.write(2, f"{arguments}: {type(error).__name__}: {error}\n".encode())
             os._exit(1)
     if patience is not None:
@@ -127,9 +129,9 @@ def main(folder: Path, kills_wanted: int, seed: int) -> dict[str, object]:
         def killed(arguments: list[str], root: Path = root) -> None:
             nonlocal finished_first
             command = arguments[0]
-            for attempt in range(12):
+            for attempt in range(ATTEMPTS):
                 before = labels_of(root)
-                patience = None if attempt == 11 else generator.uniform(0, 1.1 * took[command])
+                patience = None if attempt == ATTEMPTS - 1 else generator.uniform(0, took[command])
                 finished, _ = in_fork(arguments, patience)
                 check(root, before)
                 if finished:
@@ -141,7 +143,12 @@ def main(folder: Path, kills_wanted: int, seed: int) -> dict[str, object]:
         assert found == expected, f"other picks after kills: {found} instead of {expected}"
         with Session.open(root) as session:
             assert len(session.project.store.labels()) == START + 10 + ROUNDS * BATCH
-    return {"kills": kills, "total": sum(kills.values()), "plays": plays, "finished_before_the_kill": finished_first}
+    return {
+        "kills": kills,
+        "total": sum(kills.values()),
+        "plays": plays,
+        "finished_before_the_kill": finished_first,
+    }
 
 
 def labels_of(root: Path) -> dict[str, str | None]:

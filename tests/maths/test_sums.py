@@ -34,6 +34,16 @@ def test_is_close_to_the_exact_sum():
     assert abs(float(sum_by_halves(terms, 1)) - exact) <= 4 * math.ulp(exact)
 
 
+@pytest.mark.parametrize("size", [7, 20, 100, 101])
+def test_the_last_bit_does_not_depend_on_layout_or_chunk(size: int):
+    """torch's own sum fails this for the turned layout."""
+    terms = torch.rand(33, size, 10, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turned = terms.permute(2, 0, 1).contiguous().permute(1, 2, 0)
+    whole = sum_by_halves(terms, 1)
+    assert torch.equal(sum_by_halves(turned, 1), whole)
+    assert torch.equal(torch.cat([sum_by_halves(terms[i : i + 1], 1) for i in range(33)]), whole)
+
+
 def test_the_terms_are_left_as_they_were():
     before = TERMS.clone()
     sum_by_halves(TERMS, 1)

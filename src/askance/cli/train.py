@@ -34,5 +34,6 @@ def train(project: ProjectDir = Path(".")) -> None:
 
 def _log(log: dict[str, object]) -> str:
     """The plain facts of a training."""
-    plain = {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in log.items() if value != []}
+    said = {key: value for key, value in log.items() if value != []}
+    plain = {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in said.items()}
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in plain.items())

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import fsspec
 
-from askance.loop.files import cannot_write, write_whole
 from askance.vocab import LabelError
+from askance.vocab.files import cannot_write, write_whole
 
 How = Literal["link", "copy"]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from askance.integrations.files import How, base_name, csv_bytes, write_new, write_new_folder
 from askance.integrations.read import LABELS, PATHS, plain_name
 from askance.integrations.rows import Rejected
-from askance.loop.files import write_whole
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split
+from askance.vocab.files import write_whole
 
 FOR_PEOPLE = "utf-8-sig"
 """With a byte order mark: spreadsheets take other UTF-8 for something else."""

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from askance.loop.files import cannot_write
 from askance.loop.settings import read_config, write_config
 from askance.store import Store
 from askance.vocab import ConfigError, Labelled, Round, Split
 from askance.vocab.config import Config
+from askance.vocab.files import cannot_write
 
 CONFIG = "askance.toml"
 

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from askance.loop.contract import M, Task
-from askance.loop.files import write_json, write_whole
 from askance.loop.project import Project
 from askance.loop.refresh import quarantine_unreadable
 from askance.loop.step import Scored, Strategy, random_subset, score_pool
 from askance.loop.step import pick as pick_from
 from askance.maths import keyed_seed
 from askance.vocab import Json, Labelled, Pick, Picks, Progress, Round, SelectionError, silent
+from askance.vocab.files import write_json, write_whole
 
 
 @dataclass(frozen=True, slots=True)

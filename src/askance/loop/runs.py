@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from askance.loop.experiment import Experiment
-from askance.loop.files import write_json
 from askance.vocab import ConfigError, Curve
+from askance.vocab.files import write_json
 
 
 @dataclass(frozen=True, slots=True)

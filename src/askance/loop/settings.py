@@ -8,9 +8,9 @@ from typing import Any, cast
 import tomlkit
 from pydantic import BaseModel, ValidationError
 
-from askance.loop.files import write_whole
 from askance.vocab import ConfigError
 from askance.vocab.config import Config
+from askance.vocab.files import write_whole
 
 
 def read_config(path: Path) -> Config:

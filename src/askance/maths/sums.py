@@ -1,8 +1,7 @@
 """Sums whose last bit does not depend on how the pool was cut, and the cutting.
 
-A library's own sum groups its additions by memory layout and thread count, so the same unit may score
-differently by one unit in the last place in another chunk, and a tie then falls elsewhere. Here the order
-of additions follows from the length of the summed axis alone.
+torch's own sum gives another last bit for another memory layout, and promises nothing across chunks, threads or
+devices; a tie then falls elsewhere. Here the order of additions follows from the length of the summed axis alone.
 
 Letters: N units, K draws, C classes.
 """

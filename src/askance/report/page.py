@@ -9,11 +9,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from askance.loop.files import write_whole
 from askance.report import compare, project
 from askance.report.data import PickedImage, ReportData
 from askance.report.plot import SERIES, colours_of, curves_svg, differences_svg
 from askance.report.words import words_for
+from askance.vocab.files import write_whole
 
 SHOWN = 50
 """Quarantined files that are named; all are counted."""

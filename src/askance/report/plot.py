@@ -16,10 +16,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 from scipy.optimize import isotonic_regression
 
-from askance.loop.files import write_whole
 from askance.maths import Band, interval
 from askance.report.words import show, words_for
 from askance.vocab import ConfigError, Curve, CurveError
+from askance.vocab.files import write_whole
 
 SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b98700", "#56b4e9")
 """Okabe and Ito's colours, which stay apart for the colour-blind; their orange is darker, to be read as text."""

@@ -89,7 +89,7 @@ def natural_look(name: str) -> dict[str, Any]:
     if name == "digits":
         return {"name": "gal-cnn", "size": 8, "channels": 1, "mean": 0.0, "std": 1.0}
     if _find_idx(Path(name)) is not None:
-        return {"name": "gal-cnn", "size": 28, "channels": 1, "mean": 0.0, "std": 1.0}
+        return {"name": "gal-cnn", "size": 28, "channels": 1, "mean": 0.1307, "std": 0.3081}
     return {}
 
 

@@ -30,6 +30,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         title=session.project.root.name,
         rounds=[_round(session, one) for one in rounds],
         picked=_shown(session, picks[:SHOWN], progress),
+        batch=len(picks),
         quarantined=store.quarantined(),
         classes=session.config.classes,
         provenance=_provenance(session, rounds),

@@ -81,15 +81,16 @@ class Results:
 
 
 def demo_simulation(seeds: int) -> Simulation:
-    """Five seeds of four strategies on scikit-learn's digits, from 20 labels to 150."""
+    """Four strategies on scikit-learn's digits, from 20 labels to 120, in about a minute on two cores."""
     return Simulation(
         data="digits",
         strategies=("bald", "variation-ratios", "max-entropy", "random"),
         seeds=tuple(range(seeds)),
         start=20,
         batch=10,
-        until=150,
+        until=120,
         draws=50,
+        settings={"train": {"min_steps": 150, "max_steps": 400, "weight_decay": [3.0]}},
     )
 
 

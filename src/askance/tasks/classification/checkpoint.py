@@ -1,7 +1,6 @@
 """A trained network as one safetensors file, whole or not at all."""
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from askance.tasks.classification.model import build
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
+from askance.vocab.files import write_whole
 
 FORMAT = "askance-classification-1"
 """Changes when an older file can no longer be read."""
@@ -22,24 +22,11 @@ _STARTS = ("weights", "train")
 
 
 def save(net: SplitNet, config: ModelConfig, classes: Sequence[str], path: Path) -> None:
-    """Write the network beside, flush it to the disk, and rename it into its place; same network, same bytes."""
+    """Write the network, whole or not at all; same network, same bytes."""
     about = {"format": FORMAT, "model": config.model_dump(mode="json"), "classes": list(classes)}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
     content = to_bytes(tensors, metadata={"askance": json.dumps(about, sort_keys=True)})
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(path, content)
 
 
 def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:

@@ -5,7 +5,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from askance.vocab import Json, StoreError
+from askance.vocab.errors import StoreError
+from askance.vocab.records import Json
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -26,6 +27,7 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(beside, 0o644)
         os.replace(beside, path)
+        _flush_folder(path.parent)
     except BaseException as error:
         Path(beside).unlink(missing_ok=True)
         if isinstance(error, OSError):
@@ -45,3 +47,14 @@ def cannot_write(path: Path, error: OSError) -> StoreError:
         error.strerror or str(error),
         "free some space or mend the permissions, then run the same command again; nothing was lost",
     )
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename survive a loss of power, where folders can be opened (not on Windows)."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,73 @@
+"""A task small enough to see through: features are random numbers that belong to an id, the model is a matrix."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from askance.maths import Chunk, Draws, Units, keyed_seed
+from askance.vocab import Fitted, Json, Labelled, Progress, silent
+
+
+class BoxTask:
+    """Detection in miniature: every image has `boxes(id)` units, perhaps none; satisfies `loop.contract.Task`.
+
+    Args:
+        boxes: image id -> how many units it has.
+        classes: C.
+        unreadable: ids that cannot be read.
+        chunk: images a chunk; nothing may depend on it.
+    """
+
+    def __init__(
+        self, boxes: Mapping[str, int], classes: int = 3, unreadable: Sequence[str] = (), chunk: int = 4
+    ) -> None:
+        self.boxes, self.classes, self.chunk = dict(boxes), classes, chunk
+        self._unreadable = set(unreadable)
+        self.problems: dict[str, str] = {}
+
+    def fit(
+        self, train: Labelled, val: Labelled, *, warm: float | None, seed: int, progress: Progress = silent
+    ) -> Fitted[float]:
+        """The 'model' is one number that says how many labels it saw."""
+        return Fitted((warm or 0.0) + len(train) + (seed % 97) / 100, True, {"labels": len(train)})
+
+    def unit_logits(self, model: float, name: str, k: int, seed: int) -> torch.Tensor:
+        """`[units, K, C]`, from the id, the model and the seed alone."""
+        generator = torch.Generator().manual_seed(keyed_seed(name, seed, str(model)))
+        return torch.randn(self.boxes[name], k, self.classes, generator=generator, dtype=torch.float64)
+
+    def draws(
+        self, model: float, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
+    ) -> Iterator[Chunk]:
+        """Chunk by chunk, unreadable images left out."""
+        for start in range(0, len(ids), self.chunk):
+            names = ids[start : start + self.chunk]
+            kept = [i for i, name in enumerate(names) if name not in self._unreadable]
+            self.problems |= {name: "cannot be read" for name in names if name in self._unreadable}
+            logits = torch.cat(
+                [self.unit_logits(model, names[i], k, seed) for i in kept] or [torch.empty(0, k, 3)]
+            )
+            owner = torch.tensor([place for place, i in enumerate(kept) for _ in range(self.boxes[names[i]])])
+            units = Units(Draws.from_logits(logits, joint=True), owner.long(), len(kept))
+            yield Chunk(torch.tensor([start + i for i in kept]).long(), units)
+            progress("scoring", start + len(names), len(ids))
+
+    def measure(
+        self, model: float, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> dict[str, float]:
+        """An 'error' that falls with the labels the model saw."""
+        return {"error": 1 / (1 + model), "accuracy": 1 - 1 / (1 + model)}
+
+    def explain(self, model: float, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
+        """Something for people."""
+        return [{"predicted": "0", "boxes": self.boxes[name]} for name in ids]
+
+    def save(self, model: float, path: Path) -> None:
+        """One number in a file."""
+        path.write_text(json.dumps(model))
+
+    def load(self, path: Path) -> float:
+        """Read it back."""
+        return float(json.loads(path.read_text()))

@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+
+from askance.loop.experiment import Experiment, Problem, start_and_validation
+from askance.loop.runs import RunFolder
+from askance.loop.simulate import Lab, simulate
+from askance.pool import ArrayImages
+from askance.vocab import ConfigError, LabelError, Labelled
+from tests.loop.fakes import BoxTask
+
+IDS = tuple(f"image-{i:03d}" for i in range(60))
+
+
+def problem():
+    pixels = np.zeros((60, 8, 8), dtype=np.uint8)
+    targets = tuple(i % 3 for i in range(60))
+    return Problem(
+        ArrayImages(pixels, IDS),
+        ("a", "b", "c"),
+        Labelled(IDS[:50], targets[:50]),
+        Labelled(IDS[50:], targets[50:]),
+    )
+
+
+def task(model, train, problem):
+    return BoxTask(dict.fromkeys(IDS, 1))
+
+
+def lab(out, **changes):
+    settings = {
+        "strategies": ("bald", "random"),
+        "seeds": (0, 1),
+        "start": 6,
+        "batch": 5,
+        "until": 24,
+        "draws": 4,
+        "val": 4,
+    }
+    return Lab(Experiment(**{**settings, **changes}), problem, task, out)
+
+
+def test_curves_are_whole_and_count_what_the_model_was_trained_on(tmp_path):
+    curves = simulate(lab(tmp_path))
+    assert {(c.strategy, c.seed) for c in curves} == {("bald", 0), ("random", 0), ("bald", 1), ("random", 1)}
+    for curve in curves:
+        assert curve.labels == (6, 11, 16, 21, 24)
+        assert len(curve.metrics["error"]) == 5
+
+
+def test_every_strategy_of_a_seed_starts_from_the_same_labels_and_buys_each_image_once(tmp_path):
+    simulate(lab(tmp_path))
+    for seed in (0, 1):
+        start, val = start_and_validation(problem().pool, 6, 4, seed)
+        for strategy in ("bald", "random"):
+            lines = RunFolder.of(tmp_path, strategy, seed).lines()
+            bought = [name for line in lines for name in line["picked"]]
+            assert len(set(bought)) == len(bought) == 18
+            assert not set(bought) & {*start, *val}
+            assert set(bought) <= set(IDS[:50])  # never a test image
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 4])
+def test_a_killed_run_continues_to_the_same_end(tmp_path, monkeypatch, rounds):
+    whole = simulate(lab(tmp_path / "whole"))
+    append, written = RunFolder.append, []
+
+    def killed_while_writing(self, line):
+        written.append(line)
+        if len(written) > rounds:
+            with (self.path / "curve.jsonl").open("a") as file:
+                file.write('{"round": 99, "lab')
+            raise KeyboardInterrupt
+        append(self, line)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "append", killed_while_writing)
+        with pytest.raises(KeyboardInterrupt):
+            simulate(lab(tmp_path / "killed"))
+    assert simulate(lab(tmp_path / "killed")) == whole
+    picks = [
+        [line["picked"] for line in RunFolder.of(tmp_path / one, "bald", 0).lines()] for one in ("whole", "killed")
+    ]
+    assert picks[0] == picks[1]
+
+
+def test_processes_give_what_one_process_gives(tmp_path):
+    alone = simulate(lab(tmp_path / "one"))
+    together = simulate(lab(tmp_path / "two"), workers=2)
+    assert alone == together
+
+
+def test_more_seeds_and_strategies_may_join_but_other_settings_may_not(tmp_path):
+    simulate(lab(tmp_path, seeds=(0,)))
+    assert len(simulate(lab(tmp_path, seeds=(0, 1), strategies=("bald", "random", "margin")))) == 6
+    with pytest.raises(ConfigError, match="batch"):
+        simulate(lab(tmp_path, batch=7))
+
+
+def test_start_labels_are_balanced_even_where_a_class_is_small():
+    pool = Labelled(IDS[:20], tuple([0] * 17 + [1, 1, 2]))
+    start, val = start_and_validation(pool, 9, 3, 0)
+    target = dict(zip(pool.ids, pool.targets, strict=True))
+    counts = [sum(target[name] == c for name in start) for c in range(3)]
+    assert counts == [6, 2, 1]
+    assert len(val) == 3
+    assert not set(val) & set(start)
+    with pytest.raises(LabelError, match="a pool of 20"):
+        start_and_validation(pool, 19, 2, 0)
+
+
+@pytest.mark.parametrize("wrong", [{"start": 0}, {"until": 3}, {"batch": 0}, {"strategies": ("blad",)}])
+def test_an_experiment_that_cannot_be_is_refused(tmp_path, wrong):
+    with pytest.raises(ConfigError):
+        lab(tmp_path, **wrong)
+
+
+def test_progress_counts_rounds(tmp_path):
+    seen = []
+    simulate(lab(tmp_path), progress=lambda what, done, total: seen.append((done, total)))
+    assert seen[0] == (0, 20)
+    assert seen[-1] == (20, 20)

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from askance.acquisition import score
+from askance.loop.step import Strategy, pick, random_subset, score_pool
+from askance.maths import Draws
+from askance.vocab import ConfigError
+from tests.loop.fakes import BoxTask
+
+IDS = [f"image-{i:02d}" for i in range(23)]
+BOXES = {name: i % 4 for i, name in enumerate(IDS)}
+
+
+@pytest.mark.parametrize("acquisition", ["bald", "predictive-entropy", "variation-ratios", "mean-std", "margin"])
+def test_scores_of_ragged_boxes_are_the_mean_over_each_images_own_boxes(acquisition):
+    task = BoxTask(BOXES)
+    strategy = Strategy(acquisition, draws=7)
+    scored = score_pool(task, 1.0, IDS, strategy, seed=3)
+    for i, name in enumerate(IDS):
+        logits = task.unit_logits(1.0, name, 7, 3)
+        expected = score(acquisition, draws=Draws.from_logits(logits, joint=True)).mean() if BOXES[name] else 0.0
+        assert scored.scores[i] == pytest.approx(float(expected), abs=1e-12)
+        assert (scored.groups[i] == -1) == (BOXES[name] == 0)
+
+
+def test_a_crowded_image_is_not_bought_for_its_crowd():
+    crowd = BoxTask({"one": 1, "many": 9})
+    strategy = Strategy("predictive-entropy", draws=50)
+    one, many = score_pool(crowd, 1.0, ["one", "many"], strategy, seed=0).scores
+    assert many < 2 * one
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 23, 100])
+def test_picks_do_not_depend_on_chunks(chunk):
+    strategy = Strategy("bald", "power", draws=5)
+    expected = pick(score_pool(BoxTask(BOXES, chunk=4), 1.0, IDS, strategy, seed=1), IDS, strategy, n=6, seed=1)
+    found = pick(score_pool(BoxTask(BOXES, chunk=chunk), 1.0, IDS, strategy, seed=1), IDS, strategy, n=6, seed=1)
+    assert found == expected
+
+
+def test_an_unreadable_image_is_never_picked():
+    task = BoxTask(BOXES, unreadable=IDS[:3])
+    for name in ("bald", "class-balanced-random", "power:margin"):
+        strategy = Strategy.parse(name, draws=5)
+        scored = score_pool(task, 1.0, IDS, strategy, seed=0)
+        assert np.isnan(scored.scores[:3]).all()
+        assert not set(pick(scored, IDS, strategy, n=23, seed=0).ids) & set(IDS[:3])
+    assert set(task.problems) == set(IDS[:3])
+
+
+def test_random_needs_no_model():
+    strategy = Strategy.parse("random")
+    assert not strategy.looks
+    scored = score_pool(BoxTask(BOXES), None, IDS, strategy, seed=0)
+    assert len(set(pick(scored, IDS, strategy, n=5, seed=0).ids)) == 5
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(BoxTask(BOXES), None, IDS, Strategy("bald"), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "acquisition", "selection"),
+    [
+        ("bald", "bald", "top-k"),
+        ("power:bald", "bald", "power"),
+        ("random", "random", "top-k"),
+        ("class-balanced-random", "random", "class-balanced-random"),
+        ("softmax:max-entropy", "max-entropy", "softmax"),
+    ],
+)
+def test_strategies_by_name(name, acquisition, selection):
+    strategy = Strategy.parse(name)
+    assert (strategy.acquisition, strategy.selection) == (acquisition, selection)
+
+
+@pytest.mark.parametrize("name", ["blad", "pwer:bald", "power", "bald:power"])
+def test_a_wrong_strategy_names_what_is_right(name):
+    with pytest.raises(ConfigError):
+        Strategy.parse(name)
+
+
+def test_a_subset_belongs_to_seed_and_id():
+    assert random_subset(IDS, None, 0) == IDS
+    assert random_subset(IDS, 99, 0) == IDS
+    some = random_subset(IDS, 7, 0)
+    assert len(some) == 7
+    assert set(random_subset(IDS[::-1], 7, 0)) == set(some)
+    assert random_subset(IDS, 7, 1) != some

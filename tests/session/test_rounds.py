@@ -1,0 +1,150 @@
+"""A project from its first label to its third round."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from askance.session import Session
+from askance.vocab import ConfigError, SelectionError
+
+
+def ids(picked):
+    return [pick.image_id for pick in picked.picks]
+
+
+def test_three_rounds(site):
+    with site.init() as session:
+        seen = set()
+        for number in (1, 2, 3):
+            trained = session.train()
+            assert (trained.round.number, trained.fresh) == (number, True)
+            assert trained.round.labels == 20 + 5 * (number - 1)
+            assert 0 <= trained.metrics["test_accuracy"] <= 1
+            picked = session.pick(5)
+            assert len(picked.picks) == 5
+            assert not seen & set(ids(picked))  # a picked image never comes back
+            seen |= set(ids(picked))
+            assert set(picked.picks[0].why) >= {"predicted", "votes", "probabilities", "bald"}
+            assert session.import_labels(site.answer(session), "expert").new == 5
+        status = session.status()
+        assert [one.state for one in status.rounds] == ["picked"] * 3
+        assert status.labels["train"].total() == 35
+        assert status.pending == 0
+
+
+def test_the_files_of_a_round_say_what_the_store_says(site):
+    with site.init() as session:
+        session.train()
+        picked = session.pick(4)
+        folder = session.project.round_folder(1)
+        scores = pq.read_table(folder / "scores.parquet").to_pydict()
+        assert len(scores["id"]) == picked.scored == 30
+        best = sorted(zip(scores["score"], scores["id"], strict=True), reverse=True)[:4]
+        assert [pick.gain for pick in picked.picks] == [score for score, _ in best]
+        written = json.loads((folder / "picks.json").read_text())
+        assert [one["id"] for one in written] == ids(picked)
+        config = json.loads((folder / "config.json").read_text())
+        assert config["versions"]["torch"]
+        assert config["settings"]["model"]["name"] == "gal-cnn"
+        assert (folder / "model.safetensors").exists()
+
+
+def test_doing_it_again_does_nothing_again(site):
+    with site.init() as session:
+        first = session.train()
+        again = session.train()
+        assert not again.fresh
+        assert again.metrics == first.metrics
+        picked = session.pick(5)
+        assert ids(session.pick(5)) == ids(picked)
+        assert not session.pick(5).fresh
+        csv = site.answer(session)
+        assert session.import_labels(csv, "expert").new == 5
+        assert session.import_labels(csv, "expert").unchanged == 5
+
+
+def test_the_same_seed_gives_the_same_picks_and_another_seed_others(site, tmp_path):
+    batches = []
+    for place, seed in (("a", 0), ("b", 0), ("c", 1)):
+        session = Session.init(
+            tmp_path / place,
+            {
+                "pool": {"source": str(site.pool)},
+                "classes": list("0123456789"),
+                "seed": seed,
+                "model": {"name": "gal-cnn", "size": 8, "channels": 1},
+                "train": {"max_steps": 25, "min_steps": 10},
+                "strategy": {"draws": 6},
+            },
+            labels=site.csv(site.known(sorted(site.truth)[:20])),
+        )[0]
+        with session:
+            session.train()
+            batches.append(ids(session.pick(8)))
+    assert batches[0] == batches[1]
+    assert batches[0] != batches[2]
+
+
+def test_without_labels_the_first_batch_is_random_and_says_so(site):
+    with site.init(n_labels=0, n_test=0) as session:
+        picked = session.pick(6)
+        assert picked.number == 0
+        assert "random" in picked.note
+        session.import_labels(site.answer(session), "me")
+        assert session.train().round.number == 1
+
+
+def test_a_batch_that_is_half_labelled_is_not_replaced_by_an_older_models(site):
+    with site.init() as session:
+        session.train()
+        session.pick(5)
+        store = session.project.store
+        name = Path(store.images()[store.picks(1)[0].image_id].uri).name
+        session.import_labels(site.csv(site.known([name])), "me")
+        assert not session.pick(5).fresh  # the same request: the same batch, to go on labelling
+        with pytest.raises(SelectionError, match="askance train"):
+            session.pick(7)
+
+
+def test_another_request_before_any_label_replaces_the_batch(site):
+    with site.init() as session:
+        session.train()
+        five = ids(session.pick(5))
+        seven = ids(session.pick(7))
+        assert seven[:5] == five
+        assert len(session.project.store.picks(1)) == 7
+        other = session.override("strategy", acquisition="random")
+        assert ids(other.pick(7)) != seven
+
+
+def test_a_test_set_is_random_frozen_and_never_picked(site):
+    with site.init(n_test=0) as session:
+        chosen = session.pick_for_split("test", 15)
+        assert len(chosen) == 15
+        csv = site.folder / "test.csv"
+        assert session.export_batch(csv=csv, folder=None, copy=False, split="test") == 15
+        session.train()
+        assert not set(ids(session.pick(25))) & set(chosen)
+        with pytest.raises(SelectionError):
+            session.pick_for_split("test", 0)
+
+
+def test_new_images_are_found_by_the_next_pick(site):
+    with site.init() as session:
+        session.train()
+        Image.new("L", (8, 8), 200).save(site.pool / "later.png")
+        session.pick(31)
+        images = session.project.store.images()
+        assert any(Path(images[pick.image_id].uri).name == "later.png" for pick in session.project.store.picks(1))
+
+
+def test_a_project_is_found_from_a_folder_inside_it(site):
+    with site.init() as session:
+        session.train()
+    with Session.open(site.folder / "project" / "rounds" / "0001") as again:
+        assert again.project.root == site.folder / "project"
+    with pytest.raises(ConfigError, match="is a project already"):
+        site.init()
