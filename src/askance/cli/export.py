@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from askance.cli.options import ProjectDir
+from askance.cli.options import HeldOut, ProjectDir
 
 
 def export(
@@ -17,7 +17,7 @@ def export(
     ] = None,
     copy: Annotated[bool, typer.Option("--copy", help="Copies in the folder instead of links.")] = False,
     number: Annotated[int | None, typer.Option("--round", help="The batch of that round; else the last.")] = None,
-    split: Annotated[str | None, typer.Option(help="val or test: what that set still lacks.")] = None,
+    split: Annotated[HeldOut | None, typer.Option(help="Not a batch but what that set still lacks.")] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Write all labels: a .csv file, or a folder with a folder a class.")
     ] = None,
@@ -32,11 +32,9 @@ def export(
         raise ConfigError(
             "where to write", "neither --csv, --folder nor --labels", "askance export --csv batch.csv"
         )
-    if split not in (None, "val", "test"):
-        raise ConfigError("--split val or --split test", str(split), "leave it out for the last batch")
     with Session.open(project) as session:
         if csv is not None or folder is not None:
-            n = session.export_batch(csv=csv, folder=folder, copy=copy, split=split, number=number)  # type: ignore[arg-type]
+            n = session.export_batch(csv=csv, folder=folder, copy=copy, split=split, number=number)
             console.print(f"{n} images to label: {', '.join(str(p) for p in (csv, folder) if p)}", highlight=False)
         if labels is not None:
             console.print(f"{session.export_labels(labels)} labels: {labels}", highlight=False)

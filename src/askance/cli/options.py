@@ -1,14 +1,14 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 ProjectDir = Annotated[
     Path, typer.Option("--project", "-p", help="The project's folder, or any folder inside it.")
 ]
-Who = Annotated[str, typer.Option(help="Who said these labels.")]
+HeldOut = Literal["val", "test"]
 
 
 def default_who() -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from askance.cli.options import ProjectDir
+from askance.cli.options import HeldOut, ProjectDir
 
 if TYPE_CHECKING:
     from askance.session import Session
@@ -18,7 +18,7 @@ def pick(
     ] = None,
     draws: Annotated[int | None, typer.Option("-k", help="Networks drawn from the posterior.")] = None,
     split: Annotated[
-        str | None, typer.Option(help="val or test: freeze random images into that set instead, to be labelled.")
+        HeldOut | None, typer.Option(help="Freeze random images into that set instead, to be labelled.")
     ] = None,
     project: ProjectDir = Path("."),
 ) -> None:
@@ -61,12 +61,9 @@ def pick(
         console.print("next: askance export --csv batch.csv (or --folder batch/), label, askance import")
 
 
-def _for_split(session: "Session", split: str, n: int) -> None:  # type: ignore[name-defined]
+def _for_split(session: "Session", split: HeldOut, n: int) -> None:
     from askance.cli.show import console
-    from askance.vocab import SelectionError
 
-    if split not in ("val", "test"):
-        raise SelectionError("--split val or --split test", split, "the rest of the pool is for training")
     chosen = session.pick_for_split(split, n)
     console.print(f"{len(chosen)} random images are the {split} set's now; they will never be picked for training")
     console.print(f"next: askance export --split {split} --csv {split}.csv, label, askance import {split}.csv")
