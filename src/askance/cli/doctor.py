@@ -13,17 +13,11 @@ def doctor(
     model: Annotated[str | None, typer.Option(help="Look at this model instead of the project's.")] = None,
 ) -> None:
     """Check the installation, the model's stochastic layers, and the project's files."""
-    from askance.cli.show import console, table
+    from askance.cli.show import console, print_table
     from askance.session.health import check_project, installation, stochastic_table
 
-    rows = table("installation", "what", "found")
-    for name, found in installation():
-        rows.add_row(name, found)
-    console.print(rows)
-    layers = table("stochastic layers", "layer", "kind", "p", "handled", "how")
-    for row in stochastic_table(project, model):
-        layers.add_row(*row)
-    console.print(layers)
+    print_table("installation", ("what", "found"), installation())
+    print_table("stochastic layers", ("layer", "kind", "p", "handled", "how"), stochastic_table(project, model))
     problems = check_project(project)
     if problems is None:
         console.print("no project here")

@@ -23,7 +23,7 @@ def pick(
     project: ProjectDir = Path("."),
 ) -> None:
     """Pick the next images worth labelling, and remember them."""
-    from askance.cli.show import bars, console, table
+    from askance.cli.show import bars, console, print_table
     from askance.loop.step import Strategy
     from askance.session import Session
 
@@ -42,16 +42,14 @@ def pick(
             done = session.pick(n, progress)
         how = session.config.strategy
         records = session.project.store.images()
-        title = f"round {done.number}: {len(done.picks)} of {done.scored} by {how.selection} of {how.acquisition}"
-        rows = table(title, "image", "rank", "gain", "predicted")
-        for one in done.picks[:10]:
-            rows.add_row(
-                Path(records[one.image_id].uri).name,
-                str(one.rank),
-                f"{one.gain:.4f}",
-                str(one.why.get("predicted", "")),
-            )
-        console.print(rows)
+        print_table(
+            f"round {done.number}: {len(done.picks)} of {done.scored} by {how.selection} of {how.acquisition}",
+            ("image", "rank", "gain", "predicted"),
+            [
+                (Path(records[p.image_id].uri).name, str(p.rank), f"{p.gain:.4f}", str(p.why.get("predicted", "")))
+                for p in done.picks[:10]
+            ],
+        )
         if len(done.picks) > 10:
             console.print(f"... and {len(done.picks) - 10} more")
         if done.note:

@@ -1,6 +1,6 @@
 """What a person sees: tables, progress bars with the time left, errors that teach."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -44,14 +44,15 @@ def bars() -> Iterator[ProgressFunction]:
         yield progress
 
 
-def table(title: str, *columns: str) -> Table:
-    """An empty table; every column but the first is set to the right."""
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A title and a table; every column but the first is set to the right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for i, column in enumerate(columns):
-        made.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
-    return made
+        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(_plain, row))
+    console.print(f"[bold]{_plain(title)}[/]", highlight=False)
+    console.print(table)
 
 
 def complain(error: AskanceError) -> None:

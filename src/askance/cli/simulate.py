@@ -52,19 +52,21 @@ def simulate(
 
 def show(simulation: Any, out: Path, workers: int | None) -> None:
     """Run a simulation under a progress bar and print what came of it."""
-    from askance.cli.show import bars, console, table
+    from askance.cli.show import bars, console, print_table
     from askance.session.simulations import run_simulation
 
     with bars() as progress:
         results = run_simulation(simulation, out, workers=workers, progress=progress)
-    rows = table("test error, mean over seeds", "labels", *simulation.strategies)
-    for size, values in results.rows():
-        rows.add_row(str(size), *values)
-    console.print(rows)
-    reach = table("labels to reach an error, and stay (median over seeds)", "strategy", *results.target_names)
-    for name, values in results.targets():
-        reach.add_row(name, *values)
-    console.print(reach)
+    print_table(
+        "test error in %, mean over seeds",
+        ("labels", *simulation.strategies),
+        [(str(size), *values) for size, values in results.rows()],
+    )
+    print_table(
+        "labels to reach an error and stay there, median over seeds",
+        ("strategy", *results.target_names),
+        [(name, *values) for name, values in results.targets()],
+    )
     if results.unconverged:
         console.print(f"[yellow]{results.unconverged} of {results.trainings} trainings had not converged[/]")
     console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)

@@ -8,29 +8,31 @@ from askance.cli.options import ProjectDir
 if TYPE_CHECKING:
     from askance.session.labels import Imported
     from askance.session.session import Status
+    from askance.vocab import Split
+
+SPLITS: tuple["Split", ...] = ("train", "val", "test")
 
 
 def status(project: ProjectDir = Path(".")) -> None:
     """Show images, labels, rounds, and what comes next."""
-    from askance.cli.show import console, table
+    from askance.cli.show import console, print_table
     from askance.session import Session
 
     with Session.open(project) as session:
         now = session.status()
         console.print(f"[bold]{session.project.root}[/]", highlight=False)
         console.print(f"{now.images} images, {now.unlabelled} to pick from, {now.quarantined} quarantined")
-        labels = table("labels", "class", "train", "val", "test")
-        for name in session.config.classes:
-            labels.add_row(name, *(str(now.labels[split][name]) for split in ("train", "val", "test")))
-        labels.add_row("all", *(str(now.labels[split].total()) for split in ("train", "val", "test")))
-        console.print(labels)
+        counts = [(name, *(str(now.labels[split][name]) for split in SPLITS)) for name in session.config.classes]
+        counts.append(("all", *(str(now.labels[split].total()) for split in SPLITS)))
+        print_table("labels", ("class", *SPLITS), counts)
         if now.rounds:
-            rounds = table("rounds", "round", "labels", "state", "test accuracy")
-            for one in now.rounds:
-                accuracy = session.project.store.metrics(one.number).get("test_accuracy")
-                shown = "" if accuracy is None else f"{accuracy:.3f}"
-                rounds.add_row(str(one.number), str(one.labels), one.state, shown)
-            console.print(rounds)
+            metrics = [session.project.store.metrics(one.number).get("test_accuracy") for one in now.rounds]
+            accuracies = ["" if found is None else f"{found:.3f}" for found in metrics]
+            rows = [
+                (str(one.number), str(one.labels), one.state, accuracy)
+                for one, accuracy in zip(now.rounds, accuracies, strict=True)
+            ]
+            print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
         console.print(f"next: {_next(now)}")
 
 

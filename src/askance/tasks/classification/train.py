@@ -32,10 +32,10 @@ from askance.vocab.config import TrainConfig
 WINDOW = 50
 """Steps the training loss is averaged over."""
 
-PATIENCE = 1
+PATIENCE = 2
 """Windows without progress after which training has converged."""
 
-TOLERANCE = 0.1
+TOLERANCE = 0.05
 """Progress is a mean loss lower by this fraction."""
 
 FLOOR = 0.02
@@ -166,7 +166,7 @@ class Settled:
 
     >>> settled = Settled(at_least=0)
     >>> [step for step in range(1, 400) if settled(1.0)][0]
-    100
+    150
     """
 
     def __init__(self, at_least: int) -> None:

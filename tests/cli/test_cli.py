@@ -1,0 +1,166 @@
+"""The commands as a person types them; each in this process, on real digits."""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+from typer.testing import CliRunner
+
+from askance.cli import main as program
+from askance.cli.main import app
+from askance.vocab import AskanceError
+
+SMALL = ["--set", "train.max_steps=25", "--set", "train.min_steps=10", "--set", "strategy.draws=6"]
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    data = load_digits()
+    (tmp_path / "pool").mkdir()
+    rows = []
+    for i in range(50):
+        Image.fromarray((data.images[i] * (255 / 16)).astype(np.uint8)).save(tmp_path / "pool" / f"{i:03d}.png")
+        rows.append((f"{i:03d}.png", str(data.target[i])))
+    (tmp_path / "start.csv").write_text("path,label\n" + "\n".join(",".join(row) for row in rows[:20]) + "\n")
+    (tmp_path / "all.csv").write_text("path,label\n" + "\n".join(",".join(row) for row in rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+def run(*arguments, fails=False):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if fails:
+        assert result.exit_code != 0
+        return result.exception
+    assert result.exit_code == 0, f"{result.output}\n{result.exception!r}"
+    return result.output
+
+
+def init(*more):
+    return run(
+        "init", "p", "--pool", "pool", "--labels", "start.csv", "--model", "gal-cnn", "--size", "8",
+        "--set", "model.channels=1", *SMALL, *more,
+    )  # fmt: skip
+
+
+def test_from_init_to_report(place):
+    out = init()
+    assert "50 images in 50 files, 0 quarantined" in out
+    assert "20 new" in out
+    assert "There is no test set" in run("status", "-p", "p")
+    assert "10 random images" in run("pick", "--split", "test", "-n", 10, "-p", "p")
+    assert "10 images to label" in run("export", "--split", "test", "--csv", "test.csv", "-p", "p")
+    fill(place / "test.csv", place / "all.csv")
+    assert "10 new" in run("import", "test.csv", "-p", "p")
+    assert re.search(r"test: accuracy 0\.\d+", run("train", "-p", "p"))
+    assert "round 1: 5 of 20 by top-k of bald" in run("pick", "-n", 5, "-p", "p")
+    assert "this batch had been picked already" in run("pick", "-n", 5, "-p", "p")
+    run("export", "--csv", "batch.csv", "--folder", "batch", "-p", "p")
+    assert len(list((place / "batch").iterdir())) == 5
+    assert "5 to go" in run("status", "-p", "p")
+    fill(place / "batch.csv", place / "all.csv")
+    assert "5 new" in run("import", "batch.csv", "-p", "p")
+    assert "round 2: 25 labels" in run("train", "-p", "p")
+    run("export", "--labels", "labels.csv", "-p", "p")
+    assert len((place / "labels.csv").read_text().splitlines()) == 1 + 35
+    run("report", "-p", "p")
+    page = (place / "p" / "report.html").read_text()
+    assert "data:image/jpeg;base64," in page
+    assert "sound" in run("doctor", "-p", "p")
+
+
+def fill(batch, truth):
+    """Fill in the labels of an exported batch, as a person would in a spreadsheet."""
+    known = read(truth)
+    with batch.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["label"] = known[Path(row["path"]).name]
+    with batch.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def read(truth):
+    """Name -> class."""
+    return dict(line.split(",") for line in truth.read_text().splitlines())
+
+
+def test_a_batch_sorted_into_folders_comes_back(place):
+    init()
+    run("train", "-p", "p")
+    run("pick", "-n", 4, "-p", "p", "--strategy", "power:margin")
+    run("export", "--folder", "batch", "--copy", "-p", "p")
+    known = read(place / "all.csv")
+    for file in sorted((place / "batch").iterdir()):
+        target = place / "batch" / known[file.name[5:]] / file.name
+        target.parent.mkdir(exist_ok=True)
+        file.rename(target)
+    assert "4 new" in run("import", "batch", "-p", "p")
+
+
+def test_what_cannot_be_taken_is_shown_with_the_reason(place):
+    init()
+    (place / "odd.csv").write_text("path,label\nnowhere.png,1\n")
+    result = CliRunner().invoke(app, ["import", "odd.csv", "-p", "p"])
+    assert result.exit_code == 1
+    assert "1 rejected" in result.output
+    assert "unknown image" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["status", "-p", "elsewhere"], "askance init"),
+        (["init", "q", "--pool", "nowhere"], "nowhere"),
+        (["init", "q", "--pool", "pool", "--set", "train.max_step=3"], "max_steps"),
+        (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
+        (["simulate", "--data", "nowhere"], "digits"),
+        (["simulate", "--strategies", "blad"], "bald"),
+    ],
+)
+def test_a_mistake_ends_in_what_to_do(place, arguments, says):
+    error = run(*arguments, fails=True)
+    assert isinstance(error, AskanceError)
+    assert says in str(error)
+
+
+def test_main_shows_three_lines_and_no_traceback(place, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["askance", "status", "-p", str(place)])
+    with pytest.raises(SystemExit) as stopped:
+        program.main()
+    assert stopped.value.code == 1
+    said = capsys.readouterr().err
+    assert "wanted" in said
+    assert "fix" in said
+    assert "Traceback" not in said
+
+
+def test_ctrl_c_says_that_nothing_is_lost(monkeypatch, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "app", stop)
+    with pytest.raises(SystemExit) as stopped:
+        program.main()
+    assert stopped.value.code == 130
+    assert "Nothing is lost" in capsys.readouterr().err
+
+
+def test_simulate_writes_its_report_and_continues(place):
+    arguments = [
+        "simulate", "--data", "digits", "--strategies", "bald,random", "--seeds", 2, "--start", 20, "--batch", 20,
+        "--until", 60, "-k", 5, "--workers", 1, "--set", "train.max_steps=20", "--set", "train.min_steps=5",
+        "--out", "sim",
+    ]  # fmt: skip
+    first = run(*arguments)
+    assert "test error" in first
+    for name in ("report.html", "curves.png", "curves.parquet"):
+        assert (place / "sim" / name).stat().st_size > 1000
+    assert run(*arguments) == first
