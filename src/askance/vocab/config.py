@@ -52,7 +52,7 @@ class TrainConfig(_Section):
         default="scratch", description="from scratch, or from the last round"
     )
     max_steps: int = Field(default=2000, gt=0, description="optimiser steps at most")
-    min_steps: int = Field(default=100, ge=0, description="optimiser steps at least")
+    min_steps: int = Field(default=200, ge=0, description="optimiser steps at least")
     batch: int = Field(default=16, gt=0, description="images a step")
     learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
     weight_decay: tuple[float, ...] = Field(
