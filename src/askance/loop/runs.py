@@ -34,6 +34,11 @@ class RunFolder:
         whole, newline, _ = file.read_text(encoding="utf-8").rpartition("\n")
         return [json.loads(text) for text in whole.splitlines()] if newline else []
 
+    def finished(self) -> int:
+        """How many rounds were finished, without reading what they hold."""
+        file = self.path / "curve.jsonl"
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
     def open(self) -> list[dict[str, Any]]:
         """Make the folder, drop a half-written line, and return the finished rounds."""
         self.path.mkdir(parents=True, exist_ok=True)

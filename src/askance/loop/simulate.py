@@ -53,7 +53,7 @@ def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list
     runs = [(strategy, seed) for seed in lab.experiment.seeds for strategy in lab.experiment.strategies]
 
     def written(strategy: str, seed: int) -> int:
-        return min(len(RunFolder.of(lab.out, strategy, seed).lines()), rounds)
+        return min(RunFolder.of(lab.out, strategy, seed).finished(), rounds)
 
     def show() -> None:
         progress(f"simulating {len(runs)} runs", sum(written(*run) for run in runs), rounds * len(runs))
@@ -134,7 +134,7 @@ def _in_processes(lab: Lab, todo: list[tuple[str, int]], workers: int, show: Cal
     try:
         waiting: set[Future[None]] = {pool.submit(_in_child, lab, *run) for run in todo}
         while waiting:
-            done, waiting = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            done, waiting = wait(waiting, timeout=2.0, return_when=FIRST_COMPLETED)
             for future in done:
                 future.result()
             show()

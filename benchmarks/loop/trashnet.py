@@ -1,0 +1,155 @@
+"""Five rounds on TrashNet with the commands a person would type, against picking at random.
+
+Each seed has its own 600 test images and 60 start labels (10 a class), the same for every arm. Images of one group of
+near-duplicates lie on one side; the three photographs that stand under two classes are left out of both. The trunk
+is the shared ImageNet MobileNetV2, frozen; the head is trained anew each round.
+
+    python benchmarks/loop/trashnet.py            # resumes; a run that is finished is not run again
+"""
+
+import argparse
+import json
+import os
+import re
+from collections import defaultdict
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from askance.cli.main import app
+from askance.maths.curves import interval, labels_saved, paired_difference
+from askance.report import plot_curves
+from askance.session import Session
+from askance.vocab import Curve
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+START, BATCH, ROUNDS, TEST = 60, 50, 5, 600
+
+
+def askance(*arguments: object) -> None:
+    """Run one command in this process, its output unseen."""
+    with redirect_stdout(StringIO()):
+        app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+def groups() -> tuple[set[str], dict[str, str]]:
+    """Files to leave out, and the group of each near-duplicate, as the data's README lists them."""
+    text = (DATA / "trashnet" / "README.md").read_text()
+    files = r"[a-z]+/[a-z]+\d+\.jpg"
+    twice = {
+        name for line in re.findall(rf"^- ({files} = {files})$", text, re.M) for name in re.findall(files, line)
+    }
+    near = {}
+    for line in re.findall(rf"^- ({files}(?:, {files})+)$", text, re.M):
+        names = re.findall(files, line)
+        near |= dict.fromkeys(names, names[0])
+    return twice, near
+
+
+def deal(seed: int) -> tuple[list[str], list[str], dict[str, str]]:
+    """Start and test images (names), and the class of every image."""
+    twice, near = groups()
+    root = DATA / "trashnet" / "images"
+    names = [str(path.relative_to(root)) for path in sorted(root.glob("*/*.jpg"))]
+    names = [name for name in names if name not in twice]
+    order = [names[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    test: list[str] = []
+    taken: set[str] = set()
+    for name in order:
+        if len(test) < TEST and near.get(name, name) not in taken:
+            same = [other for other in near if near[other] == near.get(name)] or [name]
+            test += same
+            taken.add(near.get(name, name))
+    rest: defaultdict[str, list[str]] = defaultdict(list)
+    for name in order:
+        if name not in set(test):
+            rest[name.split("/")[0]].append(name)
+    start = [name for members in rest.values() for name in members[: START // len(rest)]]
+    return start, test, {name: name.split("/")[0] for name in names}
+
+
+def play(folder: Path, seed: int, strategy: str) -> Curve:
+    """One project from init to its last round."""
+    start, test, truth = deal(seed)
+    labels = folder / f"start-{seed}.csv"
+    rows = [f"{name},{truth[name]},train" for name in start] + [f"{name},{truth[name]},test" for name in test]
+    labels.write_text("path,label,split\n" + "\n".join(rows) + "\n")
+    root = folder / f"{strategy.replace(':', '_')}-{seed}"
+    weights = DATA / "weights" / "mobilenetv2_100_imagenet.safetensors"
+    askance(
+        "init", root, "--pool", DATA / "trashnet" / "images", "--labels", labels, "--model", "mobilenetv2_100",
+        "--weights", weights, "--size", 160, "--seed", seed, "--set", 'model.options={pad_type="same"}',
+        "--set", "train.weight_decay=[10.0]",
+    )  # fmt: skip
+    (root / "features").symlink_to(common := folder / "features")
+    common.mkdir(exist_ok=True)
+    for number in range(1, ROUNDS + 2):
+        askance("train", "-p", root)
+        if number <= ROUNDS:
+            askance("pick", "-n", BATCH, "--strategy", strategy, "-p", root)
+            batch = folder / "batch.csv"
+            batch.write_text(answer(root, truth))
+            askance("import", batch, "-p", root)
+        print(f"{strategy} seed {seed} round {number}", flush=True)
+    with Session.open(root) as session:
+        store = session.project.store
+        rounds = store.rounds()
+        found = [store.metrics(one.number) for one in rounds]
+        names = ("accuracy", "macro_recall", "nll")
+        metrics = {name: tuple(metric[f"test_{name}"] for metric in found) for name in names}
+        return Curve(strategy, seed, tuple(one.labels for one in rounds), metrics)
+
+
+def answer(root: Path, truth: dict[str, str]) -> str:
+    """The last batch as a CSV with its labels filled in by somebody who knows."""
+    with Session.open(root) as session:
+        images = session.project.store.images()
+        number = session.project.store.rounds()[-1].number
+        paths = [Path(images[pick.image_id].uri) for pick in session.project.store.picks(number)]
+    return "path,label\n" + "".join(f"{path},{truth.get('/'.join(path.parts[-2:]), '')}\n" for path in paths)
+
+
+def main() -> None:
+    """Play what has not been played, then write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--strategies", default="bald,margin,random")
+    parser.add_argument("--work", type=Path, default=Path("work/trashnet"))
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    curves = []
+    for seed in range(arguments.seeds):
+        for strategy in arguments.strategies.split(","):
+            file = arguments.work / f"{strategy.replace(':', '_')}-{seed}.json"
+            if not file.exists():
+                curve = play(arguments.work.resolve(), seed, strategy)
+                done = {"labels": curve.labels, "metrics": dict(curve.metrics)}
+                file.write_text(json.dumps(done))
+            said = json.loads(file.read_text())
+            metrics = {name: tuple(values) for name, values in said["metrics"].items()}
+            curves.append(Curve(strategy, seed, tuple(said["labels"]), metrics))
+    write(curves, arguments.strategies.split(","), arguments.work)
+
+
+def write(curves: list[Curve], strategies: list[str], work: Path) -> None:
+    """A table of test accuracy by training size with intervals, and the difference to random."""
+    by = {name: [curve for curve in curves if curve.strategy == name] for name in strategies}
+    lines = ["| labels | " + " | ".join(strategies) + " | bald - random |", "|---" * (len(strategies) + 2) + "|"]
+    bands = {name: interval(by[name], "accuracy") for name in strategies}
+    gap = paired_difference(by["bald"], by["random"], "accuracy", generator=np.random.default_rng(0))
+    for i, size in enumerate(gap.labels):
+        cells = [f"{100 * b.mean[i]:.1f} ({100 * b.low[i]:.1f} to {100 * b.high[i]:.1f})" for b in bands.values()]
+        cells.append(f"{100 * gap.mean[i]:+.1f} ({100 * gap.low[i]:+.1f} to {100 * gap.high[i]:+.1f})")
+        lines.append(f"| {size} | " + " | ".join(cells) + " |")
+    print("\n".join(lines))
+    for one in labels_saved(by["bald"], by["random"], "accuracy", below=False):
+        print(f"to accuracy {one.level:.3f}: random {one.random:g} labels, bald {one.arm:g}, saved {one.saved:g}")
+    plot_curves(curves, work / "trashnet.png", metric="accuracy")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The page of peers' faults names tests; each of them has to be there."""
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1]
+PAGE = TESTS.parent / "docs" / "choices" / "0004-faults-of-peers.md"
+
+
+def named_tests():
+    """`(file, test)` for every test in the last column; a bare `::name` belongs to the file before it."""
+    file = ""
+    for line in PAGE.read_text().splitlines():
+        if line.count("|") < 5:
+            for path, name in re.findall(r"`([\w/]*\.?p?y?)::(\w+)`", line.split("|")[-2] if "|" in line else ""):
+                file = path or file
+                yield file, name
+
+
+def test_every_named_test_is_there():
+    named = list(named_tests())
+    assert len(named) > 20
+    missing = [(file, name) for file, name in named if f"def {name}(" not in (TESTS / file).read_text()]
+    assert missing == []
