@@ -1,8 +1,8 @@
 """Five rounds on TrashNet with the commands a person would type, against picking at random.
 
-Each seed has its own 600 test images and 60 start labels (10 a class), the same for every arm. Images of one group of
-near-duplicates lie on one side; the three photographs that stand under two classes are left out of both. The trunk
-is the shared ImageNet MobileNetV2, frozen; the head is trained anew each round.
+Each seed has its own 600 test images and 60 start labels (10 a class), the same for every arm. Images of one
+group of near-duplicates lie on one side; the three photographs that stand under two classes are left out of both.
+The trunk is the shared ImageNet MobileNetV2, frozen; the head is trained anew each round.
 
     python benchmarks/loop/trashnet.py            # resumes; a run that is finished is not run again
 """
