@@ -56,10 +56,10 @@ class TrainConfig(_Section):
     batch: int = Field(default=16, gt=0, description="images a step")
     learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
     weight_decay: tuple[float, ...] = Field(
-        default=(0.3, 3.0),
+        default=(3.0, 10.0),
         min_length=1,
         description="c of the penalty c/N ||W||^2 on the head's weights, N training images; of several, the one "
-        "of least validation loss is kept",
+        "of least validation loss is kept, or the first if there are no validation labels",
     )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")

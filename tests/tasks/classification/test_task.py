@@ -193,6 +193,22 @@ def test_warm_start_goes_on_from_the_model_given_and_leaves_it(world):
     assert second.log["loss"] < cold.log["loss"]
 
 
+def test_weight_decay_is_chosen_on_validation(world):
+    train = {"weight_decay": (1e4, 0.1), "max_steps": 60}
+    task = world.task(train=train)
+    chosen = task.fit(world.labelled(*range(12)), world.labelled(*range(20, 28)), warm=None, seed=0)
+    losses = chosen.log["validation_nll"]
+    assert chosen.log["weight_decay"] == 0.1
+    assert losses["0.1"] < losses["10000"]
+    alone = world.task(train={**train, "weight_decay": (0.1,)}).fit(
+        world.labelled(*range(12)), NONE, warm=None, seed=0
+    )
+    assert torch.equal(parameters(chosen.model), parameters(alone.model))
+    blind = task.fit(world.labelled(*range(12)), NONE, warm=None, seed=0)
+    assert blind.log["weight_decay"] == 1e4
+    assert "no validation labels" in blind.log["weight_decay_by"]
+
+
 @pytest.mark.parametrize("classes", [(), ("a",), ("a", "a")])
 def test_classes_are_two_or_more_each_once(world, classes):
     with pytest.raises(ConfigError, match="two class names"):
