@@ -72,18 +72,20 @@ def deal(seed: int) -> tuple[list[str], list[str], dict[str, str]]:
     return start, test, {name: name.split("/")[0] for name in names}
 
 
-def play(folder: Path, seed: int, strategy: str) -> Curve:
+def play(folder: Path, seed: int, strategy: str, settings: list[str]) -> Curve:
     """One project from init to its last round."""
     start, test, truth = deal(seed)
+    pool = folder / "pool.txt"
+    pool.write_text("".join(f"{DATA / 'trashnet' / 'images' / name}\n" for name in truth))
     labels = folder / f"start-{seed}.csv"
     rows = [f"{name},{truth[name]},train" for name in start] + [f"{name},{truth[name]},test" for name in test]
     labels.write_text("path,label,split\n" + "\n".join(rows) + "\n")
     root = folder / f"{strategy.replace(':', '_')}-{seed}"
     weights = DATA / "weights" / "mobilenetv2_100_imagenet.safetensors"
     askance(
-        "init", root, "--pool", DATA / "trashnet" / "images", "--labels", labels, "--model", "mobilenetv2_100",
+        "init", root, "--pool", pool, "--labels", labels, "--model", "mobilenetv2_100",
         "--weights", weights, "--size", 160, "--seed", seed, "--set", 'model.options={pad_type="same"}',
-        "--set", "train.weight_decay=[10.0]",
+        "--set", "train.weight_decay=[10.0]", *(word for one in settings for word in ("--set", one)),
     )  # fmt: skip
     (root / "features").symlink_to(common := folder / "features")
     common.mkdir(exist_ok=True)
@@ -110,7 +112,7 @@ def answer(root: Path, truth: dict[str, str]) -> str:
         images = session.project.store.images()
         number = session.project.store.rounds()[-1].number
         paths = [Path(images[pick.image_id].uri) for pick in session.project.store.picks(number)]
-    return "path,label\n" + "".join(f"{path},{truth.get('/'.join(path.parts[-2:]), '')}\n" for path in paths)
+    return "path,label\n" + "".join(f"{path},{truth['/'.join(path.parts[-2:])]}\n" for path in paths)
 
 
 def main() -> None:
@@ -118,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--strategies", default="bald,margin,random")
+    parser.add_argument("--set", action="append", default=[], help="a setting, as of askance init")
     parser.add_argument("--work", type=Path, default=Path("work/trashnet"))
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
@@ -126,7 +129,7 @@ def main() -> None:
         for strategy in arguments.strategies.split(","):
             file = arguments.work / f"{strategy.replace(':', '_')}-{seed}.json"
             if not file.exists():
-                curve = play(arguments.work.resolve(), seed, strategy)
+                curve = play(arguments.work.resolve(), seed, strategy, arguments.set)
                 done = {"labels": curve.labels, "metrics": dict(curve.metrics)}
                 file.write_text(json.dumps(done))
             said = json.loads(file.read_text())
@@ -138,16 +141,24 @@ def main() -> None:
 def write(curves: list[Curve], strategies: list[str], work: Path) -> None:
     """A table of test accuracy by training size with intervals, and the difference to random."""
     by = {name: [curve for curve in curves if curve.strategy == name] for name in strategies}
-    lines = ["| labels | " + " | ".join(strategies) + " | bald - random |", "|---" * (len(strategies) + 2) + "|"]
+    heads = [*strategies, *(f"{name} - random" for name in strategies if name != "random")]
+    lines = ["| labels | " + " | ".join(heads) + " |", "|---" * (len(heads) + 1) + "|"]
     bands = {name: interval(by[name], "accuracy") for name in strategies}
-    gap = paired_difference(by["bald"], by["random"], "accuracy", generator=np.random.default_rng(0))
-    for i, size in enumerate(gap.labels):
+    gaps = {
+        name: paired_difference(by[name], by["random"], "accuracy", generator=np.random.default_rng(0))
+        for name in strategies
+        if name != "random"
+    }
+    for i, size in enumerate(bands["random"].labels):
         cells = [f"{100 * b.mean[i]:.1f} ({100 * b.low[i]:.1f} to {100 * b.high[i]:.1f})" for b in bands.values()]
-        cells.append(f"{100 * gap.mean[i]:+.1f} ({100 * gap.low[i]:+.1f} to {100 * gap.high[i]:+.1f})")
+        cells += [
+            f"{100 * g.mean[i]:+.1f} ({100 * g.low[i]:+.1f} to {100 * g.high[i]:+.1f})" for g in gaps.values()
+        ]
         lines.append(f"| {size} | " + " | ".join(cells) + " |")
     print("\n".join(lines))
-    for one in labels_saved(by["bald"], by["random"], "accuracy", below=False):
-        print(f"to accuracy {one.level:.3f}: random {one.random:g} labels, bald {one.arm:g}, saved {one.saved:g}")
+    for name in gaps:
+        for one in labels_saved(by[name], by["random"], "accuracy", below=False):
+            print(f"{name}, accuracy {one.level:.3f}: {one.arm:g} labels, random {one.random:g}")
     plot_curves(curves, work / "trashnet.png", metric="accuracy")
 
 

@@ -58,7 +58,7 @@ def test_from_init_to_report(place):
     fill(place / "test.csv", place / "all.csv")
     assert "10 new" in run("import", "test.csv", "-p", "p")
     assert re.search(r"test: accuracy 0\.\d+", run("train", "-p", "p"))
-    assert "round 1: 5 of 20 by top-k of bald" in run("pick", "-n", 5, "-p", "p")
+    assert "round 1: 5 of 20 by power of bald" in run("pick", "-n", 5, "-p", "p")
     assert "this batch had been picked already" in run("pick", "-n", 5, "-p", "p")
     run("export", "--csv", "batch.csv", "--folder", "batch", "-p", "p")
     assert len(list((place / "batch").iterdir())) == 5

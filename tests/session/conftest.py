@@ -11,7 +11,7 @@ from askance.session import Session
 SETTINGS = {
     "model": {"name": "gal-cnn", "size": 8, "channels": 1},
     "train": {"max_steps": 25, "min_steps": 10},
-    "strategy": {"draws": 6},
+    "strategy": {"draws": 6, "selection": "top-k"},
 }
 
 

@@ -69,7 +69,7 @@ class StrategyConfig(_Section):
     """How the next batch is chosen."""
 
     acquisition: str = Field(default="bald", description="a name of the acquisition catalogue")
-    selection: str = Field(default="top-k", description="a name of the selection catalogue")
+    selection: str = Field(default="power", description="a name of the selection catalogue")
     draws: int = Field(default=100, ge=2, description="K, how many networks are drawn from the posterior")
     batch: int = Field(default=50, gt=0, description="images a round")
     subset: int | None = Field(
