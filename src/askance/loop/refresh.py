@@ -39,17 +39,19 @@ def refresh(project: Project, progress: Progress = silent) -> Refreshed:
     """
     known = project.store.sightings()
     seen: set[str] = set()
+    images: set[str] = set()
     read = broken = 0
     sightings = scan(project.source, known, max_pixels=project.config.pool.max_pixels, progress=progress)
     for batch in _batches(sightings, 1000):
-        fresh = [s for s in batch if known.get(s.uri) != s]
+        fresh = [s for s in batch if s is not known.get(s.uri)]  # what is unchanged is yielded again as it was
         project.store.record_sightings(fresh)
         seen.update(s.uri for s in batch)
+        images.update(s.image.id for s in batch if s.image is not None)
         read += len(fresh)
         broken += sum(s.image is None for s in batch)
     gone = known.keys() - seen
     project.store.forget(sorted(gone))
-    return Refreshed(len(seen), read, len(gone), broken, len(project.store.images()))
+    return Refreshed(len(seen), read, len(gone), broken, len(images))
 
 
 def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
