@@ -123,6 +123,9 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
         (["simulate", "--data", "nowhere"], "digits"),
         (["simulate", "--strategies", "blad"], "bald"),
+        (["simulate", "--set", "strategy.draws=5"], "model or train"),
+        (["simulate", "--until", 2000], "--until"),
+        (["init", "q", "--pool", "pool", "--set", "seed=1", "--set", "seed.x=1"], "section.name=value"),
     ],
 )
 def test_a_mistake_ends_in_what_to_do(place, arguments, says):
@@ -143,10 +146,11 @@ def test_main_shows_three_lines_and_no_traceback(place, monkeypatch, capsys):
 
 
 def test_ctrl_c_says_that_nothing_is_lost(monkeypatch, capsys):
-    def stop():
+    def stop(root):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(program, "app", stop)
+    monkeypatch.setattr("askance.session.Session.open", stop)
+    monkeypatch.setattr("sys.argv", ["askance", "status"])
     with pytest.raises(SystemExit) as stopped:
         program.main()
     assert stopped.value.code == 130

@@ -119,3 +119,32 @@ def test_progress_counts_rounds(tmp_path):
     simulate(lab(tmp_path), progress=lambda what, done, total: seen.append((done, total)))
     assert seen[0] == (0, 20)
     assert seen[-1] == (20, 20)
+
+
+def test_a_folder_of_runs_belongs_to_its_data(tmp_path):
+    simulate(lab(tmp_path, seeds=(0,)))
+    other = lab(tmp_path, seeds=(0,))
+    turned = Lab(other.experiment, relabelled, other.task, tmp_path)
+    with pytest.raises(ConfigError, match="data"):
+        simulate(turned)
+
+
+def relabelled():
+    same = problem()
+    return Problem(same.images, same.classes, Labelled(same.pool.ids, same.pool.targets[::-1]), same.test)
+
+
+def test_an_experiment_that_outgrows_its_pool_is_refused_at_the_door(tmp_path):
+    with pytest.raises(LabelError, match="--until 46 or less"):
+        simulate(lab(tmp_path, until=47))
+    assert simulate(lab(tmp_path, until=46))[0].labels[-1] == 46
+
+
+def test_a_line_that_was_cut_is_cut_off_and_the_rest_stays(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.open() == []
+    folder.append({"round": 0})
+    with (tmp_path / "curve.jsonl").open("a") as file:
+        file.write('{"round": 1, "la')
+    assert folder.open() == [{"round": 0}]
+    assert (tmp_path / "curve.jsonl").read_text() == '{"round": 0}\n'

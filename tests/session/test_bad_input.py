@@ -157,6 +157,40 @@ def test_a_file_that_breaks_after_the_scan_is_quarantined_in_the_round(site):
         assert [Path(s.uri).name for s in project.store.quarantined()] == ["045.png"]
 
 
+def test_an_image_that_could_not_be_read_is_tried_again_by_the_next_scan(site):
+    shutil.copy(site.pool / "045.png", site.pool / "z copy of 045.png")
+    with site.init() as session:
+        session.train()
+        image_id = next(
+            i for i, record in session.project.store.images().items() if record.uri.endswith("045.png")
+        )
+        session.project.store.quarantine(image_id, "the network was down")
+        assert session.status().images == 59
+        session.scan()
+        assert session.status().images == 60
+        assert session.project.store.quarantined() == []
+
+
+def test_a_row_that_would_move_an_image_between_splits_is_set_aside(site):
+    names = sorted(site.truth)
+    with site.init() as session:
+        rows = [(names[-1], "1", "train"), (names[0], "1", "test"), (names[30], site.truth[names[30]], "val")]
+        imported = session.import_labels(site.csv(rows, "path,label,split"), "me")
+        assert (imported.new, len(imported.rejected)) == (1, 2)
+        assert "in the test set for good" in rejected(imported)[0]["reason"]
+        assert session.status().labels["val"].total() == 1
+        assert session.status().labels["test"].total() == 10
+
+
+def test_labels_of_a_class_that_was_struck_out_are_counted(site):
+    with site.init() as session:
+        ones = session.status().labels["train"]["1"] + session.status().labels["test"]["1"]
+    path = site.folder / "project" / "askance.toml"
+    path.write_text(path.read_text().replace('"1", ', ""))
+    with Session.open(site.folder / "project") as session:
+        assert session.status().strange == ones > 0
+
+
 def test_a_configuration_with_a_typo_names_the_right_word(site):
     site.init().project.close()
     path = site.folder / "project" / "askance.toml"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from askance.session import Session
-from askance.vocab import ConfigError, SelectionError
+from askance.vocab import ConfigError, ModelError, SelectionError
 
 
 def ids(picked):
@@ -124,12 +124,43 @@ def test_a_test_set_is_random_frozen_and_never_picked(site):
     with site.init(n_test=0) as session:
         chosen = session.pick_for_split("test", 15)
         assert len(chosen) == 15
+        assert (
+            session.pick_for_split("test", 15) == []
+        )  # a set of 15 is a set of 15, however often it is asked for
         csv = site.folder / "test.csv"
         assert session.export_batch(csv=csv, folder=None, copy=False, split="test") == 15
         session.train()
-        assert not set(ids(session.pick(25))) & set(chosen)
-        with pytest.raises(SelectionError):
-            session.pick_for_split("test", 0)
+        batch = ids(session.pick(10))
+        assert not set(batch) & set(chosen)
+        assert not set(session.pick_for_split("val", 7)) & {
+            *batch,
+            *chosen,
+        }  # nor is what was asked for taken away
+        for n, split in ((0, "test"), (40, "test"), (3, "train")):
+            with pytest.raises(SelectionError):
+                session.pick_for_split(split, n)
+
+
+def test_images_of_one_group_lie_on_one_side(site):
+    rows = [(name, f"belt {i // 6}") for i, name in enumerate(sorted(site.truth))]
+    pool = site.csv([(f"{site.pool}/{name}", group) for name, group in rows], "path,group", "pool.csv")
+    with site.init(n_labels=0, n_test=0, pool={"source": str(pool)}) as session:
+        chosen = session.pick_for_split("test", 5)
+        images = session.project.store.images()
+        inside = {images[image_id].group for image_id in chosen}
+        outside = {record.group for image_id, record in images.items() if image_id not in set(chosen)}
+        assert len(chosen) >= 5
+        assert not inside & outside
+
+
+def test_a_model_file_that_is_gone_is_made_again(site):
+    with site.init() as session:
+        first = session.train()
+        (session.project.round_folder(1) / "model.safetensors").unlink()
+        with pytest.raises(ModelError, match="askance train"):
+            session.pick(5)
+        assert session.train().metrics == first.metrics
+        assert len(session.pick(5).picks) == 5
 
 
 def test_new_images_are_found_by_the_next_pick(site):

@@ -1,1 +1,1 @@
-"""TODO room."""
+"""The commands: parse, show, print; one a file."""

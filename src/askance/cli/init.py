@@ -29,7 +29,7 @@ def init(
     ] = None,
 ) -> None:
     """Make a project: scan the pool, take the labels there are."""
-    from askance.cli.options import default_who
+    from askance.cli.options import default_who, settings_of
     from askance.cli.show import bars, console
     from askance.cli.status import print_imported
     from askance.session import Session
@@ -41,8 +41,8 @@ def init(
         settings["store"] = store
     chosen = {"name": model, "weights": _from(project, str(weights)) if weights else None, "size": size}
     settings["model"] = {key: value for key, value in chosen.items() if value is not None}
-    for one in setting or []:
-        _set(settings, one)
+    for section, values in settings_of(setting or []).items():
+        settings[section] = {**settings.get(section, {}), **values} if isinstance(values, dict) else values
     with bars() as progress:
         session, found, imported = Session.init(
             project, settings, labels=labels, who=default_who(), progress=progress
@@ -63,22 +63,3 @@ def _from(project: Path, source: str) -> str:
     if "://" in source or "::" in source:
         return source
     return os.path.relpath(Path(source).resolve(), project.resolve())
-
-
-def _set(settings: dict[str, Any], text: str) -> None:
-    """Put `a.b=value` in its place; the value is read as TOML, or as text where it is none."""
-    import tomllib
-
-    from askance.vocab import ConfigError
-
-    path, equals, value = text.partition("=")
-    if not equals:
-        raise ConfigError("--set section.name=value", text, "as in --set train.start=warm")
-    try:
-        read = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        read = value
-    *sections, name = path.strip().split(".")
-    for section in sections:
-        settings = settings.setdefault(section, {})
-    settings[name] = read

@@ -41,6 +41,9 @@ app.command("simulate")(simulate.simulate)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 
+STOPPED = 130
+"""The exit status of a command that Ctrl-C ended."""
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -66,6 +69,7 @@ def main() -> None:
 
         complain(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
-        sys.exit(130)
+    except SystemExit as stop:  # the way the parser passes Ctrl-C on
+        if stop.code == STOPPED:
+            typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
+        raise

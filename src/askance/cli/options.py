@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -19,3 +19,32 @@ def default_who() -> str:
         return getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
+
+
+def settings_of(texts: list[str]) -> dict[str, Any]:
+    """What `--set section.name=value` says, nested; a value is read as TOML, or as text where it is none.
+
+    Raises:
+        ConfigError: no `=`, or something below a setting that is no section.
+
+    >>> settings_of(["train.start=warm", "model.size=64", "seed=3"])
+    {'train': {'start': 'warm'}, 'model': {'size': 64}, 'seed': 3}
+    """
+    import tomllib
+
+    from askance.vocab import ConfigError
+
+    settings: dict[str, Any] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        *sections, name = path.strip().split(".")
+        place: Any = settings
+        for section in sections:
+            place = place.setdefault(section, {}) if isinstance(place, dict) else None
+        if not equals or not isinstance(place, dict):
+            raise ConfigError("--set section.name=value", text, "as in --set train.start=warm")
+        try:
+            place[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            place[name] = value
+    return settings

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def pick(
-    n: Annotated[int | None, typer.Option("-n", help="Images to pick; else strategy.batch.")] = None,
+    n: Annotated[
+        int | None,
+        typer.Option("-n", help="Images to pick (with --split: images of that set); else strategy.batch."),
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option(help="As in bald, power:bald, random; else as in askance.toml.")
     ] = None,
@@ -42,11 +45,15 @@ def pick(
             done = session.pick(n, progress)
         how = session.config.strategy
         records = session.project.store.images()
+
+        def name(image_id: str) -> str:
+            return Path(records[image_id].uri).name if image_id in records else f"{image_id} (gone)"
+
         print_table(
             f"round {done.number}: {len(done.picks)} of {done.scored} by {how.selection} of {how.acquisition}",
             ("image", "rank", "gain", "predicted"),
             [
-                (Path(records[p.image_id].uri).name, str(p.rank), f"{p.gain:.4f}", str(p.why.get("predicted", "")))
+                (name(p.image_id), str(p.rank), f"{p.gain:.4f}", str(p.why.get("predicted", "")))
                 for p in done.picks[:10]
             ],
         )
@@ -63,5 +70,5 @@ def _for_split(session: "Session", split: HeldOut, n: int) -> None:
     from askance.cli.show import console
 
     chosen = session.pick_for_split(split, n)
-    console.print(f"{len(chosen)} random images are the {split} set's now; they will never be picked for training")
+    console.print(f"{len(chosen)} random images joined the {split} set; they will never be picked for training")
     console.print(f"next: askance export --split {split} --csv {split}.csv, label, askance import {split}.csv")

@@ -29,12 +29,9 @@ def simulate(
     ] = None,
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
-    from askance.cli.init import _set
+    from askance.cli.options import settings_of
     from askance.session.simulations import Simulation
 
-    settings: dict[str, Any] = {}
-    for one in setting or []:
-        _set(settings, one)
     simulation = Simulation(
         data=data,
         strategies=tuple(name.strip() for name in strategies.split(",")),
@@ -45,7 +42,7 @@ def simulate(
         val=val,
         draws=draws,
         subset=subset,
-        settings=settings,
+        settings=settings_of(setting or []),
     )
     show(simulation, out, workers)
 

@@ -33,6 +33,10 @@ def status(project: ProjectDir = Path(".")) -> None:
                 for one, accuracy in zip(now.rounds, accuracies, strict=True)
             ]
             print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
+        if now.strange:
+            console.print(
+                f"{now.strange} labels are of classes that are not in askance.toml: nothing is trained on them"
+            )
         console.print(f"next: {_next(now)}")
 
 

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field, fields
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,11 @@ class Problem:
     classes: tuple[str, ...]
     pool: Labelled
     test: Labelled
+
+    def fingerprint(self) -> str:
+        """32 hex digits of the classes, and of which images are what."""
+        said = (self.classes, self.pool.ids, self.pool.targets, self.test.ids, self.test.targets)
+        return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +78,23 @@ class Experiment:
 
     def as_json(self) -> dict[str, Any]:
         """Everything that one run's rounds depend on, but its strategy and its seed."""
-        free = {"strategies", "seeds", "until"}
+        free = {"strategies", "seeds"}
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
         return plain | {"model": self.model.model_dump(mode="json"), "train": self.train.model_dump(mode="json")}
+
+
+def check_budget(experiment: Experiment, pool: Labelled) -> None:
+    """Refuse an experiment that would run out of images.
+
+    Raises:
+        LabelError: more labels are to be bought than there are.
+    """
+    if experiment.until + experiment.val > len(pool):
+        raise LabelError(
+            f"a pool of {experiment.until} training and {experiment.val} validation images or more",
+            str(len(pool)),
+            f"--until {len(pool) - experiment.val} or less",
+        )
 
 
 def start_and_validation(pool: Labelled, start: int, val: int, seed: int) -> tuple[list[str], list[str]]:

@@ -5,10 +5,12 @@ Order of writing, always: files whole first, then one transaction in the store. 
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version
+from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -21,7 +23,7 @@ from askance.loop.refresh import quarantine_unreadable
 from askance.loop.step import Scored, Strategy, random_subset, score_pool
 from askance.loop.step import pick as pick_from
 from askance.maths import keyed_seed
-from askance.vocab import Json, Labelled, Pick, Picks, Progress, Round, SelectionError, silent
+from askance.vocab import Json, Labelled, ModelError, Pick, Picks, Progress, Round, SelectionError, silent
 from askance.vocab.files import write_json, write_whole
 
 
@@ -56,7 +58,7 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     train, val, test = (project.labelled(split) for split in ("train", "val", "test"))
     last = project.last_round()
     inputs = _fingerprint(project, train, val, test)
-    if last and last.config.get("inputs") == inputs:
+    if last and last.config.get("inputs") == inputs and _model_file(project, last.number).exists():
         log = cast(dict[str, Json], last.config.get("training", {}))
         return Trained(last, project.store.metrics(last.number), False, bool(log.get("converged", True)), log)
     number = _next_number(last)
@@ -74,12 +76,13 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
         "inputs": inputs,
         "settings": project.config.model_dump(mode="json"),
         "training": log,
+        "tested": len(test),
         "labelled": {name: train.targets.count(i) for i, name in enumerate(project.config.classes)},
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
     folder.mkdir(parents=True, exist_ok=True)
-    task.save(fitted.model, folder / "model.safetensors")
+    task.save(fitted.model, _model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
     done = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
     project.store.save_round(done, metrics)
@@ -127,8 +130,7 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
             "unlabelled images in the pool", "none", "add images to the pool's source and scan again"
         )
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
-    model_file = project.round_folder(current.number) / "model.safetensors"
-    model = task.load(model_file) if model_file.exists() else None
+    model = _model_of(project, task, current)
     strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws)
     note = ""
     if strategy.looks and model is None:
@@ -192,7 +194,21 @@ def _fingerprint(project: Project, *splits: Labelled) -> str:
 def _next_number(last: Round | None) -> int:
     if last is None:
         return 1
-    return last.number + 1 if last.state == "picked" else last.number
+    return last.number + 1 if last.state == "picked" or last.number == 0 else last.number
+
+
+def _model_file(project: Project, number: int) -> Path:
+    return project.round_folder(number) / "model.safetensors"
+
+
+def _model_of(project: Project, task: Task[M], current: Round) -> M | None:
+    """The model of a round; none where it was not trained."""
+    file = _model_file(project, current.number)
+    if file.exists():
+        return task.load(file)
+    if current.labels:
+        raise ModelError(f"the model of round {current.number}", f"no file {file}", "askance train makes it again")
+    return None
 
 
 def _warm_start(project: Project, task: Task[M], number: int) -> M | None:
@@ -200,9 +216,10 @@ def _warm_start(project: Project, task: Task[M], number: int) -> M | None:
     if project.config.train.start == "scratch":
         return None
     for earlier in range(number - 1, 0, -1):
-        file = project.round_folder(earlier) / "model.safetensors"
-        if file.exists():
-            return task.load(file)
+        if (file := _model_file(project, earlier)).exists():
+            with suppress(ModelError):  # of other settings: this round starts from scratch, and its log says so
+                return task.load(file)
+            return None
     return None
 
 

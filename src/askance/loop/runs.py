@@ -1,12 +1,16 @@
 """Simulated runs on disk: a folder a run, a line a round, so that a kill costs one round at most."""
 
+import fcntl
 import json
+import os
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from askance.loop.experiment import Experiment
+from askance.loop.experiment import Experiment, Problem
 from askance.vocab import ConfigError, Curve
 from askance.vocab.files import write_json
 
@@ -40,27 +44,38 @@ class RunFolder:
         return file.read_bytes().count(b"\n") if file.exists() else 0
 
     def open(self) -> list[dict[str, Any]]:
-        """Make the folder, drop a half-written line, and return the finished rounds."""
+        """Make the folder, cut off a half-written line, and return the finished rounds."""
         self.path.mkdir(parents=True, exist_ok=True)
-        lines = self.lines()
-        text = "".join(json.dumps(line) + "\n" for line in lines)
-        (self.path / "curve.jsonl").write_text(text, encoding="utf-8")
-        return lines
+        with (self.path / "curve.jsonl").open("a+b") as file:
+            file.seek(0)
+            file.truncate(file.read().rfind(b"\n") + 1)
+        return self.lines()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only process that writes here; another one ends its run first."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def append(self, line: dict[str, Any]) -> None:
         """Write a finished round; its model's file must be whole by now. The model before it goes."""
         with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
         self.model(line["round"] - 1).unlink(missing_ok=True)
 
 
-def claim(out: Path, experiment: Experiment) -> None:
-    """Make a folder this experiment's.
+def claim(out: Path, experiment: Experiment, problem: Problem) -> None:
+    """Make a folder this experiment's on these images.
 
     Raises:
-        ConfigError: it holds runs with other settings, which are named.
+        ConfigError: it holds runs with other settings or data, which are named.
     """
-    file, mine = out / "experiment.json", json.loads(json.dumps(experiment.as_json()))
+    file = out / "experiment.json"
+    mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint()}))
     theirs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
     if theirs != mine:
         differing = sorted(key for key in mine if theirs.get(key) != mine[key])

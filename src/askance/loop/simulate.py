@@ -5,16 +5,21 @@ their own processes; each continues from its last written round after a kill.
 """
 
 import multiprocessing
+import os
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from askance.loop.contract import M, Task
-from askance.loop.experiment import Experiment, Problem, start_and_validation
+from askance.loop.experiment import Experiment, Problem, check_budget, start_and_validation
 from askance.loop.runs import RunFolder, claim, read_curves
 from askance.loop.step import Strategy, pick, random_subset, score_pool
 from askance.maths import keyed_seed
@@ -48,7 +53,9 @@ def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list
     Raises:
         ConfigError: `lab.out` holds runs of another experiment.
     """
-    claim(lab.out, lab.experiment)
+    problem = lab.problem()
+    check_budget(lab.experiment, problem.pool)
+    claim(lab.out, lab.experiment, problem)
     rounds = lab.experiment.rounds
     runs = [(strategy, seed) for seed in lab.experiment.seeds for strategy in lab.experiment.strategies]
 
@@ -62,10 +69,10 @@ def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list
     todo = [run for run in runs if written(*run) < rounds]
     if workers > 1 and len(todo) > 1:
         _in_processes(lab, todo, workers, show)
-    elif todo:
-        problem = lab.problem()
-        for strategy, seed in todo:
-            simulate_one(lab, problem, strategy, seed, after_round=show)
+    else:
+        with _one_thread():  # as in a process of its own: the sums of more threads differ in their last bits
+            for strategy, seed in todo:
+                simulate_one(lab, problem, strategy, seed, after_round=show)
     show()
     return read_curves(lab.out, lab.experiment)
 
@@ -73,9 +80,16 @@ def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list
 def simulate_one(
     lab: Lab, problem: Problem, strategy: str, seed: int, *, after_round: Callable[[], None] = lambda: None
 ) -> None:
-    """One strategy on one seed, from its last written round to its end."""
-    experiment = lab.experiment
+    """One strategy on one seed, from its last written round to its end; a second process on it waits."""
     folder = RunFolder.of(lab.out, strategy, seed)
+    with folder.alone():
+        _play(lab, problem, strategy, seed, folder, after_round)
+
+
+def _play(
+    lab: Lab, problem: Problem, strategy: str, seed: int, folder: RunFolder, after_round: Callable[[], None]
+) -> None:
+    experiment = lab.experiment
     lines = folder.open()
     task = lab.task(experiment.model, experiment.train, problem)
     oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
@@ -130,7 +144,7 @@ def _reveal(oracle: Mapping[str, int], ids: Sequence[str]) -> Labelled:
 def _in_processes(lab: Lab, todo: list[tuple[str, int]], workers: int, show: Callable[[], None]) -> None:
     """One process a run, spawned (a forked torch may hang), each on one thread."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_one_thread)
+    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_in_a_child)
     try:
         waiting: set[Future[None]] = {pool.submit(_in_child, lab, *run) for run in todo}
         while waiting:
@@ -146,10 +160,27 @@ def _in_processes(lab: Lab, todo: list[tuple[str, int]], workers: int, show: Cal
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _one_thread() -> None:
-    import torch
-
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _in_a_child() -> None:
+    """One thread, and an end when the parent ends, even by a kill."""
+    torch.set_num_threads(1)
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _in_child(lab: Lab, strategy: str, seed: int) -> None:

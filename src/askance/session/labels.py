@@ -1,12 +1,13 @@
 """Labels in, batches and labels out: files on one side, the store on the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from askance.integrations import (
     LabelRow,
+    Matched,
     Rejected,
     as_labels,
     match,
@@ -61,7 +62,9 @@ def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) 
     """Store what can be taken, write the rest aside. Taking the same rows again changes nothing."""
     store = project.store
     roots = (project.source, str(path if path.is_dir() else path.parent))
-    matched = match(rows, store.images(), store.sightings(), project.config.classes, roots=roots)
+    matched = _kept_apart(
+        project, match(rows, store.images(), store.sightings(), project.config.classes, roots=roots)
+    )
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
     added = store.add_labels(as_labels(matched, who=who, at=datetime.now(UTC), source=path.name))
@@ -70,6 +73,24 @@ def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) 
         file = project.root / "rejected" / f"{path.stem}.csv"
         write_rejected(file, matched.rejected)
     return Imported(added.new, added.changed, added.unchanged, matched.empty, matched.rejected, file)
+
+
+def _kept_apart(project: Project, matched: Matched) -> Matched:
+    """Reject rows that would move an image between splits, or one that a model may have seen into val or test."""
+    store = project.store
+    splits, seen = store.splits(), set(store.labels())
+    seen |= {pick.image_id for one in store.rounds() for pick in store.picks(one.number)}
+
+    def reason(image_id: str, row: LabelRow) -> str | None:
+        if row.split is None or row.split == splits.get(image_id, "train" if image_id in seen else row.split):
+            return None
+        where = splits.get(image_id, "train")
+        return f"the image is in the {where} set for good, the row says {row.split}: take `split` out of the row"
+
+    reasons = {image_id: reason(image_id, row) for image_id, row in matched.labels.items()}
+    labels = {image_id: row for image_id, row in matched.labels.items() if reasons[image_id] is None}
+    moved = tuple(Rejected(row, why) for image_id, row in matched.labels.items() if (why := reasons[image_id]))
+    return replace(matched, labels=labels, rejected=(*matched.rejected, *moved))
 
 
 def export_batch(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from askance.loop.experiment import Problem
 from askance.maths import keyed_uniform
-from askance.pool import ArrayImages, FileImages, scan
+from askance.pool import MAX_PIXELS, ArrayImages, FileImages, scan
 from askance.session.labels import read_rows
 from askance.tasks.classification import Classification
 from askance.vocab import ConfigError, Labelled, Sighting
@@ -64,7 +64,7 @@ def image_folder(folder: str) -> Problem:
     """A folder with a folder a class, 30 % of each class for testing; images under two classes are left out."""
     rows = read_rows(Path(folder))
     classes = tuple(sorted({row.value for row in rows if row.value is not None}))
-    found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=120_000_000)}
+    found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=MAX_PIXELS)}
     said: dict[str, set[str]] = {}
     uris: dict[str, str] = {}
     for row in rows:
@@ -75,7 +75,7 @@ def image_folder(folder: str) -> Problem:
     ids = sorted(name for name, values in said.items() if len(values) == 1)
     targets = np.array([classes.index(next(iter(said[name]))) for name in ids])
     pool, test = _stratified(ids, targets)
-    return Problem(FileImages(uris, max_pixels=120_000_000), classes, pool, test)
+    return Problem(FileImages(uris, max_pixels=MAX_PIXELS), classes, pool, test)
 
 
 def classification(model: ModelConfig, train: TrainConfig, problem: Problem, features: str | None = None) -> Any:

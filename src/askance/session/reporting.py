@@ -48,7 +48,7 @@ def _round(session: Session, one: Round) -> RoundRow:
         number=one.number,
         labels=one.labels,
         metrics=test,
-        tested=len(session.project.labelled("test")),
+        tested=cast(int, one.config.get("tested", 0)),
         labelled=cast(Mapping[str, int], one.config.get("labelled", {})),
         picked=Counter(
             str(p.why["predicted"]) for p in session.project.store.picks(one.number) if "predicted" in p.why
@@ -70,16 +70,16 @@ def _shown(session: Session, picks: list[Pick], progress: Progress) -> list[Pick
                 predicted=str(pick.why.get("predicted", "")),
                 votes=cast(Mapping[str, int], pick.why.get("votes", {})),
                 probabilities=cast(Mapping[str, float], pick.why.get("probabilities", {})),
-                thumbnail=_thumbnail(uri),
+                thumbnail=_thumbnail(uri, session.config.pool.max_pixels),
             )
         )
         progress("thumbnails", done, len(picks))
     return shown
 
 
-def _thumbnail(uri: str) -> bytes | None:
+def _thumbnail(uri: str, max_pixels: int) -> bytes | None:
     try:
-        return thumbnail(uri, THUMBNAIL) if uri else None
+        return thumbnail(uri, THUMBNAIL, max_pixels=max_pixels) if uri else None
     except BadImage:
         return None
 

@@ -1,6 +1,7 @@
 """A project, its task and its files, wired: one method a command."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
 from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
-from askance.vocab import LabelError, Progress, Round, SelectionError, Split, silent
+from askance.vocab import ImageRecord, LabelError, Progress, Round, SelectionError, Split, silent
 from askance.vocab.config import Config
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
@@ -31,7 +32,8 @@ class Status:
         unlabelled: images that may be picked.
         rounds: all rounds, oldest first.
         metrics: of the last round.
-        pending: picks of the last batch without a label.
+        pending: picks of the last batch without a label, of those that are still in the pool.
+        strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
     """
 
     images: int
@@ -42,6 +44,7 @@ class Status:
     rounds: list[Round]
     metrics: dict[str, float]
     pending: int
+    strange: int
 
 
 class Session:
@@ -138,10 +141,11 @@ class Session:
             return refresh(self.project, progress)
 
     def train(self, progress: Progress = silent) -> "Trained":
-        """Fit the model to the labels there are and measure it."""
+        """Scan, fit the model to the labels there are, and measure it."""
         from askance.loop.rounds import train_round
 
         with self.project.store.job("train"):
+            refresh(self.project, progress)
             return train_round(self.project, self.task(), progress=progress)
 
     def pick(self, n: int | None = None, progress: Progress = silent) -> "Picked":
@@ -153,21 +157,31 @@ class Session:
             return pick_round(self.project, self.task(), n or self.config.strategy.batch, progress=progress)
 
     def pick_for_split(self, split: Split, n: int) -> list[str]:
-        """Freeze n random images into the test or validation set; they are to be labelled and never picked.
+        """Bring the test or validation set to n random images, frozen: they are to be labelled and never picked.
 
-        Returns their ids. The same project and counts give the same images.
+        Images that a batch asked for already stay where they are; images of one group come together, so that there
+        may be a few more than n. Returns the ids that are new; asking again for the same n adds none.
+
+        Raises:
+            SelectionError: not a number of images for val or test, or more than half of those that are left.
         """
-        from askance.maths import keyed_seed, keyed_uniform
+        from askance.maths import keyed_uniform
 
-        if n <= 0 or split == "train":
-            raise SelectionError(
-                "a number of images for val or test", f"{n} for {split}", "pick -n 200 --split test"
-            )
-        ids = self.project.unlabelled()
-        seed = keyed_seed("split", split, self.config.seed, len(self.project.store.splits()))
-        keys = keyed_uniform(ids, seed, "split")
-        chosen = [ids[i] for i in keys.argsort()[:n]]
-        self.project.store.freeze(chosen, split)
+        store = self.project.store
+        with store.job("pick"):
+            refresh(self.project)
+            frozen = sum(where == split for where in store.splits().values())
+            asked = {pick.image_id for one in store.rounds() for pick in store.picks(one.number)}
+            ids = [image_id for image_id in self.project.unlabelled() if image_id not in asked]
+            if n <= 0 or split == "train" or n - frozen > len(ids) // 2:
+                most = frozen + len(ids) // 2
+                raise SelectionError(
+                    f"1 to {most} images for val or test", f"{n} for {split}", "change -n or --split"
+                )
+            keys = keyed_uniform(ids, self.config.seed, f"split {split}")
+            order = [ids[i] for i in keys.argsort()]
+            chosen = _with_groups(order, max(0, n - frozen), store.images())
+            store.freeze(chosen, split)
         return chosen
 
     def import_labels(self, path: str | Path, who: str, *, add_classes: bool = False) -> Imported:
@@ -204,13 +218,21 @@ class Session:
         for image_id, label in labels.items():
             by_split[splits.get(image_id, "train")][str(label.value)] += 1
         picks = store.picks(rounds[-1].number) if rounds else []
+        images = store.images()
         return Status(
-            images=len(store.images()),
+            images=len(images),
             quarantined=len(store.quarantined()),
             labels=by_split,
             asked=Counter(splits.values()),
             unlabelled=len(self.project.unlabelled()),
             rounds=rounds,
             metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
-            pending=sum(pick.image_id not in labels for pick in picks),
+            pending=sum(pick.image_id not in labels and pick.image_id in images for pick in picks),
+            strange=sum(label.value not in self.config.classes for label in labels.values()),
         )
+
+
+def _with_groups(order: list[str], n: int, images: Mapping[str, ImageRecord]) -> list[str]:
+    """The first n of an order, and whoever shares a group with one of them."""
+    groups = {images[image_id].group for image_id in order[:n]} - {None}
+    return [image_id for i, image_id in enumerate(order) if i < n or images[image_id].group in groups]

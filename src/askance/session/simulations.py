@@ -19,7 +19,7 @@ from askance.loop.simulate import Lab, simulate
 from askance.maths.curves import labels_to
 from askance.report import ReportData, plot_curves, write_report
 from askance.session.problems import classification, natural_look, problem_from
-from askance.vocab import Curve, Progress, silent
+from askance.vocab import ConfigError, Curve, Progress, silent
 
 TARGETS = (0.10, 0.05)
 """Errors that labels are counted to, as in Gal et al. 2017."""
@@ -81,16 +81,18 @@ class Results:
 
 
 def demo_simulation(seeds: int) -> Simulation:
-    """Four strategies on scikit-learn's digits, from 20 labels to 120, in about a minute on two cores."""
+    """Four strategies on scikit-learn's digits, from 20 labels to 150, in about a minute on two cores."""
+    model = {"name": "pixels", "train": "head", "hidden": 128, "dropout": 0.25}
+    train = {"learning_rate": 5e-3, "weight_decay": [0.3], "min_steps": 150, "max_steps": 600}
     return Simulation(
         data="digits",
         strategies=("bald", "variation-ratios", "max-entropy", "random"),
         seeds=tuple(range(seeds)),
         start=20,
         batch=10,
-        until=120,
+        until=150,
         draws=50,
-        settings={"train": {"min_steps": 150, "max_steps": 400, "weight_decay": [3.0]}},
+        settings={"model": model, "train": train},
     )
 
 
@@ -98,6 +100,10 @@ def run_simulation(
     simulation: Simulation, out: Path, *, workers: int | None = None, progress: Progress = silent
 ) -> Results:
     """Run, or continue, and write `report.html`, `curves.png` and `curves.parquet` beside the runs."""
+    if strange := simulation.settings.keys() - {"model", "train"}:
+        raise ConfigError(
+            "settings of model or train", ", ".join(sorted(strange)), "the rest are options of simulate"
+        )
     sections = {name: dict(values) for name, values in simulation.settings.items()}
     model = natural_look(simulation.data) | sections.pop("model", {})
     raw = {"pool": {"source": simulation.data}, "model": model, **sections}

@@ -64,11 +64,11 @@ def forget(connection: Connection, uris: Sequence[str]) -> None:
 
 
 def quarantine(connection: Connection, image_id: str, problem: str) -> None:
-    """Every place this image lies has the problem."""
+    """Every place this image lies has the problem, and the next scan reads them all again: it may pass."""
     missing = unknown_images(connection, [image_id])
     if missing:
         raise StoreError("an image of this project", f"id {image_id}", "scan the pool first: askance scan")
-    connection.execute(update(sightings).where(sightings.c.image_id == image_id).values(problem=problem))
+    connection.execute(update(sightings).where(sightings.c.image_id == image_id).values(problem=problem, stamp=""))
 
 
 def unknown_images(connection: Connection, ids: Iterable[str]) -> list[str]:

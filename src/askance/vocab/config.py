@@ -26,7 +26,9 @@ class PoolConfig(_Section):
 class ModelConfig(_Section):
     """Which network, and how it looks at an image."""
 
-    name: str = Field(default="gal-cnn", description="gal-cnn, or any torchvision or timm classifier by name")
+    name: str = Field(
+        default="gal-cnn", description="gal-cnn, pixels, or any torchvision or timm classifier by name"
+    )
     weights: str | None = Field(default=None, description="a local safetensors file to start the trunk from")
     size: int = Field(default=224, ge=4, description="images are brought to size x size pixels")
     channels: Literal[1, 3] = Field(default=3, description="1 for grey images, 3 for colour")

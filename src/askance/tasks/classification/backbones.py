@@ -17,6 +17,9 @@ from askance.vocab.config import ModelConfig
 GAL = "gal-cnn"
 """The network of Gal, Islam, Ghahramani 2017 (the Keras MNIST example of its day)."""
 
+PIXELS = "pixels"
+"""No trunk: the pixels of tiny images are the features, and a head with a hidden layer is a plain perceptron."""
+
 
 class Backbone(NamedTuple):
     """A trunk, and the names of the modules that were its classifier: a weights file may still hold them."""
@@ -26,7 +29,7 @@ class Backbone(NamedTuple):
 
 
 def backbone(config: ModelConfig) -> Backbone:
-    """The trunk `config.name` stands for: `gal-cnn`, a timm name, a torchvision name.
+    """The trunk `config.name` stands for: `gal-cnn`, `pixels`, a timm name, a torchvision name.
 
     timm goes first where both know a name; `timm/...` and `torchvision/...` say which.
 
@@ -36,14 +39,16 @@ def backbone(config: ModelConfig) -> Backbone:
     library, _, name = config.name.rpartition("/")
     if config.name == GAL:
         return _gal(config)
+    if config.name == PIXELS:
+        return Backbone(nn.Flatten(), ())
     if library in ("", "timm") and timm.is_model(name):
         return _timm(name, config)
     if library in ("", "torchvision") and name in _torchvision_names():
         return _torchvision(name, config)
-    known = [GAL, *timm.list_models(), *_torchvision_names()]
+    known = [GAL, PIXELS, *timm.list_models(), *_torchvision_names()]
     near = get_close_matches(name, known, n=3)
     raise ModelError(
-        f"{GAL}, or a classifier that timm or torchvision knows",
+        f"{GAL}, {PIXELS}, or a classifier that timm or torchvision knows",
         config.name,
         f"did you mean {' or '.join(near)}?" if near else "timm.list_models() lists over a thousand",
     )

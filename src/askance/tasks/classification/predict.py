@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -88,6 +89,7 @@ class Extractor:
         self._images, self._config, self._fabric, self._folder = images, config, fabric, folder
         self._normalise = Normalisation(config.mean, config.std)
         self._caches: dict[str, Cache] = {}
+        self._keys: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 
     def once(self, net: SplitNet, ids: Sequence[str]) -> Features:
         """Features of a frozen trunk, from the cache where they are known."""
@@ -127,7 +129,9 @@ class Extractor:
         return found
 
     def _cache(self, net: SplitNet) -> Cache:
-        key = fingerprint(net.trunk, self._config, self._fabric)
+        if net.trunk not in self._keys:  # a trunk that is frozen does not change, and hashing it is not free
+            self._keys[net.trunk] = fingerprint(net.trunk, self._config, self._fabric)
+        key = self._keys[net.trunk]
         if key not in self._caches:
             dim = net.n_features
             self._caches = {key: FeatureCache(self._folder / key, dim) if self._folder else MemoryCache(dim)}
