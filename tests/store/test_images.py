@@ -109,7 +109,7 @@ def test_quarantine_marks_every_place_and_says_why(store):
     store.quarantine(image_id(1), "the scan line 12 is broken")
     assert list(store.images()) == [image_id(2)]
     assert store.quarantined() == [
-        Sighting(uri, 1001, "1", None, "the scan line 12 is broken") for uri in ("/a", "/b")
+        Sighting(uri, 1001, "", None, "the scan line 12 is broken") for uri in ("/a", "/b")
     ]
 
 
