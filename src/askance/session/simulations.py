@@ -81,16 +81,16 @@ class Results:
 
 
 def demo_simulation(seeds: int) -> Simulation:
-    """Four strategies on scikit-learn's digits, from 20 labels to 150, in about a minute on two cores."""
+    """Four strategies on scikit-learn's digits, from 20 labels to 100, in about a minute on two cores."""
     model = {"name": "pixels", "train": "head", "hidden": 128, "dropout": 0.25}
-    train = {"learning_rate": 5e-3, "weight_decay": [0.3], "min_steps": 150, "max_steps": 600}
+    train = {"batch": 32, "learning_rate": 1e-2, "weight_decay": [0.3], "min_steps": 100, "max_steps": 400}
     return Simulation(
         data="digits",
         strategies=("bald", "variation-ratios", "max-entropy", "random"),
         seeds=tuple(range(seeds)),
         start=20,
         batch=10,
-        until=150,
+        until=100,
         draws=50,
         settings={"model": model, "train": train},
     )
