@@ -12,7 +12,6 @@ from askance.loop.experiment import Problem
 from askance.maths import keyed_uniform
 from askance.pool import MAX_PIXELS, ArrayImages, FileImages, scan
 from askance.session.labels import read_rows
-from askance.tasks.classification import Classification
 from askance.vocab import ConfigError, Labelled, Sighting
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -80,6 +79,8 @@ def image_folder(folder: str) -> Problem:
 
 def classification(model: ModelConfig, train: TrainConfig, problem: Problem, features: str | None = None) -> Any:
     """The classification task over a problem's images."""
+    from askance.tasks.classification import Classification
+
     cache = Path(features) if features else None
     return Classification(model, train, problem.classes, problem.images, features=cache)
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from timm.layers.drop import DropPath
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
-from torchvision.ops import StochasticDepth
 
 from askance.uncertainty.split import SplitNet, flat_layers, is_dropout
+
+_BRANCH_DROPS = {"DropPath": "drop_prob", "StochasticDepth": "p"}
+"""Layers of timm and torchvision by name, and where they keep their probability: importing both takes seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,12 @@ def _random(model: nn.Module) -> Iterator[tuple[str, nn.Module, float]]:
 
 def _probability(layer: nn.Module) -> float:
     match layer:
-        case _DropoutNd() | StochasticDepth():
+        case _DropoutNd():
             return float(layer.p)
-        case DropPath():
-            return float(layer.drop_prob or 0.0)
         case nn.MultiheadAttention() | nn.RNNBase():
             return float(layer.dropout)
-    return 0.0
+    probability = _BRANCH_DROPS.get(type(layer).__name__)
+    return float(getattr(layer, probability) or 0.0) if probability else 0.0
 
 
 def _handled(model: nn.Module) -> set[int]:
@@ -84,7 +84,7 @@ def _note(layer: nn.Module, p: float, handled: bool) -> str:
         return "drops everything: nothing of the input is left"
     if isinstance(layer, nn.MultiheadAttention | nn.RNNBase):
         return "dropout within the layer, a number and not a layer of its own"
-    if isinstance(layer, DropPath | StochasticDepth):
+    if type(layer).__name__ in _BRANCH_DROPS:
         return "drops whole residual branches"
     if type(layer) is nn.Dropout:
         return "not a layer of the head itself: in the trunk, or within another layer"

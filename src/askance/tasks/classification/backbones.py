@@ -7,8 +7,6 @@ stochastic is in the Bayesian head. Nothing is ever downloaded.
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-import timm
-import torchvision
 from torch import nn
 
 from askance.vocab import ModelError
@@ -41,6 +39,8 @@ def backbone(config: ModelConfig) -> Backbone:
         return _gal(config)
     if config.name == PIXELS:
         return Backbone(nn.Flatten(), ())
+    import timm  # here where it is used: it takes longer to import than a small network to train
+
     if library in ("", "timm") and timm.is_model(name):
         return _timm(name, config)
     if library in ("", "torchvision") and name in _torchvision_names():
@@ -82,6 +82,8 @@ def glorot(module: nn.Module) -> None:
 
 
 def _timm(name: str, config: ModelConfig) -> Backbone:
+    import timm
+
     options: dict[str, Any] = {"in_chans": config.channels, **config.options}
     try:
         trunk = timm.create_model(name, pretrained=False, num_classes=0, **options)
@@ -93,10 +95,14 @@ def _timm(name: str, config: ModelConfig) -> Backbone:
 
 
 def _torchvision_names() -> list[str]:
+    import torchvision
+
     return list(torchvision.models.list_models(module=torchvision.models))
 
 
 def _torchvision(name: str, config: ModelConfig) -> Backbone:
+    import torchvision
+
     if config.channels != 3:
         raise ModelError(
             f"3 channels for torchvision's {name}",
@@ -135,6 +141,8 @@ def _last_classifier(network: nn.Module) -> str:
 
 def _remove_dropout(trunk: nn.Module) -> None:
     """Leave the randomness to the head: a trunk is one function of the image."""
+    import torchvision
+
     stochastic = nn.Dropout | nn.Dropout2d | torchvision.ops.StochasticDepth
     for place in [place for place, layer in trunk.named_modules() if isinstance(layer, stochastic)]:
         trunk.set_submodule(place, nn.Identity())
