@@ -8,11 +8,14 @@ The trunk is the shared ImageNet MobileNetV2, frozen; the head is trained anew e
 """
 
 import argparse
+import datetime
 import json
 import os
+import platform
 import re
 from collections import defaultdict
 from contextlib import redirect_stdout
+from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from askance.session import Session
 from askance.vocab import Curve
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+RESULTS = Path(__file__).parent / "results"
 START, BATCH, ROUNDS, TEST = 60, 50, 5, 600
 
 
@@ -119,7 +123,7 @@ def main() -> None:
     """Play what has not been played, then write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--strategies", default="bald,margin,random")
+    parser.add_argument("--strategies", default="bald,power:bald,margin,random")
     parser.add_argument("--set", action="append", default=[], help="a setting, as of askance init")
     parser.add_argument("--work", type=Path, default=Path("work/trashnet"))
     arguments = parser.parse_args()
@@ -135,10 +139,28 @@ def main() -> None:
             said = json.loads(file.read_text())
             metrics = {name: tuple(values) for name, values in said["metrics"].items()}
             curves.append(Curve(strategy, seed, tuple(said["labels"]), metrics))
-    write(curves, arguments.strategies.split(","), arguments.work)
+    write(curves, arguments.strategies.split(","))
 
 
-def write(curves: list[Curve], strategies: list[str], work: Path) -> None:
+def _head(seeds: int) -> list[str]:
+    """What was run, with what."""
+    return [
+        f"# TrashNet by the commands, {datetime.date.today()}",
+        "",
+        *(__doc__ or "").split("\n\n")[1].split("\n"),
+        "",
+        f"- {seeds} seeds, {START} labels to start from, {BATCH} a round, {ROUNDS} rounds, K = 100, 160 pixels",
+        f"- machine: {platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "timm")),
+        "- command: `python benchmarks/loop/trashnet.py`",
+        "",
+        "Test accuracy in %, mean over seeds with its 95 % t-interval, and the difference to random, paired by seed,"
+        " with a bootstrap interval (rather too short for five pairs):",
+        "",
+    ]
+
+
+def write(curves: list[Curve], strategies: list[str]) -> None:
     """A table of test accuracy by training size with intervals, and the difference to random."""
     by = {name: [curve for curve in curves if curve.strategy == name] for name in strategies}
     heads = [*strategies, *(f"{name} - random" for name in strategies if name != "random")]
@@ -155,11 +177,19 @@ def write(curves: list[Curve], strategies: list[str], work: Path) -> None:
             f"{100 * g.mean[i]:+.1f} ({100 * g.low[i]:+.1f} to {100 * g.high[i]:+.1f})" for g in gaps.values()
         ]
         lines.append(f"| {size} | " + " | ".join(cells) + " |")
-    print("\n".join(lines))
+    saved = [
+        "",
+        "Labels to an accuracy that random reaches (and stays), median over seeds; random in brackets:",
+        "",
+    ]
     for name in gaps:
-        for one in labels_saved(by[name], by["random"], "accuracy", below=False):
-            print(f"{name}, accuracy {one.level:.3f}: {one.arm:g} labels, random {one.random:g}")
-    plot_curves(curves, work / "trashnet.png", metric="accuracy")
+        levels = labels_saved(by[name], by["random"], "accuracy", below=False)
+        saved.append(f"- {name}: " + ", ".join(f"{100 * x.level:.1f} %: {x.arm:g} ({x.random:g})" for x in levels))
+    text = "\n".join([*_head(len(by["random"])), *lines, *saved]) + "\n"
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{datetime.date.today()}-trashnet.md").write_text(text)
+    print(text)
+    plot_curves(curves, RESULTS / "trashnet.png", metric="accuracy")
 
 
 if __name__ == "__main__":
