@@ -154,7 +154,7 @@ def _head(seeds: int) -> list[str]:
         + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "timm")),
         "- command: `python benchmarks/loop/trashnet.py`",
         "",
-        "Test accuracy in %, mean over seeds with its 95 % t-interval, and the difference to random, paired by seed,"
+        "Test accuracy in %, mean over seeds with its 95 % t-interval, and the difference to random, by seed,"
         " with a bootstrap interval (rather too short for five pairs):",
         "",
     ]
