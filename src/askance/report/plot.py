@@ -70,6 +70,10 @@ class Look:
     metric: str
 
 
+BANDED = 3
+"""Seeds that a band is drawn from."""
+
+
 def plot_curves(
     curves: Sequence[Curve],
     path: Path,
@@ -80,7 +84,8 @@ def plot_curves(
 ) -> None:
     """Write learning curves as PNG (1280 x 768) or SVG, by the file's suffix; same curves, same bytes.
 
-    A strategy is a line, its mean over seeds; the band is its 95 % t-interval; thin lines are its seeds. The axis
+    A strategy is a line, its mean over seeds; the band is its 95 % t-interval, drawn from three
+    seeds on (two say nothing with one degree of freedom); thin lines are its seeds. The axis
     of error, calibration error and log-likelihood is logarithmic where their values are above zero and span a
     factor of eight.
 
@@ -169,7 +174,8 @@ def _draw(axes: Axes, line: Line) -> None:
     band = line.band
     for sizes, values in line.runs:
         axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
-    axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
+    if len(line.runs) >= BANDED:
+        axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
     axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
     if len(band.labels) == 1:
         axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
@@ -265,7 +271,8 @@ def _title(curves: Sequence[Curve], metric: str) -> str:
     if seeds == {1}:
         return name.capitalize()
     runs = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
-    return f"{name.capitalize()}: mean of {runs} seeds, 95 % interval"
+    said = ", 95 % interval" if max(seeds) >= BANDED else " (too few for an interval)"
+    return f"{name.capitalize()}: mean of {runs} seeds{said}"
 
 
 def _saved(figure: Figure, kind: str, salt: str) -> bytes:
