@@ -195,3 +195,11 @@ class TestLabels:
         with pytest.raises(LabelError, match="name a folder"):
             write_labels_image_folder(tmp_path / "out" / "l", {label.image_id: label}, pool.images)
         assert not (tmp_path / "out").exists()
+
+
+def test_a_local_name_that_looks_like_a_chained_url_is_copied(tmp_path):
+    odd = tmp_path / "belt::7.jpg"
+    odd.write_bytes(b"pixels")
+    images = {"a" * 32: ImageRecord("a" * 32, str(odd), 1, 1, "JPEG")}
+    files = write_batch_folder(tmp_path / "batch", [Pick("a" * 32, 1, 0.5, {})], images, "copy")
+    assert [file.read_bytes() for file in files] == [b"pixels"]

@@ -89,7 +89,8 @@ def _place(uri: str, target: Path, how: How) -> None:
 
 def _copy(uri: str, target: Path) -> None:
     try:
-        source = fsspec.open(uri, "rb").open()
+        local = "://" not in uri and Path(uri).is_file()  # as the pool has it: a name with `::` is a name
+        source = fsspec.filesystem("file").open(uri, "rb") if local else fsspec.open(uri, "rb").open()
     except Exception as error:  # each fsspec backend has its own
         raise LabelError(
             "every image of the batch where it was last seen", f"{uri}: {error}", "scan the pool again"
