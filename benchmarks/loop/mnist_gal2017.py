@@ -18,21 +18,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from askance.loop.experiment import Experiment
 from askance.loop.runs import RunFolder
 from askance.maths.curves import area_under, labels_to, paired_difference
-from askance.session.simulations import Simulation, run_simulation
+from askance.session.simulations import run_simulation, settings_for
 from askance.vocab import Curve
 
 MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist"
 RESULTS = Path(__file__).parent / "results"
 PAPER = {"bald": (145, 335), "variation-ratios": (120, 295), "max-entropy": (165, 355), "random": (255, 835)}
 TARGETS = (0.10, 0.05)
+TRAIN = {"min_steps": 300, "max_steps": 700, "weight_decay": [3.0]}
 
 
-def simulation(seeds: int, until: int) -> Simulation:
+def experiment(seeds: int, until: int) -> Experiment:
     """The paper's protocol."""
-    return Simulation(
-        data=str(MNIST),
+    model, train = settings_for(str(MNIST), {"train": TRAIN})
+    return Experiment(
         strategies=tuple(PAPER),
         seeds=tuple(range(seeds)),
         start=20,
@@ -40,7 +42,8 @@ def simulation(seeds: int, until: int) -> Simulation:
         until=until,
         draws=100,
         subset=5000,
-        settings={"train": {"min_steps": 300, "max_steps": 700, "weight_decay": [3.0]}},
+        model=model,
+        train=train,
     )
 
 
@@ -133,7 +136,7 @@ def main() -> None:
     parser.add_argument("--until", type=int, default=350)
     parser.add_argument("--out", type=Path, default=Path("work/mnist"))
     options = parser.parse_args()
-    results = run_simulation(simulation(options.seeds, options.until), options.out)
+    results = run_simulation(str(MNIST), experiment(options.seeds, options.until), options.out)
     text = page(results.curves, options.out, options.until)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{datetime.date.today()}-mnist-gal2017.md").write_text(text)

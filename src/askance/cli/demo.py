@@ -13,6 +13,6 @@ def demo(
 ) -> None:
     """Compare BALD, variation ratios, max entropy and random on 1,797 real digits: curves, report, plot."""
     from askance.cli.simulate import show
-    from askance.session.simulations import demo_simulation
+    from askance.session.simulations import demo_experiment
 
-    show(demo_simulation(seeds), out, workers)
+    show("digits", demo_experiment(seeds), out, workers)

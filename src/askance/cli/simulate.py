@@ -30,10 +30,11 @@ def simulate(
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
     from askance.cli.options import settings_of
-    from askance.session.simulations import Simulation
+    from askance.loop.experiment import Experiment
+    from askance.session.simulations import settings_for
 
-    simulation = Simulation(
-        data=data,
+    model, train = settings_for(data, settings_of(setting or []))
+    experiment = Experiment(
         strategies=tuple(name.strip() for name in strategies.split(",")),
         seeds=tuple(range(seeds)),
         start=start,
@@ -42,21 +43,22 @@ def simulate(
         val=val,
         draws=draws,
         subset=subset,
-        settings=settings_of(setting or []),
+        model=model,
+        train=train,
     )
-    show(simulation, out, workers)
+    show(data, experiment, out, workers)
 
 
-def show(simulation: Any, out: Path, workers: int | None) -> None:
+def show(data: str, experiment: Any, out: Path, workers: int | None) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
     from askance.session.simulations import run_simulation
 
     with bars() as progress:
-        results = run_simulation(simulation, out, workers=workers, progress=progress)
+        results = run_simulation(data, experiment, out, workers=workers, progress=progress)
     print_table(
         "test error in %, mean over seeds",
-        ("labels", *simulation.strategies),
+        ("labels", *experiment.strategies),
         [(str(size), *values) for size, values in results.rows()],
     )
     print_table(

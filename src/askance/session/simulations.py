@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from askance.loop.experiment import Experiment
 from askance.loop.runs import RunFolder
@@ -20,25 +21,10 @@ from askance.maths.curves import labels_to
 from askance.report import ReportData, plot_curves, write_report
 from askance.session.problems import classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
+from askance.vocab.config import ModelConfig, TrainConfig
 
 TARGETS = (0.10, 0.05)
 """Errors that labels are counted to, as in Gal et al. 2017."""
-
-
-@dataclass(frozen=True, slots=True)
-class Simulation:
-    """What a person asked to be simulated; `settings` has `model` and `train` sections as in `askance.toml`."""
-
-    data: str
-    strategies: tuple[str, ...]
-    seeds: tuple[int, ...]
-    start: int
-    batch: int
-    until: int
-    val: int = 0
-    draws: int = 100
-    subset: int | None = None
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,80 +66,93 @@ class Results:
             yield name, [_median_labels(curves, target) for target in TARGETS]
 
 
-def demo_simulation(seeds: int) -> Simulation:
+def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[ModelConfig, TrainConfig]:
+    """Checked `model` and `train` sections, as in `askance.toml`, over what suits the data.
+
+    Raises:
+        ConfigError: another section, an unknown name or a wrong value.
+    """
+    if strange := settings.keys() - {"model", "train"}:
+        raise ConfigError(
+            "settings of model or train", ", ".join(sorted(strange)), "the rest are options of simulate"
+        )
+    sections = {name: dict(values) for name, values in settings.items()}
+    model = natural_look(data) | sections.pop("model", {})
+    config = check_config({"pool": {"source": data}, "model": model, **sections}, "--set")
+    return config.model, config.train
+
+
+def demo_experiment(seeds: int) -> Experiment:
     """Four strategies on scikit-learn's digits, from 20 labels to 100, in about a minute on two cores."""
-    model = {"name": "pixels", "train": "head", "hidden": 128, "dropout": 0.25}
-    train = {"batch": 32, "learning_rate": 1e-2, "weight_decay": [0.3], "min_steps": 100, "max_steps": 400}
-    return Simulation(
-        data="digits",
+    model, train = settings_for(
+        "digits",
+        {
+            "model": {"name": "pixels", "train": "head", "hidden": 128, "dropout": 0.25},
+            "train": {
+                "batch": 32,
+                "learning_rate": 1e-2,
+                "weight_decay": [0.3],
+                "min_steps": 100,
+                "max_steps": 400,
+            },
+        },
+    )
+    return Experiment(
         strategies=("bald", "variation-ratios", "max-entropy", "random"),
         seeds=tuple(range(seeds)),
         start=20,
         batch=10,
         until=100,
         draws=50,
-        settings={"model": model, "train": train},
+        model=model,
+        train=train,
     )
 
 
 def run_simulation(
-    simulation: Simulation, out: Path, *, workers: int | None = None, progress: Progress = silent
+    data: str, experiment: Experiment, out: Path, *, workers: int | None = None, progress: Progress = silent
 ) -> Results:
-    """Run, or continue, and write `report.html`, `curves.png` and `curves.parquet` beside the runs."""
-    if strange := simulation.settings.keys() - {"model", "train"}:
-        raise ConfigError(
-            "settings of model or train", ", ".join(sorted(strange)), "the rest are options of simulate"
-        )
-    sections = {name: dict(values) for name, values in simulation.settings.items()}
-    model = natural_look(simulation.data) | sections.pop("model", {})
-    raw = {"pool": {"source": simulation.data}, "model": model, **sections}
-    config = check_config(raw, "--set")
-    experiment = Experiment(
-        simulation.strategies,
-        simulation.seeds,
-        start=simulation.start,
-        batch=simulation.batch,
-        until=simulation.until,
-        val=simulation.val,
-        draws=simulation.draws,
-        subset=simulation.subset,
-        model=config.model,
-        train=config.train,
-    )
+    """Run, or continue, and write `report.html`, `curves.png` and `curves.parquet` beside the runs.
+
+    Args:
+        data: as `problem_from` reads it.
+        workers: processes; None for one a core.
+    """
     task = partial(classification, features=str(out / "features"))
-    lab = Lab(experiment, problem_from(simulation.data), task, out)
+    lab = Lab(experiment, problem_from(data), task, out)
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
-    _write(curves, simulation, out)
+    _write(curves, data, experiment, out)
     logs = [
         line["training"]
-        for name in simulation.strategies
-        for seed in simulation.seeds
+        for name in experiment.strategies
+        for seed in experiment.seeds
         for line in RunFolder.of(out, name, seed).lines()
     ]
-    return Results(curves, simulation.strategies, len(logs), sum(not log["converged"] for log in logs))
+    return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
 
 
-def _write(curves: list[Curve], simulation: Simulation, out: Path) -> None:
-    reference = "random" if "random" in simulation.strategies else simulation.strategies[-1]
+def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path) -> None:
+    reference = "random" if "random" in experiment.strategies else experiment.strategies[-1]
     plot_curves(curves, out / "curves.png", reference=reference, targets=TARGETS)
     provenance = {
-        "data": simulation.data,
-        "seeds": ", ".join(map(str, simulation.seeds)),
-        "start, batch, until": f"{simulation.start}, {simulation.batch}, {simulation.until} labels",
-        "draws": str(simulation.draws),
-        "scored a round": "the whole pool" if simulation.subset is None else f"a random {simulation.subset}",
-        "settings": str({name: dict(values) for name, values in simulation.settings.items()}),
+        "data": data,
+        "seeds": ", ".join(map(str, experiment.seeds)),
+        "start, batch, until": f"{experiment.start}, {experiment.batch}, {experiment.until} labels",
+        "draws": str(experiment.draws),
+        "scored a round": "the whole pool" if experiment.subset is None else f"a random {experiment.subset}",
+        "model": _unusual(experiment.model),
+        "train": _unusual(experiment.train),
         "versions": ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "numpy")),
     }
     write_report(
         out / "report.html",
         ReportData(
-            title=f"Simulation on {Path(simulation.data).name}",
+            title=f"Simulation on {Path(data).name}",
             curves=curves,
             provenance=provenance,
             reference=reference,
             targets=TARGETS,
-            fixed_labels=simulation.val,
+            fixed_labels=experiment.val,
         ),
     )
     rows = [
@@ -166,6 +165,12 @@ def _write(curves: list[Curve], simulation: Simulation, out: Path) -> None:
     pq.write_table(
         pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), out / "curves.parquet"
     )
+
+
+def _unusual(section: BaseModel) -> str:
+    """The settings of a section that are not its defaults."""
+    said = section.model_dump(mode="json", exclude_defaults=True)
+    return ", ".join(f"{name} = {value}" for name, value in said.items()) or "defaults"
 
 
 def _median_labels(curves: list[Curve], target: float) -> str:
