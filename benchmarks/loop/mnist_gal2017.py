@@ -27,6 +27,9 @@ from askance.vocab import Curve
 MNIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist"
 RESULTS = Path(__file__).parent / "results"
 PAPER = {"bald": (145, 335), "variation-ratios": (120, 295), "max-entropy": (165, 355), "random": (255, 835)}
+STRATEGIES = (*PAPER, "power:bald")
+"""The paper's, and what `askance pick` does by itself."""
+
 TARGETS = (0.10, 0.05)
 TRAIN = {"min_steps": 300, "max_steps": 700, "weight_decay": [3.0]}
 
@@ -35,7 +38,7 @@ def experiment(seeds: int, until: int) -> Experiment:
     """The paper's protocol."""
     model, train = settings_for(str(MNIST), {"train": TRAIN})
     return Experiment(
-        strategies=tuple(PAPER),
+        strategies=STRATEGIES,
         seeds=tuple(range(seeds)),
         start=20,
         batch=10,
@@ -62,8 +65,9 @@ def shown(values: list[int | None], until: int) -> str:
 
 def page(curves: list[Curve], out: Path, until: int) -> str:
     """The dated result."""
-    by = {name: [c for c in curves if c.strategy == name and c.labels and c.labels[-1] == until] for name in PAPER}
-    logs = [line for name in PAPER for c in by[name] for line in RunFolder.of(out, name, c.seed).lines()]
+    whole = [c for c in curves if c.labels and c.labels[-1] == until]
+    by = {name: [c for c in whole if c.strategy == name] for name in STRATEGIES}
+    logs = [line for name in STRATEGIES for c in by[name] for line in RunFolder.of(out, name, c.seed).lines()]
     unsettled = sum(not line["training"]["converged"] for line in logs)
     lines = [
         f"# MNIST as in Gal et al. 2017, {datetime.date.today()}",
@@ -74,7 +78,7 @@ def page(curves: list[Curve], out: Path, until: int) -> str:
         f"versions: Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "numpy")),
         "- command: `python benchmarks/loop/mnist_gal2017.py`; whole runs: "
-        + ", ".join(f"{name} {len(by[name])}" for name in PAPER),
+        + ", ".join(f"{name} {len(by[name])}" for name in STRATEGIES),
         f"- {len(logs)} models trained, {unsettled} stopped at their step limit; "
         f"{sum(sum(line['cpu_seconds']) for line in logs) / 3600:.1f} CPU hours",
         "",
@@ -84,7 +88,8 @@ def page(curves: list[Curve], out: Path, until: int) -> str:
         "| | 10 % error | paper | 5 % error | paper | first touch of 10 % | first touch of 5 % |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, paper in PAPER.items():
+    for name in STRATEGIES:
+        paper = PAPER.get(name, ("", ""))
         stay = [shown([labels_to(c.labels, c.metrics["error"], t) for c in by[name]], until) for t in TARGETS]
         touch = [shown([first(c, t) for c in by[name]], until) for t in TARGETS]
         lines.append(f"| {name} | {stay[0]} | {paper[0]} | {stay[1]} | {paper[1]} | {touch[0]} | {touch[1]} |")
