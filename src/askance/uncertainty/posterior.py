@@ -1,4 +1,4 @@
-"""MC dropout: a network with dropout is a distribution over networks (Gal & Ghahramani 2016).
+"""MC dropout of a head: a network with dropout is a distribution over networks (Gal & Ghahramani 2016).
 
 Letters: N images, D features, K draws, C classes.
 """
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from askance.maths import Draws
 from askance.uncertainty.kernels import Folded, Mask, Pair, Plain
 from askance.uncertainty.masks import dropout_masks
-from askance.uncertainty.split import ELEMENTWISE, SplitNet, flat_layers, head_width, is_dropout, no_dropout, split
+from askance.uncertainty.split import ELEMENTWISE, flat_layers, head_width, is_dropout, no_dropout
 from askance.uncertainty.stochastic import stochastic_layers
 from askance.vocab import ModelError
 
@@ -36,6 +36,7 @@ class DropoutPosterior:
             run without the work that the masks make needless; the result is the same.
         k: number of draws, K.
         seed: what the masks derive from.
+        names: what its dropouts are called where masks are derived; None for their places in the head.
 
     Raises:
         ModelError: nothing in the head is stochastic, or something stochastic is not plain dropout; k < 1.
@@ -45,7 +46,7 @@ class DropoutPosterior:
     torch.Size([5, 3, 2])
     """
 
-    def __init__(self, head: nn.Sequential, *, k: int, seed: int) -> None:
+    def __init__(self, head: nn.Sequential, *, k: int, seed: int, names: Sequence[str] | None = None) -> None:
         _check(head, k)
         self._width = head_width(head)
         frozen = deepcopy(head).eval().requires_grad_(False)
@@ -54,7 +55,7 @@ class DropoutPosterior:
         self._like = next(frozen.parameters())
         self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
         start = _run(self._prefix, self._like.new_zeros(1, self._width))
-        self._kernel = _kernel(_masked(layers[first:], start, k=k, seed=seed), k)
+        self._kernel = _kernel(_masked(_named(layers[first:], names), start, k=k, seed=seed), k)
 
     @torch.no_grad()
     def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
@@ -83,35 +84,6 @@ class DropoutPosterior:
         return torch.log_softmax(wide, dim=-1)
 
 
-def mc_dropout(model: SplitNet | nn.Sequential, images: Tensor, *, k: int, seed: int, batch: int = 64) -> Draws:
-    """Class log-probabilities of images under K dropout masks, `[N, K, C]`, joint.
-
-    The trunk runs once an image, the head K times.
-
-    Args:
-        model: cut where dropout begins, or a plain sequential, which is cut at its first dropout.
-        images: `[N, ...]`, as the trunk takes them; on any device.
-        k: number of draws, K.
-        seed: what the masks derive from.
-        batch: images of one trunk pass. The draws do not depend on it beyond rounding of the trunk's own.
-
-    Raises:
-        ModelError: nothing is stochastic, or what is cannot be handled.
-
-    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
-    >>> mc_dropout(net, torch.zeros(5, 3, 2, 2), k=7, seed=0).log_probs.shape
-    torch.Size([5, 7, 3])
-    """
-    net = model if isinstance(model, SplitNet) else split(model)
-    posterior = DropoutPosterior(net.head, k=k, seed=seed)
-    stride = batch * max(1, 4 * BLOCK // batch)  # so that blocks are filled though trunk batches are small
-    return Draws.cat([posterior(_features(net, some, batch)) for some in torch.split(images, stride)])
-
-
-def _features(net: SplitNet, images: Tensor, batch: int) -> Tensor:
-    return torch.cat([net.features(chunk) for chunk in torch.split(images, batch)])
-
-
 def _check(head: nn.Sequential, k: int) -> None:
     if k < 1:
         raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
@@ -128,6 +100,14 @@ def _check(head: nn.Sequential, k: int) -> None:
 
 def _is_nothing(layer: nn.Module) -> bool:
     return type(layer) is nn.Identity or (type(layer) is nn.Dropout and not is_dropout(layer))
+
+
+def _named(layers: list[tuple[str, nn.Module]], names: Sequence[str] | None) -> list[tuple[str, nn.Module]]:
+    """The layers with other names for the dropouts."""
+    if names is None:
+        return layers
+    given = iter(names)
+    return [(next(given) if isinstance(layer, nn.Dropout) else name, layer) for name, layer in layers]
 
 
 def _masked(layers: Sequence[tuple[str, nn.Module]], x: Tensor, *, k: int, seed: int) -> list[Mask | nn.Module]:

@@ -59,7 +59,7 @@ class SplitNet(nn.Module):
             ModelError: the trunk does not give one row of features an image.
         """
         with evaluating(self.trunk), torch.no_grad():
-            features: Tensor = self.trunk(_laid_out(images, self.trunk))
+            features: Tensor = self.trunk(laid_out(images, self.trunk))
         if features.dim() != 2 or len(features) != len(images):
             raise ModelError(
                 f"features [{len(images)}, D] from the trunk",
@@ -142,7 +142,7 @@ def _sequential(layers: list[tuple[str, nn.Module]]) -> nn.Sequential:
     return nn.Sequential(*(layer for _, layer in layers))
 
 
-def _laid_out(images: Tensor, trunk: nn.Module) -> Tensor:
+def laid_out(images: Tensor, trunk: nn.Module) -> Tensor:
     """On the trunk's device, and channels last where a CPU convolves: about twice as fast."""
     parameter = next(trunk.parameters(), None)
     placed = images if parameter is None else images.to(parameter.device)

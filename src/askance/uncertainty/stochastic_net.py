@@ -1,0 +1,253 @@
+"""Draws from any network: what is random in it is found, and what is not is run once.
+
+Letters: N images, K draws, C classes, D features.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from askance.maths import Draws
+from askance.uncertainty.discovery import (
+    Read,
+    buffers_kept,
+    discover,
+    logits_of,
+    random_pass,
+    training_alone,
+)
+from askance.uncertainty.posterior import BLOCK, DropoutPosterior
+from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
+from askance.uncertainty.replay import Memory, playing_back, remembering
+from askance.uncertainty.split import laid_out, no_dropout
+from askance.uncertainty.stochastic import StochasticLayer
+from askance.uncertainty.tail import Tail, features, plain_tail
+from askance.vocab import ModelError
+
+Way = Literal["head", "rest", "passes"]
+"""How K draws are made: all before the first dropout once and a plain head K times; all before the first random
+number once and the rest K times; or K full passes."""
+
+WHOLE = 0.98
+"""From this share of the work on, running the rest is running everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Multiplications of a network, counted and not timed.
+
+    Attributes:
+        once: of one full pass of one image.
+        again: of what runs again for each draw.
+    """
+
+    once: int
+    again: int
+
+    def passes(self, k: int) -> float:
+        """What K draws cost, in full passes: 1 is the price of one prediction."""
+        return (self.once - self.again + k * self.again) / self.once
+
+
+class StochasticNet:
+    """Any classifier, ready to be drawn from: K networks that differ by their random numbers (MC dropout).
+
+    Finds what is random by running the model on a few images (see `discover`): dropout as a layer or a function,
+    of single numbers, channels, attention or whole branches (stochastic depth), and noise. Numbers belong to
+    (seed, draw, place) and are the same for all images, so draw k is one function, whatever the batch. Buffers,
+    BatchNorm's above all, and training flags stay as they are, bit for bit.
+
+    Args:
+        model: images to logits `[N, C]`, or to a record with `logits`.
+        example: one image or more, as the model takes them.
+        read: from what the model returns to logits.
+
+    Attributes:
+        way: how draws are made.
+        joint: whether draw k is one function of all images; False where numbers cannot be shared.
+        layers: what is random, a row for each place.
+        work: what a draw costs.
+
+    Raises:
+        ModelError: nothing is random; the model fails, is compiled or scripted, gives something other than
+            logits, or is random in a way that torch does not see.
+
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
+    >>> drawn = StochasticNet(net, torch.zeros(1, 3, 2, 2))
+    >>> drawn.way, drawn.draws(torch.zeros(5, 3, 2, 2), k=7, seed=0).log_probs.shape
+    ('head', torch.Size([5, 7, 3]))
+    """
+
+    def __init__(self, model: nn.Module, example: Tensor, *, read: Read = logits_of) -> None:
+        self.model = _ordinary(model)
+        self._read = read
+        example = laid_out(_two(example), self.model)
+        self._found = discover(self.model, example, read)
+        if not self._found.requests:
+            raise no_dropout(self.model)
+        self.joint = True
+        with buffers_kept(self.model):
+            self._tail = self._plain_tail(example)
+            self._fragile = self._written_into(example)
+            self.joint = self._is_joint(example)
+            self.work = self._count(example[:1])
+        self.layers = [_row(self.model, request, self.joint) for request in self._found.requests]
+        whole = self.work.again >= WHOLE * self.work.once
+        self.way: Way = "head" if self._tail else "passes" if whole else "rest"
+
+    def draws(self, images: Tensor, *, k: int, seed: int, batch: int = 64) -> Draws:
+        """K draws of images `[N, ...]`, `[N, K, C]` log-probabilities in nats.
+
+        Raises:
+            ModelError: k < 1, or images the model cannot take.
+        """
+        if k < 1:
+            raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
+        if self._tail is not None:
+            return Draws.cat(list(self._by_head(self._tail, images, k, seed, batch)))
+        parts = torch.split(images, batch)
+        logits = torch.cat([self._by_passes(laid_out(part, self.model), k, seed) for part in parts])
+        return Draws.from_logits(logits.float() if logits.dtype.itemsize < 4 else logits, joint=self.joint)
+
+    def full_passes(self, images: Tensor, *, k: int, seed: int) -> Draws:
+        """The same draws by K full passes with nothing remembered: slow, and what `draws` is checked against."""
+        images = laid_out(images, self.model)
+        passes = [random_pass(self.model, images, self._read, self._found, seed=seed, draw=i)[0] for i in range(k)]
+        return Draws.from_logits(torch.stack(passes, dim=1).float(), joint=self.joint)
+
+    def _by_head(self, tail: Tail, images: Tensor, k: int, seed: int, batch: int) -> Iterator[Draws]:
+        posterior = DropoutPosterior(tail.head, k=k, seed=seed, names=tail.names)
+        stride = batch * max(1, 4 * BLOCK // batch)
+        for some in torch.split(images, stride):
+            parts = [laid_out(part, self.model) for part in torch.split(some, batch)]
+            yield posterior(torch.cat([features(self.model, part, self._found) for part in parts]))
+
+    def _by_passes(self, images: Tensor, k: int, seed: int) -> Tensor:
+        """Logits `[n, K, C]`: one pass that remembers, then K - 1 that play back."""
+        with self._ready() as places:
+            first, memory = self._remember(images, places, seed)
+            with playing_back(memory) as begin:
+                rest = [self._again(begin, images, places, seed, draw) for draw in range(1, k)]
+        return torch.stack([first, *rest], dim=1)
+
+    @contextmanager
+    def _ready(self) -> Iterator[Places]:
+        """Everything for passes of this model: its stochastic modules on, attention visible, no gradients."""
+        places = Places(self._found.watched)
+        with (
+            torch.inference_mode(False),
+            torch.no_grad(),
+            training_alone(self.model, self._found.stochastic),
+            places.watched(),
+            visible_attention(),
+        ):
+            yield places
+
+    def _remember(
+        self, images: Tensor, places: Places, seed: int, fragile: frozenset[int] | None = None
+    ) -> tuple[Tensor, Memory]:
+        places.begin()
+        randomness = Randomness(places, images=len(images), seed=seed, draw=0)
+        known = self._fragile if fragile is None else fragile
+        with remembering(self.model, randomness, known) as memory, randomness:
+            output = self.model(images)
+        return self._read(output), memory
+
+    def _again(self, begin: Callable[[], None], images: Tensor, places: Places, seed: int, draw: int) -> Tensor:
+        begin()
+        places.begin()
+        with Randomness(places, images=len(images), seed=seed, draw=draw):
+            return self._read(self.model(images))
+
+    def _written_into(self, example: Tensor) -> frozenset[int]:
+        """Places in the memory that later layers write into."""
+        with self._ready() as places:
+            return self._remember(example, places, 0, frozenset())[1].fragile
+
+    def _plain_tail(self, example: Tensor) -> Tail | None:
+        """The tail, if a head made of it gives the same numbers as the network itself."""
+        tail = plain_tail(self.model, example, self._found, self._read)
+        if tail is None:
+            return None
+        seen = features(self.model, example, self._found)
+        by_head = DropoutPosterior(tail.head, k=2, seed=0, names=tail.names)(seen).log_probs
+        return (
+            tail if torch.allclose(by_head, self.full_passes(example, k=2, seed=0).log_probs, atol=1e-4) else None
+        )
+
+    def _is_joint(self, example: Tensor) -> bool:
+        """Whether an image's draws are the same alone and among others; and whether they can be had again.
+
+        Raises:
+            ModelError: the same draw differs from itself.
+        """
+        together, again, alone = (
+            self.full_passes(images, k=2, seed=0).log_probs[-1] for images in (example, example, example[1:])
+        )
+        if not torch.allclose(together, again, atol=1e-4):
+            raise ModelError(
+                "a model that is random by torch alone",
+                "different logits for the same image and the same random numbers",
+                "draw its numbers with torch, not with numpy or random, and keep no state between passes",
+            )
+        return torch.allclose(together, alone, atol=1e-3)
+
+    def _count(self, image: Tensor) -> Work:
+        with FlopCounterMode(display=False) as once:
+            random_pass(self.model, image, self._read, self._found, seed=0, draw=0)
+        again = FlopCounterMode(display=False)
+        with self._ready() as places:
+            if self._tail is not None:
+                seen = features(self.model, image, self._found)
+                with training_alone(self._tail.head, ()), again:
+                    self._tail.head(seen)
+            else:
+                _, memory = self._remember(image, places, 0)
+                with playing_back(memory) as begin, again:
+                    self._again(begin, image, places, 0, 1)
+        return Work(once.get_total_flops(), again.get_total_flops())
+
+
+def _ordinary(model: nn.Module) -> nn.Module:
+    """The module itself, where it is wrapped.
+
+    Raises:
+        ModelError: a scripted model, whose dropout Python does not see.
+    """
+    if isinstance(model, torch.jit.ScriptModule):
+        raise ModelError(
+            "a model in Python, whose dropout can be answered",
+            f"a scripted {model.original_name}",
+            "give the nn.Module it was scripted from",
+        )
+    inner = getattr(model, "_orig_mod", None)  # torch.compile
+    if inner is None and isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
+        inner = model.module
+    return inner if isinstance(inner, nn.Module) else model
+
+
+def _two(example: Tensor) -> Tensor:
+    """Two images, made of one if need be.
+
+    Raises:
+        ModelError: no image.
+    """
+    if not len(example):
+        raise ModelError("one example image or more", "none", "give an image as the model takes it, [1, ...]")
+    return example[:2] if len(example) > 1 else torch.cat([example, example.flip(-1)])
+
+
+def _row(model: nn.Module, request: Request, joint: bool) -> StochasticLayer:
+    kind = type(model.get_submodule(request.place)).__name__
+    if request.p is None:
+        note = f"noise by {request.op}"
+    else:
+        note = "one mask a draw, the same for all images" if joint else "one mask a draw"
+    if not request.understood:
+        note = f"random by {request.op}: seeded, but each image has numbers of its own"
+    return StochasticLayer(request.key, kind, request.p or 0.0, request.understood, note)
