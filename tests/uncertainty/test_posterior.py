@@ -228,8 +228,8 @@ def test_nested_sequentials_are_one_list(features):
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (nn.Sequential(nn.Linear(9, 4)), "nn.Dropout with p > 0"),
-        (nn.Sequential(nn.Dropout(0.0), nn.Linear(9, 4)), "nn.Dropout with p > 0"),
+        (nn.Sequential(nn.Linear(9, 4)), "dropout with p > 0"),
+        (nn.Sequential(nn.Dropout(0.0), nn.Linear(9, 4)), "dropout with p > 0"),
         (nn.Sequential(nn.Dropout(1.0), nn.Linear(9, 4)), "drops everything"),
         (nn.Sequential(nn.Dropout(0.5), nn.AlphaDropout(0.5), nn.Linear(9, 4)), "AlphaDropout"),
         (nn.Sequential(nn.Dropout(0.5), nn.ReLU()), "linear layer"),

@@ -1,11 +1,12 @@
 """What is found to be random, and whether it is drawn from."""
 
 import pytest
+import torch
 from timm.layers import DropPath
 from torch import nn
 from torchvision.ops import StochasticDepth
 
-from askance.uncertainty import SplitNet, split, stochastic_layers
+from askance.uncertainty import SplitNet, cut, split, stochastic_layers
 
 
 class Block(nn.Module):
@@ -66,3 +67,10 @@ def test_a_sequential_is_seen_as_it_would_be_scored():
 
 def test_in_any_other_module_nothing_is_handled():
     assert found(Block()) == [("drop", "Dropout", 0.2, False)]
+
+
+def test_what_lies_behind_the_cut_is_listed_once():
+    whole = nn.Sequential(nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 2))
+    net = cut(whole, torch.randn(2, 4))
+    assert net is not None
+    assert [(layer.name, layer.handled) for layer in stochastic_layers(net)] == [("head.0", True)]

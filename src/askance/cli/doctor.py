@@ -5,23 +5,30 @@ from typing import Annotated
 
 import typer
 
-from askance.cli.options import ProjectDir
+from askance.cli.options import ProjectDir, settings_of
 
 
 def doctor(
     project: ProjectDir = Path("."),
     model: Annotated[str | None, typer.Option(help="Look at this model instead of the project's.")] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of that model, as in --set model.head=own.")
+    ] = None,
 ) -> None:
     """Check the installation, the model's stochastic layers, and the project's files."""
     from askance.cli.show import complain, console, print_table
-    from askance.session.health import check_project, installation, stochastic_table
+    from askance.session.health import check_project, installation, randomness
     from askance.vocab import AskanceError
 
     print_table("installation", ("what", "found"), installation())
     problems = check_project(project)
     try:
-        rows = stochastic_table(project, model)
-        print_table("stochastic layers", ("layer", "kind", "p", "handled", "how"), rows)
+        settings = settings_of(setting or []).get("model", {})
+        found = randomness(project, settings | ({"name": model} if model else {}))
+        print_table("stochastic layers", ("layer", "kind", "p", "handled", "how"), found.rows)
+        console.print(
+            f"{found.way}: 100 draws cost {found.passes:.3g} passes, by multiplications", highlight=False
+        )
     except AskanceError as error:
         complain(error)
         problems = problems or [error.got]

@@ -3,23 +3,31 @@
 import os
 import platform
 import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from askance.loop.project import Project
+from askance.loop.settings import check_config
 from askance.tasks.classification.model import build
-from askance.uncertainty import stochastic_layers
+from askance.uncertainty import StochasticNet, is_plain, stochastic_layers, work_of
 from askance.vocab import AskanceError, ConfigError
-from askance.vocab.config import ModelConfig
 
 PACKAGES = ("askance", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow", "sqlalchemy")
+_WAYS = {
+    "head": "all before the first dropout once, the head by kernels",
+    "rest": "all before the first random layer once, the rest for each draw",
+    "passes": "everything for each draw",
+}
 EXTRAS = {"postgres": "psycopg", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 
 
 def installation() -> list[tuple[str, str]]:
     """Versions, devices, threads, space, and which extras are there."""
-    import torch
-
     devices = ["cpu"]
     devices += [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     devices += ["mps"] if torch.backends.mps.is_available() else []
@@ -33,10 +41,30 @@ def installation() -> list[tuple[str, str]]:
     return rows + [(f"extra {extra}", _extra(extra, package)) for extra, package in EXTRAS.items()]
 
 
-def stochastic_table(root: Path, model: str | None) -> list[tuple[str, str, str, str, str]]:
-    """The stochastic layers of the named model, or of the project's, or of the default one."""
-    config, classes = ModelConfig(name=model) if model else ModelConfig(), 2
-    if model is None:
+@dataclass(frozen=True, slots=True)
+class Randomness:
+    """What is random in a model, for people.
+
+    Attributes:
+        rows: name, kind, probability, whether it is drawn from, and how or why not.
+        way: what runs for each draw.
+        passes: what 100 draws cost, in full passes, by counted multiplications.
+    """
+
+    rows: list[tuple[str, str, str, str, str]]
+    way: str
+    passes: float
+
+
+def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
+    """What is random in the model of these settings, or of the project's where there are none.
+
+    Raises:
+        ConfigError: a setting that `[model]` does not have.
+        ModelError: an unknown name, or nothing in it is random.
+    """
+    config, classes = check_config({"pool": {"source": "."}, "model": dict(settings)}, "--set").model, 2
+    if not settings:
         try:
             project = Project.open(root)
         except ConfigError:
@@ -45,10 +73,17 @@ def stochastic_table(root: Path, model: str | None) -> list[tuple[str, str, str,
             config, classes = project.config.model, max(2, len(project.config.classes))
             project.close()
     net = build(config.model_copy(update={"weights": None}), classes, 0)
-    return [
-        (layer.name, layer.kind, f"{layer.p:g}", "yes" if layer.handled else "no", layer.note)
-        for layer in stochastic_layers(net)
+    example = torch.rand(2, config.channels, config.size, config.size)
+    if is_plain(net.head):
+        layers, work, way = stochastic_layers(net), work_of(net, example), "trunk once, head by kernels"
+    else:
+        whole = StochasticNet(net.head, net.features(example))
+        layers, work, way = whole.layers, whole.work, _WAYS[whole.way]
+    rows = [
+        (layer.name or "(the model)", layer.kind, f"{layer.p:g}", "yes" if layer.handled else "no", layer.note)
+        for layer in layers
     ]
+    return Randomness(rows, way, work.passes(100))
 
 
 def check_project(root: Path) -> list[str] | None:

@@ -3,6 +3,7 @@
 Letters: N images, D features, C classes.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -104,11 +105,19 @@ def flat_layers(model: nn.Sequential, prefix: str = "") -> list[tuple[str, nn.Mo
 
 
 def head_width(head: nn.Sequential) -> int:
-    """D, the features a head takes, as its first linear layer has it."""
+    """D, the features a head takes, as its first linear layer has it, or what puts them in another shape."""
     for _, layer in flat_layers(head):
+        if isinstance(layer, nn.Unflatten):
+            return math.prod(layer.unflattened_size)
         if isinstance(layer, nn.Linear):
             return layer.in_features
     raise ModelError("a head with a linear layer", str(head), "end the head with nn.Linear(features, classes)")
+
+
+def is_plain(head: nn.Sequential) -> bool:
+    """Whether a head is made of dropout, linear and elementwise layers alone."""
+    kinds = {type(layer) for _, layer in flat_layers(head)}
+    return kinds <= {nn.Dropout, nn.Linear, nn.Identity, *ELEMENTWISE}
 
 
 def is_dropout(layer: nn.Module) -> bool:
@@ -119,9 +128,10 @@ def is_dropout(layer: nn.Module) -> bool:
 def no_dropout(model: nn.Module) -> ModelError:
     """What to say of a network that has nothing random in it."""
     return ModelError(
-        "an nn.Dropout with p > 0 in the head: it is what draws differ by",
+        "dropout with p > 0: it is what draws differ by",
         f"none among {', '.join(dict.fromkeys(type(layer).__name__ for layer in model.modules()))}",
-        "train with SplitNet(trunk, nn.Sequential(nn.Dropout(0.5), nn.Linear(features, classes)))",
+        "switch the network's own dropout on (timm: drop_rate=0.2), or give its trunk a head that has some: "
+        "SplitNet(trunk, nn.Sequential(nn.Dropout(0.5), nn.Linear(features, classes)))",
     )
 
 

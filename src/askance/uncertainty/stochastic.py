@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from askance.uncertainty.split import SplitNet, flat_layers, is_dropout
+from askance.uncertainty.tail import BeforeDropout
 
 _BRANCH_DROPS = {"DropPath": "drop_prob", "StochasticDepth": "p"}
 """Layers of timm and torchvision by name, and where they keep their probability: importing both takes seconds."""
@@ -34,8 +35,9 @@ class StochasticLayer:
 def stochastic_layers(model: nn.Module) -> list[StochasticLayer]:
     """All layers with p > 0 that are random in training, in the order of `named_modules`.
 
-    A `SplitNet` or a plain `nn.Sequential` is looked at as `mc_dropout` would score it. Dropout that a
-    `forward` calls as a function is not a layer and cannot be found.
+    Looks at layers and runs nothing, so dropout that a `forward` calls as a function is not seen, and of other
+    networks than a `SplitNet` or a plain `nn.Sequential` all is unhandled: `StochasticNet(model, images).layers`
+    finds what is random by running it.
 
     >>> net = SplitNet(nn.Flatten(), nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)))
     >>> [(layer.name, layer.handled) for layer in stochastic_layers(net)]
@@ -49,7 +51,10 @@ def stochastic_layers(model: nn.Module) -> list[StochasticLayer]:
 
 
 def _random(model: nn.Module) -> Iterator[tuple[str, nn.Module, float]]:
+    cut_off = [f"{name}." for name, layer in model.named_modules() if isinstance(layer, BeforeDropout)]
     for name, layer in model.named_modules():
+        if name.startswith(tuple(cut_off)):
+            continue  # nothing random runs in it: it ends where randomness begins
         p = _probability(layer)
         if p > 0:
             yield name, layer, p

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -19,12 +20,13 @@ from askance.uncertainty.discovery import (
     discover,
     logits_of,
     random_pass,
+    run,
     training_alone,
 )
 from askance.uncertainty.posterior import BLOCK, DropoutPosterior
 from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
 from askance.uncertainty.replay import Memory, playing_back, remembering
-from askance.uncertainty.split import laid_out, no_dropout
+from askance.uncertainty.split import SplitNet, head_width, is_plain, laid_out, no_dropout
 from askance.uncertainty.stochastic import StochasticLayer
 from askance.uncertainty.tail import Tail, features, plain_tail
 from askance.vocab import ModelError
@@ -211,6 +213,46 @@ class StochasticNet:
                 with playing_back(memory) as begin, again:
                     self._again(begin, image, places, 0, 1)
         return Work(once.get_total_flops(), again.get_total_flops())
+
+
+def work_of(net: SplitNet, example: Tensor) -> Work:
+    """What a draw of a cut network costs: its head again, whatever the kernels save of that."""
+    image = laid_out(example[:1], net)
+    once, again = FlopCounterMode(display=False), FlopCounterMode(display=False)
+    with once:
+        run(net, image, logits_of)
+    seen = net.features(image)
+    with again:
+        run(net.head, seen, logits_of)
+    return Work(once.get_total_flops(), again.get_total_flops())
+
+
+class HeadDraws:
+    """Draws of a head that is any network, as `DropoutPosterior` draws a plain one: features to K joint draws.
+
+    Args:
+        head: features `[N, D]` to logits `[N, C]`, whatever is in it.
+        k: number of draws, K.
+        seed: what its random numbers derive from.
+    """
+
+    def __init__(self, head: nn.Sequential, *, k: int, seed: int) -> None:
+        example = torch.rand(2, head_width(head), generator=torch.Generator().manual_seed(0))
+        self._net = StochasticNet(head, example)
+        self._k, self._seed = k, seed
+
+    def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
+        """Log-probabilities of K draws, `[N, K, C]`."""
+        return self._net.draws(features, k=self._k, seed=self._seed)
+
+
+def head_posterior(head: nn.Sequential, *, k: int, seed: int) -> DropoutPosterior | HeadDraws:
+    """The fastest posterior of a head by its own dropouts: kernels for a plain one, passes for any other.
+
+    Raises:
+        ModelError: nothing in it is random.
+    """
+    return (DropoutPosterior if is_plain(head) else HeadDraws)(head, k=k, seed=seed)
 
 
 def _ordinary(model: nn.Module) -> nn.Module:

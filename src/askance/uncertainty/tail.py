@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from askance.uncertainty.discovery import Discovery, Read, training_alone
+from askance.uncertainty.discovery import Discovery, Read, discover, logits_of, run, training_alone
 from askance.uncertainty.randomness import Places, Randomness, visible_attention
-from askance.uncertainty.split import ELEMENTWISE
+from askance.uncertainty.split import ELEMENTWISE, SplitNet, no_dropout
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,79 @@ class _Reached(Exception):
         self.features = features
 
 
+class BeforeDropout(nn.Module):
+    """The part of a network before its first dropout, as a module: images `[N, ...]` to features `[N, D]`.
+
+    It trains as any module does. What lies behind the dropout is not in it.
+
+    Args:
+        model: the network; layers of its tail are taken out of it.
+        stochastic: names of the modules that have to be in training mode for dropout to be called.
+        tail: names of the layers that are in the head now.
+    """
+
+    def __init__(self, model: nn.Module, stochastic: Sequence[str], tail: Sequence[str]) -> None:
+        super().__init__()
+        self.model = model
+        self._stochastic = tuple(stochastic)
+        for name in tail:
+            model.set_submodule(name, nn.Identity())
+
+    def forward(self, images: Tensor) -> Float[Tensor, "N D"]:
+        """What the first dropout is given, flattened."""
+        askers = [self.model.get_submodule(name) for name in self._stochastic]
+        flags = [module.training for module in askers]
+        try:
+            for module in askers:
+                module.training = True
+            with _Dropouts(_stop):
+                self.model(images)
+        except _Reached as reached:
+            return reached.features.flatten(1)
+        finally:
+            for module, training in zip(askers, flags, strict=True):
+                module.training = training
+        raise AssertionError("a network that was cut at its first dropout has one")
+
+
+def cut(model: nn.Module, example: Tensor, read: Read = logits_of) -> SplitNet | None:
+    """A network in two parts at its first dropout, where all behind it is a plain head; else None.
+
+    The model is taken apart: its own classifier is in the head of what is returned.
+
+    Raises:
+        ModelError: nothing is random, or the model fails on the example.
+
+    >>> whole = nn.Sequential(nn.Conv2d(3, 4, 2), nn.Dropout(0.5), nn.Flatten(), nn.Linear(4, 2))
+    >>> net = cut(whole, torch.ones(2, 3, 2, 2))
+    >>> [type(layer).__name__ for layer in net.head]
+    ['Dropout', 'Linear']
+    """
+    found = discover(model, example, read)
+    if not found.requests:
+        raise no_dropout(model)
+    tail = plain_tail(model, example, found, read)
+    if tail is None:
+        return None
+    inside = {id(layer) for layer in tail.head if isinstance(layer, nn.Linear)}
+    names = [name for name, module in model.named_modules() if id(module) in inside]
+    before = run(model, example, read)
+    net = SplitNet(BeforeDropout(model, tuple(found.stochastic.values()), names), tail.head)
+    with training_alone(net, ()), torch.no_grad():
+        same = torch.allclose(net(example), before, rtol=1e-4, atol=1e-4)
+    if not same:
+        raise AssertionError(f"{type(model).__name__} and its parts disagree")
+    return net
+
+
+def _stop(x: Tensor, _: float, __: Callable[[], Tensor]) -> Tensor:
+    raise _Reached(x)
+
+
 def features(model: nn.Module, images: Tensor, found: Discovery) -> Float[Tensor, "N D"]:
     """What reaches the first dropout; nothing behind it runs."""
-
-    def stop(x: Tensor, _: float, __: Callable[[], Tensor]) -> Tensor:
-        raise _Reached(x)
-
     try:
-        with training_alone(model, found.stochastic), torch.no_grad(), _Dropouts(stop):
+        with training_alone(model, found.stochastic), torch.no_grad(), _Dropouts(_stop):
             model(images)
     except _Reached as reached:
         return reached.features.flatten(1)

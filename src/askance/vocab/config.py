@@ -27,7 +27,12 @@ class ModelConfig(_Section):
     """Which network, and how it looks at an image."""
 
     name: str = Field(
-        default="gal-cnn", description="gal-cnn, pixels, or any torchvision or timm classifier by name"
+        default="gal-cnn",
+        description="gal-cnn, pixels, any torchvision or timm classifier by name, or module:factory of your own",
+    )
+    head: Literal["bayesian", "own"] = Field(
+        default="bayesian",
+        description="bayesian: a new head with dropout on the trunk; own: the network as it is, its own dropouts",
     )
     weights: str | None = Field(default=None, description="a local safetensors file to start the trunk from")
     size: int = Field(default=224, ge=4, description="images are brought to size x size pixels")

@@ -1,10 +1,15 @@
-"""Trunks by name: what torchvision and timm call a classifier, without the classifier.
+"""Networks by name: what torchvision and timm call a classifier, whole or without its classifier.
 
 A trunk takes images `[N, channels, size, size]` and gives features `[N, D]`. It holds no dropout: all that is
-stochastic is in the Bayesian head. Nothing is ever downloaded.
+stochastic is in the Bayesian head. A whole network keeps all it has. Nothing is ever downloaded.
 """
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -45,11 +50,72 @@ def backbone(config: ModelConfig) -> Backbone:
         return _timm(name, config)
     if library in ("", "torchvision") and name in _torchvision_names():
         return _torchvision(name, config)
+    raise _unknown(config.name)
+
+
+def whole(config: ModelConfig, n_classes: int) -> Backbone:
+    """The network `config.name` stands for as it is, with C outputs.
+
+    It is a timm or torchvision name, or `module:factory`, called with `num_classes` and `config.options`.
+
+    Raises:
+        ModelError: an unknown name, a factory that is not there, or options it does not take.
+    """
+    library, _, name = config.name.rpartition("/")
+    if ":" in config.name:
+        return Backbone(_from_factory(config, n_classes), ())
+    import timm
+
+    if library in ("", "timm") and timm.is_model(name):
+        return _timm(name, config, n_classes)
+    if library in ("", "torchvision") and name in _torchvision_names():
+        return _torchvision(name, config, n_classes)
+    raise _unknown(config.name)
+
+
+def _from_factory(config: ModelConfig, n_classes: int) -> nn.Module:
+    place, _, name = config.name.partition(":")
+    try:
+        with _importing_from_here():
+            factory = getattr(import_module(place), name)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(
+            f"a function {name} in the module {place}",
+            str(error),
+            "run where the module can be imported: in its folder, or with it installed or on PYTHONPATH",
+        ) from error
+    try:
+        made = factory(num_classes=n_classes, **config.options)
+    except Exception as error:  # a person's own code: whatever it raises, they want to know where
+        raise ModelError(
+            f"{config.name}(num_classes={n_classes}, ...) to make a network",
+            f"{type(error).__name__}: {error}",
+            f"correct the function, or model.options = {config.options}",
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise ModelError("an nn.Module", type(made).__name__, f"return a network from {config.name}")
+    return made
+
+
+@contextmanager
+def _importing_from_here() -> Iterator[None]:
+    """The current folder on the import path, as for `python -m`."""
+    here = str(Path.cwd())
+    sys.path.insert(0, here)
+    try:
+        yield
+    finally:
+        sys.path.remove(here)
+
+
+def _unknown(name: str) -> ModelError:
+    import timm
+
     known = [GAL, PIXELS, *timm.list_models(), *_torchvision_names()]
     near = get_close_matches(name, known, n=3)
-    raise ModelError(
-        f"{GAL}, {PIXELS}, or a classifier that timm or torchvision knows",
-        config.name,
+    return ModelError(
+        f"{GAL}, {PIXELS}, a classifier that timm or torchvision knows, or module:factory",
+        name,
         f"did you mean {' or '.join(near)}?" if near else "timm.list_models() lists over a thousand",
     )
 
@@ -81,16 +147,18 @@ def glorot(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-def _timm(name: str, config: ModelConfig) -> Backbone:
+def _timm(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
+    """With C outputs and all it has, or for no classes as a trunk without dropout."""
     import timm
 
     options: dict[str, Any] = {"in_chans": config.channels, **config.options}
     try:
-        trunk = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        trunk = timm.create_model(name, pretrained=False, num_classes=n_classes, **options)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise _bad_options(config, error) from error
     named = timm.get_pretrained_cfg_value(name, "classifier") or ()
-    _remove_dropout(trunk)
+    if not n_classes:
+        _remove_dropout(trunk)
     return Backbone(trunk, (named,) if isinstance(named, str) else tuple(named))
 
 
@@ -100,7 +168,8 @@ def _torchvision_names() -> list[str]:
     return list(torchvision.models.list_models(module=torchvision.models))
 
 
-def _torchvision(name: str, config: ModelConfig) -> Backbone:
+def _torchvision(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
+    """With C outputs and all it has, or for no classes as a trunk without dropout."""
     import torchvision
 
     if config.channels != 3:
@@ -113,10 +182,12 @@ def _torchvision(name: str, config: ModelConfig) -> Backbone:
     if name in ("googlenet", "inception_v3"):
         options = {"aux_logits": False, "init_weights": True, **options}
     try:
-        trunk = torchvision.models.get_model(name, weights=None, num_classes=1000, **options)
+        trunk = torchvision.models.get_model(name, weights=None, num_classes=n_classes or 1000, **options)
     except (TypeError, ValueError, RuntimeError, AssertionError) as error:
         raise _bad_options(config, error) from error
-    place = _last_classifier(trunk)
+    place = _last_classifier(trunk, n_classes or 1000)
+    if n_classes:
+        return Backbone(trunk, (place,))
     trunk.set_submodule(place, nn.Identity())
     _remove_dropout(trunk)
     return Backbone(trunk, (place,))
@@ -126,13 +197,13 @@ def _bad_options(config: ModelConfig, error: Exception) -> ModelError:
     return ModelError(f"options that {config.name} takes", str(error), f"correct model.options = {config.options}")
 
 
-def _last_classifier(network: nn.Module) -> str:
-    """The last layer that gives a thousand outputs: `fc`, `classifier.3`, `heads.head`, a 1x1 convolution..."""
+def _last_classifier(network: nn.Module, outputs: int) -> str:
+    """The last layer that gives so many outputs: `fc`, `classifier.3`, `heads.head`, a 1x1 convolution..."""
     places = [
         place
         for place, layer in network.named_modules()
-        if (isinstance(layer, nn.Linear) and layer.out_features == 1000)
-        or (isinstance(layer, nn.Conv2d) and layer.out_channels == 1000)
+        if (isinstance(layer, nn.Linear) and layer.out_features == outputs)
+        or (isinstance(layer, nn.Conv2d) and layer.out_channels == outputs)
     ]
     if not places:
         raise ModelError("a network that ends in a linear classifier", type(network).__name__, "choose another")

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.backbones import GAL, Backbone, backbone, glorot
-from askance.uncertainty import SplitNet
+from askance.tasks.classification.backbones import GAL, PIXELS, Backbone, backbone, glorot, whole
+from askance.uncertainty import SplitNet, cut, logits_of, run
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
 
@@ -30,8 +30,54 @@ def build(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
     Raises:
         ModelError: an unknown name, an image size the trunk cannot take, or weights that do not fit.
     """
+    if is_own(config):
+        return build_own(config, n_classes, seed)
     trunk = build_trunk(config, seed)
     return join(trunk, build_head(config, features_of(trunk, config), n_classes, seed))
+
+
+def is_own(config: ModelConfig) -> bool:
+    """Whether a network is taken as it is, with its own dropouts; gal-cnn and pixels have our head anyway."""
+    return config.name not in (GAL, PIXELS) and (config.head == "own" or ":" in config.name)
+
+
+def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
+    """A whole network, cut at its first dropout where all behind that is a plain head.
+
+    Where it is not (dropout in attention, dropped branches), there is nothing before the head but pixels: the head
+    is the network, and runs as one.
+
+    Raises:
+        ModelError: an unknown name, weights that do not fit, nothing random in it, or a forward that fails.
+    """
+    with seeded(keyed_seed("own", seed)):
+        made = whole(config, n_classes)
+        example = torch.rand(2, config.channels, config.size, config.size)
+    if config.weights is not None:
+        _load_weights(made, Path(config.weights))
+    net = cut(made.trunk, example)
+    if net is None:
+        shape = (config.channels, config.size, config.size)
+        net = SplitNet(nn.Flatten(), nn.Sequential(nn.Unflatten(1, shape), Logits(made.trunk)))
+    outputs = run(net, example, logits_of).shape[1]
+    if outputs != n_classes:
+        raise ModelError(
+            f"{n_classes} outputs, one a class", f"{outputs} of {config.name}", "use num_classes in the factory"
+        )
+    net.to(memory_format=torch.channels_last)
+    return net.eval()
+
+
+class Logits(nn.Module):
+    """A network's logits alone, whatever record it returns."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`[N, C]`."""
+        return logits_of(self.model(images))
 
 
 def build_trunk(config: ModelConfig, seed: int) -> nn.Module:
@@ -66,7 +112,13 @@ def join(trunk: nn.Module, head: nn.Sequential) -> SplitNet:
 
 def classes_of(net: SplitNet) -> int:
     """C, the outputs of the head."""
-    return [layer for layer in net.head if isinstance(layer, nn.Linear)][-1].out_features
+    last = classifier_of(net)
+    return last.out_features if isinstance(last, nn.Linear) else last.out_channels
+
+
+def classifier_of(net: SplitNet) -> nn.Linear | nn.Conv2d:
+    """The layer that gives the logits: the last that multiplies."""
+    return [layer for layer in net.head.modules() if isinstance(layer, nn.Linear | nn.Conv2d)][-1]
 
 
 def features_of(trunk: nn.Module, config: ModelConfig) -> int:
@@ -101,9 +153,11 @@ def _load_weights(made: Backbone, path: Path) -> None:
     """Fill the trunk, key by key; only the old classifier may be left over."""
     found, classifier = _read(path), made.classifier
     if any(key.startswith("trunk.") for key in found):  # a whole model saved by Askance
-        found, classifier = {key.removeprefix("trunk."): value for key, value in found.items()}, ("head",)
-    wanted = made.trunk.state_dict()
-    ignored = [key for key in found if key.startswith(tuple(f"{name}." for name in classifier))]
+        found = {key.removeprefix("trunk."): value for key, value in found.items() if key.startswith("trunk.")}
+        classifier = ()
+    old = tuple(f"{name}." for name in classifier)
+    wanted = {key: value for key, value in made.trunk.state_dict().items() if not key.startswith(old)}
+    ignored = [key for key in found if key.startswith(old)]
     given = {key: value for key, value in found.items() if key not in ignored}
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # nothing is computed from them
     wrong = [f"missing {key}" for key in wanted.keys() - given.keys() - counters]

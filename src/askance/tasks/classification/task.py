@@ -19,11 +19,19 @@ from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import Validation, choose
 from askance.tasks.classification.metrics import metrics
-from askance.tasks.classification.model import build_head, build_trunk, classes_of, features_of, join
+from askance.tasks.classification.model import (
+    build,
+    build_head,
+    build_trunk,
+    classes_of,
+    features_of,
+    is_own,
+    join,
+)
 from askance.tasks.classification.predict import Extractor, Features, draw
 from askance.tasks.classification.train import Examples, Recipe
 from askance.tasks.classification.units import stream
-from askance.uncertainty import DropoutPosterior, SplitNet
+from askance.uncertainty import SplitNet, head_posterior, is_plain
 from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -60,7 +68,7 @@ class Classification:
         self._model, self._train, self._images = model, train, images
         self._fabric = _fabric(train)
         self._extractor = Extractor(images, model, self._fabric, features)
-        self._moves: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
+        self._wanted: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -89,13 +97,14 @@ class Classification:
         data.targets_of(val, len(self.classes))
         self._enough(data.targets_of(train, len(self.classes)), len(train))
         start, said = self._start(warm, seed)
-        recipe = Recipe(self._train, self._fabric, self._moves, self._model.weights is not None)
+        moves = self._moves(start)
+        recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None)
         examples = self._examples(start, train, progress)
         present = self._enough(examples.targets, len(train))
         fitted = choose(start, examples, self._validation(start, val), recipe, seed=seed, progress=progress)
         log: dict[str, Json] = {
             "start": said,
-            "moves": self._moves,
+            "moves": moves,
             "images": len(examples.targets),
             "unreadable": len(train) - len(examples.targets),
             "classes_without_labels": [name for name, n in zip(self.classes, present, strict=True) if not n],
@@ -118,7 +127,7 @@ class Classification:
                 str(classes_of(model)),
                 "train again for the new classes",
             )
-        posterior = DropoutPosterior(model.to(self._fabric.device).head, k=k, seed=seed)
+        posterior = head_posterior(model.to(self._fabric.device).head, k=k, seed=seed)
         return stream(
             ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
         )
@@ -192,12 +201,18 @@ class Classification:
         """Where training starts, and that in words."""
         if warm is not None and classes_of(warm) == len(self.classes):
             return warm, "the model given"
-        trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
-        width = features_of(trunk, self._model)
-        net = join(trunk, build_head(self._model, width, len(self.classes), keyed_seed("init", seed)))
+        net = self._fresh(seed)
         if warm is None:
             return net, "scratch"
         return net, f"scratch: the model given has {classes_of(warm)} classes, now there are {len(self.classes)}"
+
+    def _fresh(self, seed: int) -> SplitNet:
+        """A network that has not been trained here."""
+        if is_own(self._model):
+            return build(self._model, len(self.classes), keyed_seed("init", seed))
+        trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
+        width = features_of(trunk, self._model)
+        return join(trunk, build_head(self._model, width, len(self.classes), keyed_seed("init", seed)))
 
     @cached_property
     def _given_trunk(self) -> nn.Module:
@@ -207,7 +222,7 @@ class Classification:
     def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
         targets = data.targets_of(train, len(self.classes))
         device = self._fabric.device
-        if self._moves == "head":
+        if self._moves(start) == "head":
             found = self._extractor.once(start, train.ids)
             rows = found.rows.to(device)
             return Examples(lambda chosen: rows[chosen], targets[found.places])
@@ -218,7 +233,7 @@ class Classification:
     def _validation(self, start: SplitNet, val: Labelled) -> Validation:
         """Validation images, read once for all candidates."""
         targets = data.targets_of(val, len(self.classes))
-        if self._moves == "head":
+        if self._moves(start) == "head":
             found = self._extractor.once(start, val.ids)
             return Validation(lambda net, k, seed: self._draw(net, found, k, seed), targets[found.places])
         pixels = data.read(self._images, val.ids, data.look(self._model))
@@ -230,10 +245,14 @@ class Classification:
         return Validation(draws, targets[pixels.places])
 
     def _draw(self, net: SplitNet, found: Features, k: int, seed: int) -> Draws:
-        return draw(DropoutPosterior(net.to(self._fabric.device).head, k=k, seed=seed), found)
+        return draw(head_posterior(net.to(self._fabric.device).head, k=k, seed=seed), found)
+
+    def _moves(self, net: SplitNet) -> Literal["head", "all"]:
+        """What training moves: the head alone only where there is a trunk to stay."""
+        return self._wanted if is_plain(net.head) else "all"
 
     def _features(self, net: SplitNet, ids: Sequence[str]) -> Features:
-        return self._extractor.once(net, ids) if self._moves == "head" else self._extractor.now(net, ids)
+        return self._extractor.once(net, ids) if self._moves(net) == "head" else self._extractor.now(net, ids)
 
 
 def _fabric(train: TrainConfig) -> Fabric:

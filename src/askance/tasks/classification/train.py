@@ -1,8 +1,8 @@
 """Fitting a network to labels until its loss has settled.
 
 The objective is Gal, Islam, Ghahramani 2017's: mean cross-entropy + c/N ||W||^2 over the weights W that dropout
-is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Dividing by N makes c
-the strength of one prior, whatever the number of labels.
+is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Of a network that is
+one head, only the classifier is. Dividing by N makes c the strength of one prior, whatever the number of labels.
 
 What is kept is not the last step's weights but their running average (Polyak & Juditsky 1992): a constant
 learning rate bounces about the minimum, its average lies in it. That takes the place of a schedule, which would
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.model import seeded
-from askance.uncertainty import SplitNet
+from askance.tasks.classification.model import classifier_of, seeded
+from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
 
@@ -204,8 +204,9 @@ def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
 
 
 def _adam(net: SplitNet, part: nn.Module, strength: float, learning_rate: float) -> torch.optim.Adam:
-    """Adam whose L2 term is `strength * ||W||^2` over the head's weights W; its gradient is `2 * strength * W`."""
-    decayed = [weight for weight in net.head.parameters() if weight.dim() > 1]
+    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`."""
+    layers = net.head if is_plain(net.head) else classifier_of(net)
+    decayed = [weight for weight in layers.parameters() if weight.dim() > 1]
     names = {id(weight) for weight in decayed}
     others = [weight for weight in part.parameters() if id(weight) not in names]
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]

@@ -1,0 +1,154 @@
+"""Networks as they are, with their own dropouts, from training to scores."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from askance.pool import ArrayImages
+from askance.tasks.classification import Classification
+from askance.tasks.classification.model import build, classes_of
+from askance.uncertainty import mc_dropout
+from askance.vocab import Labelled, ModelError
+from askance.vocab.config import ModelConfig, TrainConfig
+
+CLASSES = ("dark", "bright", "striped")
+
+
+def images(n: int = 60) -> tuple[ArrayImages, Labelled]:
+    """Three kinds of 32 x 32 images that a network can tell apart."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(n) % 3
+    pixels = generator.integers(0, 60, (n, 32, 32)).astype(np.uint8)
+    pixels[targets == 1] += 150
+    pixels[targets == 2, ::4] += 180
+    pixels = np.repeat(pixels[:, None], 3, axis=1)
+    ids = [f"i{i:03d}" for i in range(n)]
+    return ArrayImages(pixels, ids), Labelled(tuple(ids), tuple(int(t) for t in targets))
+
+
+def task(pool: ArrayImages, folder: Path | None = None, **model: object) -> Classification:
+    config = ModelConfig.model_validate({"size": 32, "mean": 0.4, "std": 0.3, "head": "own", **model})
+    train = TrainConfig(min_steps=20, max_steps=40, batch=8, learning_rate=3e-3, device="cpu", weight_decay=(0.1,))
+    return Classification(config, train, CLASSES, pool, features=folder)
+
+
+def spread(lines: list[Tensor]) -> float:
+    """The largest standard deviation over draws of a log-probability, nats."""
+    return float(torch.cat(lines).std(dim=1).max())
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    """Whether two networks have the same weights, bit for bit."""
+    pairs = zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    return all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "head"),
+    [
+        ("resnet18", {"drop_rate": 0.3}, ["Dropout", "Linear"]),
+        ("vit_tiny_patch16_224", {"img_size": 32, "attn_drop_rate": 0.3, "depth": 2}, ["Unflatten", "Logits"]),
+        ("torchvision/mobilenet_v3_small", {}, ["Dropout", "Linear"]),
+    ],
+)
+def test_from_training_to_scores(name: str, options: dict[str, object], head: list[str], tmp_path: Path) -> None:
+    pool, labelled = images()
+    one = task(pool, name=name, options=options)
+    fitted = one.fit(labelled, Labelled((), ()), warm=None, seed=0)
+    net = fitted.model
+    assert [type(layer).__name__ for layer in net.head] == head
+    assert classes_of(net) == 3
+    again = one.fit(labelled, Labelled((), ()), warm=None, seed=0).model
+    assert all(
+        torch.equal(a, b) for a, b in zip(net.state_dict().values(), again.state_dict().values(), strict=True)
+    )
+    chunks = [chunk.units.draws for chunk in one.draws(net, labelled.ids, k=5, seed=1)]
+    assert spread([draws.log_probs for draws in chunks]) > 1e-3
+    assert all(draws.joint for draws in chunks)
+    one.save(net, tmp_path / "m.safetensors")
+    loaded = one.load(tmp_path / "m.safetensors")
+    for before, after in zip(chunks, one.draws(loaded, labelled.ids, k=5, seed=1), strict=True):
+        torch.testing.assert_close(before.log_probs, after.units.draws.log_probs)
+    assert one.measure(net, labelled, k=5, seed=0).keys() >= {"accuracy", "nll"}
+
+
+def test_vgg_has_its_two_dropouts() -> None:
+    net = build(ModelConfig(name="torchvision/vgg16", head="own", size=32), 4, seed=0)
+    assert [type(layer).__name__ for layer in net.head] == ["Dropout", "Linear", "ReLU", "Dropout", "Linear"]
+    assert not any(name.startswith("trunk.model.classifier.6") for name in net.state_dict())
+    assert mc_dropout(net, torch.randn(2, 3, 32, 32), k=3, seed=0).log_probs.shape == (2, 3, 4)
+
+
+def test_the_parts_are_the_network() -> None:
+    """In training too: with the same dropout, whole and parts give the same loss and the same gradients."""
+    config = ModelConfig(name="resnet18", head="own", size=32, options={"drop_rate": 0.3})
+    net = build(config, 3, seed=0)
+    import timm  # here: it is slow to import
+
+    whole = timm.create_model("resnet18", num_classes=3, drop_rate=0.3)
+    state = {key.removeprefix("trunk.model."): value for key, value in net.state_dict().items()}
+    state |= {"fc.weight": state.pop("head.1.weight"), "fc.bias": state.pop("head.1.bias")}
+    whole.load_state_dict(state)
+    x = torch.randn(4, 3, 32, 32)
+    losses = []
+    for network in (net.double().train(), whole.double().train()):
+        torch.manual_seed(0)
+        loss = network(x.double()).logsumexp(1).sum()
+        loss.backward()
+        losses.append(loss.detach())
+    torch.testing.assert_close(losses[0], losses[1])
+    torch.testing.assert_close(net.trunk.model.conv1.weight.grad, whole.conv1.weight.grad)
+
+
+FACTORY = """
+from torch import nn
+def network(num_classes, width=8):
+    return nn.Sequential(nn.Conv2d(3, width, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+                         nn.Dropout(0.2), nn.Linear(width, num_classes))
+def certain(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, num_classes))
+def stubborn(num_classes):
+    return nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(3 * 32 * 32, 7))
+def broken(num_classes):
+    raise OSError("no such weights")
+a_number = lambda num_classes: 3
+"""
+
+
+@pytest.fixture
+def factories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModelConfig]:
+    name = f"own_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(FACTORY)
+    monkeypatch.chdir(tmp_path)
+    return lambda factory: ModelConfig(name=f"{name}:{factory}", size=32)
+
+
+def test_a_factory_of_ones_own(factories: Callable[[str], ModelConfig]) -> None:
+    config = factories("network").model_copy(update={"options": {"width": 6}})
+    net = build(config, 5, seed=0)
+    assert (net.n_features, classes_of(net)) == (6, 5)
+    assert same(net, build(config, 5, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("certain", "none among"),
+        ("stubborn", "3 outputs"),
+        ("broken", "OSError: no such weights"),
+        ("a_number", "int"),
+        ("missing", "missing"),
+    ],
+)
+def test_factories_that_do_not_serve(factories: Callable[[str], ModelConfig], factory: str, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        build(factories(factory), 3, seed=0)
+
+
+def test_a_module_that_is_not_there() -> None:
+    with pytest.raises(ModelError, match="PYTHONPATH"):
+        build(ModelConfig(name="no_such_module_here:network"), 3, seed=0)
