@@ -77,7 +77,8 @@ def catalogue_page() -> str:
     from askance.acquisition import acquisitions
     from askance.selection import selections
 
-    parts = ["# Catalogue", NOTE, "The names that `[strategy]` in [the settings](settings.md) takes."]
+    names = "The names that `[strategy]` in [the settings](settings.md) takes"
+    parts = ["# Catalogue", NOTE, f"{names}; a score that needs `log_density` is for Python alone."]
     kinds: dict[str, Iterable[Entry[Any]]] = {"Acquisition": acquisitions, "Selection": selections}
     for kind, entries in kinds.items():
         rows = [[f"`{e.name}`", e.summary, ", ".join(f"`{need}`" for need in sorted(e.needs))] for e in entries]

@@ -7,6 +7,7 @@ import torch
 
 from askance.acquisition import (
     bald,
+    expected_entropy,
     least_confidence,
     margin,
     mean_std,
@@ -32,7 +33,15 @@ SURE = [[1.0, 0.0], [1.0, 0.0]]
 
 def test_bald_is_predictive_entropy_less_what_draws_have_of_their_own():
     own = entropy(DRAWS.log_probs).mean(1)
+    torch.testing.assert_close(expected_entropy(DRAWS), own, atol=1e-12, rtol=0)
     torch.testing.assert_close(bald(DRAWS), predictive_entropy(DRAWS) - own, atol=1e-12, rtol=0)
+
+
+def test_noise_and_conflict_are_told_apart():
+    draws = of(CONFLICT, COIN, SURE)
+    assert expected_entropy(draws).tolist() == pytest.approx([0, math.log(2), 0], abs=1e-15)
+    agreeing = Draws(DRAWS.log_probs[:, :1].expand(-1, 20, -1), joint=True)
+    torch.testing.assert_close(expected_entropy(agreeing), predictive_entropy(agreeing), atol=1e-12, rtol=0)
 
 
 def test_bald_tells_conflict_from_noise_and_entropy_does_not():

@@ -103,6 +103,7 @@ def read(truth):
 def test_a_batch_sorted_into_folders_comes_back(place):
     init()
     run("train", "-p", "p")
+    assert "4 of 30 by top-k of epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
     run("pick", "-n", 4, "-p", "p", "--strategy", "power:margin")
     run("export", "--folder", "batch", "--copy", "-p", "p")
     known = read(place / "all.csv")
@@ -131,6 +132,7 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
         (["simulate", "--data", "nowhere"], "digits"),
         (["simulate", "--strategies", "blad"], "bald"),
+        (["simulate", "--strategies", "novelty"], "log_density"),
         (["simulate", "--set", "strategy.draws=5"], "model or train"),
         (["simulate", "--until", 2000], "--until"),
         (["init", "q", "--pool", "pool", "--set", "seed=1", "--set", "seed.x=1"], "section.name=value"),

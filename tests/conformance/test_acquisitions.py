@@ -3,6 +3,7 @@
 Letters: N units, K draws, C classes.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 
@@ -19,7 +20,10 @@ from tests.reference.acquisitions import TWINS, of_images
 
 BOUNDS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "random": lambda k, c: (0, 1),
+    "novelty": lambda k, c: (-math.inf, math.inf),
     "bald": lambda k, c: (0, math.log(min(k, c))),
+    "epig": lambda k, c: (0, math.log(min(k, c))),
+    "expected-entropy": lambda k, c: (0, math.log(c)),
     "predictive-entropy": lambda k, c: (0, math.log(c)),
     "variation-ratios": lambda k, c: (0, 1 - 1 / c),
     "mean-std": lambda k, c: (0, math.sqrt(c - 1) / c),
@@ -28,11 +32,14 @@ BOUNDS: dict[str, Callable[[int, int], tuple[float, float]]] = {
 }
 """Of K draws over C classes; a new entry states its own here."""
 
-ABOUT_THE_MODEL = {"bald", "mean-std"}
+ABOUT_THE_MODEL = {"bald", "epig", "mean-std"}
 """Those that ask about the model alone: nothing is to be learned where all draws agree."""
 
-OF_DRAWS = [entry.name for entry in acquisitions if entry.needs == {"draws"}]
-SHAPES = [(6, 20, 10), (9, 1, 5), (5, 7, 1), (1, 3, 2), (3, 4, 1000)]
+OF_DRAWS = [entry.name for entry in acquisitions if "draws" in entry.needs]
+SHAPES = [(6, 20, 10), (9, 1, 5), (5, 7, 1), (1, 3, 2), (3, 4, 200)]
+
+NEEDS = inspect.signature(score).parameters.keys() - {"name"}
+"""What the one door can bring."""
 
 every = pytest.mark.parametrize("name", OF_DRAWS)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -54,6 +61,24 @@ def any_draws(draw: st.DrawFn) -> Draws:
     return Draws.from_logits(torch.from_numpy(np.where(possible, logits, -np.inf)), joint=True)
 
 
+def targets_of(draws: Draws) -> Draws:
+    """Others under the same K networks, with the same zeros and ties: the last unit first, classes turned."""
+    return Draws(draws.log_probs.flip(0).roll(1, -1), joint=True)
+
+
+def scored(name: str, draws: Draws, targets: Draws | None = None) -> torch.Tensor:
+    """The scores, with targets for those that need them."""
+    if "targets" in acquisitions[name].needs:
+        return score(name, draws=draws, targets=targets_of(draws) if targets is None else targets)
+    return score(name, draws=draws)
+
+
+def twin(name: str, draws: Draws) -> list[float]:
+    """The same, slowly."""
+    needed = [targets_of(draws).log_probs.tolist()] if "targets" in acquisitions[name].needs else []
+    return [TWINS[name](unit, *needed) for unit in draws.log_probs.tolist()]
+
+
 def close(got: torch.Tensor, due: torch.Tensor, atol: float = 1e-12) -> None:
     torch.testing.assert_close(got, due, atol=atol, rtol=0)
 
@@ -61,7 +86,8 @@ def close(got: torch.Tensor, due: torch.Tensor, atol: float = 1e-12) -> None:
 def test_every_entry_is_held_to_something():
     assert set(BOUNDS) == set(acquisitions.names())
     assert set(TWINS) == set(OF_DRAWS)
-    assert {need for entry in acquisitions for need in entry.needs} <= {"draws", "ids", "seed"}
+    assert {entry.name for entry in acquisitions} - set(OF_DRAWS) == {"novelty", "random"}  # own tests
+    assert {need for entry in acquisitions for need in entry.needs} <= set(NEEDS)
     assert all(entry.summary.endswith(".") for entry in acquisitions)
 
 
@@ -69,16 +95,14 @@ def test_every_entry_is_held_to_something():
 @settings(max_examples=40)
 @given(draws=any_draws())
 def test_equals_its_slow_twin(name: str, draws: Draws):
-    due = [TWINS[name](unit) for unit in draws.log_probs.tolist()]
-    close(score(name, draws=draws), torch.tensor(due, dtype=torch.float64))
+    close(scored(name, draws), torch.tensor(twin(name, draws), dtype=torch.float64))
 
 
 @every
 @every_shape
 def test_equals_its_slow_twin_in_every_shape(name: str, shape: tuple[int, int, int]):
     draws = example(shape)
-    due = [TWINS[name](unit) for unit in draws.log_probs.tolist()]
-    close(score(name, draws=draws), torch.tensor(due, dtype=torch.float64))
+    close(scored(name, draws), torch.tensor(twin(name, draws), dtype=torch.float64))
 
 
 @every
@@ -86,7 +110,7 @@ def test_equals_its_slow_twin_in_every_shape(name: str, shape: tuple[int, int, i
 @given(draws=any_draws())
 def test_stays_within_its_bounds(name: str, draws: Draws):
     low, high = BOUNDS[name](draws.k, draws.c)
-    scores = score(name, draws=draws)
+    scores = scored(name, draws)
     assert scores.dtype == torch.float64
     assert scores.shape == (len(draws),)
     assert bool((scores >= low).all())
@@ -99,21 +123,23 @@ def test_rounded_draws_stay_at_or_above_zero(name: str, dtype: torch.dtype):
     """Narrow draws sum to one only nearly; a selection that takes logarithms must not meet -1e-4."""
     for scale in (0.1, 2.0, 20.0):
         draws = Draws(example((64, 5, 10), scale).log_probs.to(dtype), joint=True)
-        assert bool((score(name, draws=draws) >= 0).all())
+        assert bool((scored(name, draws) >= 0).all())
 
 
 @every
 @pytest.mark.parametrize("c", [2, 5, 1000])
 def test_reaches_the_top_when_each_draw_is_sure_of_another_class(name: str, c: int):
-    draws = Draws.from_probs(torch.eye(c, dtype=torch.float64)[None], joint=True)
-    close(score(name, draws=draws), torch.tensor([float(BOUNDS[name](c, c)[1])], dtype=torch.float64))
+    """Or, where draws are asked one by one, when each is a toss-up between all classes."""
+    sure = torch.eye(c, dtype=torch.float64)[None]
+    draws = Draws.from_probs(torch.full_like(sure, 1 / c) if name == "expected-entropy" else sure, joint=True)
+    close(scored(name, draws), torch.tensor([float(BOUNDS[name](c, c)[1])], dtype=torch.float64))
 
 
 @every
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
 def test_is_exactly_zero_when_all_draws_are_sure_of_one_class(name: str, dtype: torch.dtype):
     one_hot = torch.nn.functional.one_hot(torch.tensor([[2, 2, 2]]), 4).to(dtype)
-    assert score(name, draws=Draws.from_probs(one_hot, joint=True)).tolist() == [0.0]
+    assert scored(name, Draws.from_probs(one_hot, joint=True)).tolist() == [0.0]
 
 
 @pytest.mark.parametrize("name", sorted(ABOUT_THE_MODEL))
@@ -123,15 +149,16 @@ def test_nothing_to_learn_where_all_draws_agree(name: str, dtype: torch.dtype, k
     one = example((8, 1, 10)).log_probs
     one[0, 0, 1:] = -torch.inf
     one = torch.log_softmax(one, -1).to(dtype)
-    assert score(name, draws=Draws(one.expand(8, k, 10), joint=True)).tolist() == [0.0] * 8
+    draws, others = Draws(one.expand(8, k, 10), joint=True), example((5, k, 10))
+    assert scored(name, draws, others).tolist() == [0.0] * 8
 
 
 @every
 @pytest.mark.parametrize("size", [1, 2, 7])
 def test_chunks_give_the_very_same_scores(name: str, size: int):
     draws = example((33, 13, 7))
-    whole = score(name, draws=draws)
-    parts = [score(name, draws=draws[i : i + size]) for i in range(0, 33, size)]
+    whole = scored(name, draws)
+    parts = [scored(name, draws[i : i + size], targets_of(draws)) for i in range(0, 33, size)]
     assert torch.equal(torch.cat(parts), whole)
 
 
@@ -139,9 +166,10 @@ def test_chunks_give_the_very_same_scores(name: str, size: int):
 @pytest.mark.parametrize("units", [1, 5, 32])
 def test_inner_slices_give_the_very_same_scores(name: str, units: int, monkeypatch: pytest.MonkeyPatch):
     draws = example((33, 13, 7))
-    whole = score(name, draws=draws)
-    monkeypatch.setattr(sums, "_SLICE_BYTES", {"cpu": units * 8 * 13 * 7})
-    assert torch.equal(score(name, draws=draws), whole)
+    whole = scored(name, draws)
+    held = 13 * 7 if acquisitions[name].needs == {"draws"} else 7 * 33 * 7
+    monkeypatch.setattr(sums, "_SLICE_BYTES", {"cpu": units * 8 * held})
+    assert torch.equal(scored(name, draws), whole)
 
 
 @every
@@ -149,7 +177,7 @@ def test_memory_layout_does_not_matter(name: str):
     draws = example((17, 13, 7))
     turned = draws.log_probs.permute(2, 0, 1).contiguous().permute(1, 2, 0)
     assert not turned.is_contiguous()
-    assert torch.equal(score(name, draws=Draws(turned, joint=True)), score(name, draws=draws))
+    assert torch.equal(scored(name, Draws(turned, joint=True)), scored(name, draws))
 
 
 @every
@@ -157,7 +185,7 @@ def test_memory_layout_does_not_matter(name: str):
 def test_permuting_units_permutes_scores(name: str, shape: tuple[int, int, int]):
     draws = example(shape)
     order = torch.randperm(len(draws), generator=torch.Generator().manual_seed(0))
-    assert torch.equal(score(name, draws=draws[order]), score(name, draws=draws)[order])
+    assert torch.equal(scored(name, draws[order], targets_of(draws)), scored(name, draws)[order])
 
 
 @every
@@ -167,8 +195,10 @@ def test_permuting_units_permutes_scores(name: str, shape: tuple[int, int, int])
 def test_permuting_draws_or_classes_changes_nothing(name: str, axis: int, draws: Draws, seed: int):
     size = draws.log_probs.shape[axis]
     order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
-    permuted = Draws(draws.log_probs.index_select(axis, order), joint=True)
-    close(score(name, draws=permuted), score(name, draws=draws))
+    permuted, targets = (
+        Draws(one.log_probs.index_select(axis, order), joint=True) for one in (draws, targets_of(draws))
+    )
+    close(scored(name, permuted, targets), scored(name, draws))
 
 
 @every
@@ -177,8 +207,8 @@ def test_adding_to_all_logits_changes_nothing(name: str):
     logits = torch.randn(6, 20, 10, generator=generator, dtype=torch.float64)
     shift = 100 * torch.randn(6, 20, 1, generator=generator, dtype=torch.float64)
     close(
-        score(name, draws=Draws.from_logits(logits + shift, joint=True)),
-        score(name, draws=Draws.from_logits(logits, joint=True)),
+        scored(name, Draws.from_logits(logits + shift, joint=True)),
+        scored(name, Draws.from_logits(logits, joint=True)),
     )
 
 
@@ -191,13 +221,13 @@ def test_narrow_draws_give_nearly_the_same_scores(name: str, dtype: torch.dtype,
     logits += 0.5 * (logits == logits.amax(-1, keepdim=True))
     wide = Draws.from_logits(logits, joint=True)
     narrow = Draws(wide.log_probs.to(dtype), joint=True)
-    close(score(name, draws=narrow), score(name, draws=wide), atol=atol)
+    close(scored(name, narrow), scored(name, wide), atol=atol)
 
 
 @every
 @every_shape
 def test_an_empty_pool_has_no_scores(name: str, shape: tuple[int, int, int]):
-    scores = score(name, draws=example(shape)[:0])
+    scores = scored(name, example(shape)[:0], example(shape))
     assert scores.shape == (0,)
     assert scores.dtype == torch.float64
 
@@ -205,15 +235,17 @@ def test_an_empty_pool_has_no_scores(name: str, shape: tuple[int, int, int]):
 @every
 def test_the_draws_are_left_as_they_were(name: str):
     draws = example((6, 20, 10))
-    before = draws.log_probs.clone()
-    score(name, draws=draws)
-    assert torch.equal(draws.log_probs, before)
+    targets = targets_of(draws)
+    before = [one.log_probs.clone() for one in (draws, targets)]
+    scored(name, draws, targets)
+    assert torch.equal(draws.log_probs, before[0])
+    assert torch.equal(targets.log_probs, before[1])
 
 
 @every
 def test_scores_hold_no_graph(name: str):
     logits = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    assert not score(name, draws=Draws.from_logits(logits, joint=True)).requires_grad
+    assert not scored(name, Draws.from_logits(logits, joint=True)).requires_grad
 
 
 @every
@@ -223,9 +255,8 @@ def test_units_of_images_score_like_the_slow_twin_of_each_image(name: str, how: 
     owners = [3, 0, 3, 0, 3, 2, 0, 3, 3]
     draws = example((len(owners), 11, 4))
     units = Units(draws, torch.tensor(owners), n_images=5)
-    got = aggregate(score(name, draws=units.draws), units.image, units.n_images, how)
-    of_units = [TWINS[name](unit) for unit in draws.log_probs.tolist()]
-    due = of_images(of_units, owners, 5, how)
+    got = aggregate(scored(name, units.draws), units.image, units.n_images, how)
+    due = of_images(twin(name, draws), owners, 5, how)
     assert due[1] == due[4] == 0
     close(got, torch.tensor(due, dtype=torch.float64))
 
@@ -234,7 +265,7 @@ def test_units_of_images_score_like_the_slow_twin_of_each_image(name: str, how: 
 @pytest.mark.parametrize("how", ["mean", "max", "top3-mean"])
 def test_images_that_are_their_own_units_keep_their_scores(name: str, how: Aggregation):
     units = Units.one_each(example((6, 20, 10)))
-    scores = score(name, draws=units.draws)
+    scores = scored(name, units.draws)
     assert torch.equal(aggregate(scores, units.image, units.n_images, how), scores)
 
 

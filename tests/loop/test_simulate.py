@@ -89,6 +89,18 @@ def test_processes_give_what_one_process_gives(tmp_path):
     assert alone == together
 
 
+def test_epig_is_simulated_and_picks_what_it_ranks_highest(tmp_path):
+    simulate(lab(tmp_path, strategies=("epig", "power:epig", "random"), seeds=(0,)))
+    bought = {
+        name: [line["picked"] for line in RunFolder.of(tmp_path, name, 0).lines()] for name in ("epig", "random")
+    }
+    assert sum(map(len, bought["epig"])) == 18
+    assert bought["epig"] != bought["random"]
+    again = simulate(lab(tmp_path / "again", strategies=("epig",), seeds=(0,)))
+    assert again[0].labels == (6, 11, 16, 21, 24)
+    assert [line["picked"] for line in RunFolder.of(tmp_path / "again", "epig", 0).lines()] == bought["epig"]
+
+
 def test_more_seeds_and_strategies_may_join_but_other_settings_may_not(tmp_path):
     simulate(lab(tmp_path, seeds=(0,)))
     assert len(simulate(lab(tmp_path, seeds=(0, 1), strategies=("bald", "random", "margin")))) == 6
@@ -108,7 +120,9 @@ def test_start_labels_are_balanced_even_where_a_class_is_small():
         start_and_validation(pool, 19, 2, 0)
 
 
-@pytest.mark.parametrize("wrong", [{"start": 0}, {"until": 3}, {"batch": 0}, {"strategies": ("blad",)}])
+@pytest.mark.parametrize(
+    "wrong", [{"start": 0}, {"until": 3}, {"batch": 0}, {"strategies": ("blad",)}, {"strategies": ("novelty",)}]
+)
 def test_an_experiment_that_cannot_be_is_refused(tmp_path, wrong):
     with pytest.raises(ConfigError):
         lab(tmp_path, **wrong)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 
-from askance.acquisition import score
+from askance.acquisition import epig, score
 from askance.loop.step import Strategy, pick, random_subset, score_pool
 from askance.maths import Draws
 from askance.vocab import ConfigError
@@ -85,3 +86,77 @@ def test_a_subset_belongs_to_seed_and_id():
     assert len(some) == 7
     assert set(random_subset(IDS[::-1], 7, 0)) == set(some)
     assert random_subset(IDS, 7, 1) != some
+
+
+def boxes_of(task, names, k, seed):
+    logits = [task.unit_logits(1.0, name, k, seed) for name in names]
+    return Draws.from_logits(torch.cat(logits), joint=True)
+
+
+@pytest.mark.parametrize("m", [5, 200])
+def test_epig_asks_about_the_boxes_of_random_images_of_the_pool(m):
+    task, strategy = BoxTask(BOXES), Strategy("epig", draws=7, n_targets=m)
+    scored = score_pool(task, 1.0, IDS, strategy, seed=3)
+    targets = boxes_of(task, random_subset(IDS, m, 3), 7, 3)
+    for i, name in enumerate(IDS):
+        due = float(epig(boxes_of(task, [name], 7, 3), targets).mean()) if BOXES[name] else 0.0
+        assert scored.scores[i] == pytest.approx(due, abs=1e-12)
+    assert (scored.scores > 0).sum() == sum(n > 0 for n in BOXES.values())
+
+
+def test_epig_asks_about_the_images_that_are_named():
+    task, strategy = BoxTask(BOXES | {"street": 2, "field": 0}), Strategy("epig", draws=7)
+    scored = score_pool(task, 1.0, IDS, strategy, seed=3, targets=["field", "street"])
+    due = epig(boxes_of(task, [IDS[1]], 7, 3), boxes_of(task, ["street"], 7, 3))
+    assert scored.scores[1] == pytest.approx(float(due.mean()), abs=1e-12)
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 23, 100])
+def test_scores_of_epig_depend_neither_on_chunks_nor_on_order(chunk):
+    strategy = Strategy("epig", draws=5, n_targets=6)
+    due = score_pool(BoxTask(BOXES, chunk=4), 1.0, IDS, strategy, seed=1).scores
+    found = score_pool(BoxTask(BOXES, chunk=chunk), 1.0, IDS, strategy, seed=1).scores
+    turned = score_pool(BoxTask(BOXES, chunk=chunk), 1.0, IDS[::-1], strategy, seed=1).scores
+    assert found.tolist() == due.tolist() == turned[::-1].tolist()
+
+
+def test_targets_are_drawn_once_and_with_the_seed_of_the_pool():
+    asked = []
+
+    class Watched(BoxTask):
+        def draws(self, model, ids, *, k, seed, **more):
+            asked.append((len(ids), k, seed))
+            return super().draws(model, ids, k=k, seed=seed, **more)
+
+    score_pool(Watched(BOXES), 1.0, IDS, Strategy("epig", draws=5, n_targets=6), seed=1)
+    assert asked == [(6, 5, 1), (23, 5, 1)]
+
+
+def test_targets_that_cannot_be_read_are_left_out_and_without_any_the_loop_says_what_to_do():
+    strategy = Strategy("epig", draws=5)
+    some = score_pool(BoxTask(BOXES, unreadable=IDS[:20]), 1.0, IDS, strategy, seed=0)
+    assert np.isnan(some.scores[:20]).all()
+    assert np.isfinite(some.scores[20:]).all()
+    none = score_pool(BoxTask(BOXES, unreadable=IDS), 1.0, IDS, strategy, seed=0)
+    assert np.isnan(none.scores).all()
+    empty = score_pool(BoxTask(dict.fromkeys(IDS, 0)), 1.0, IDS, strategy, seed=0)
+    assert empty.scores.tolist() == [0.0] * len(IDS)
+    assert score_pool(BoxTask(BOXES), 1.0, [], strategy, seed=0).scores.tolist() == []
+    with pytest.raises(ConfigError, match="name the targets"):
+        score_pool(BoxTask(BOXES), 1.0, IDS, strategy, seed=0, targets=[IDS[0], IDS[4]])  # no boxes in them
+
+
+def test_epig_is_a_strategy_that_looks_at_pool_and_targets():
+    assert Strategy.parse("epig", 7) == Strategy("epig", "top-k", 7)
+    assert Strategy.parse("power:epig").looks
+    assert Strategy.parse("epig").aims
+    assert not Strategy.parse("bald").aims
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(BoxTask(BOXES), None, IDS, Strategy("epig"), seed=0)
+
+
+@pytest.mark.parametrize("name", ["novelty", "softmax:novelty"])
+def test_what_the_loop_cannot_bring_is_refused_before_anything_is_trained(name):
+    with pytest.raises(ConfigError, match="novelty, which needs log_density") as refused:
+        Strategy.parse(name)
+    assert 'score("novelty", log_density=...)' in refused.value.fix

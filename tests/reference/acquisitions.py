@@ -1,6 +1,6 @@
 """The acquisitions the slow way: one unit, loops over draws and classes, Python's own floats and `math.fsum`.
 
-Letters: K draws, C classes. A unit is `[K][C]` log-probabilities, nested lists.
+Letters: K draws, C classes. A unit or a target is `[K][C]` log-probabilities, nested lists.
 """
 
 import math
@@ -42,6 +42,27 @@ def predictive_entropy(unit: Unit) -> float:
     return _entropy(_predictive(unit))
 
 
+def expected_entropy(unit: Unit) -> float:
+    return _mean([_entropy([math.exp(log_p) for log_p in draw]) for draw in unit])
+
+
+def epig(unit: Unit, targets: list[Unit]) -> float:
+    """Mean over targets of the information between the two labels, from their joint table."""
+    return _mean([_information(unit, target) for target in targets])
+
+
+def _information(unit: Unit, target: Unit) -> float:
+    ours = [_column(unit, c) for c in range(len(unit[0]))]
+    theirs = [_column(target, c) for c in range(len(target[0]))]
+    terms = []
+    for p in ours:
+        for q in theirs:
+            joint = _mean([a * b for a, b in zip(p, q, strict=True)])
+            if joint > 0:
+                terms.append(joint * (math.log(joint) - math.log(_mean(p)) - math.log(_mean(q))))
+    return math.fsum(terms)
+
+
 def variation_ratios(unit: Unit) -> float:
     votes = [0.0] * len(unit[0])
     for draw in unit:
@@ -69,10 +90,20 @@ def least_confidence(unit: Unit) -> float:
     return 1 - max(_predictive(unit))
 
 
-TWINS: dict[str, Callable[[Unit], float]] = {
+TWINS: dict[str, Callable[..., float]] = {
     twin.__name__.replace("_", "-"): twin
-    for twin in (bald, predictive_entropy, variation_ratios, mean_std, margin, least_confidence)
+    for twin in (
+        bald,
+        epig,
+        expected_entropy,
+        predictive_entropy,
+        variation_ratios,
+        mean_std,
+        margin,
+        least_confidence,
+    )
 }
+"""Of a unit, and for those that need targets of a list of them."""
 
 
 def of_images(scores: list[float], owners: list[int], n_images: int, how: str) -> list[float]:

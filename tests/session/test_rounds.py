@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 from PIL import Image
 
 from askance.session import Session
@@ -50,6 +51,25 @@ def test_the_files_of_a_round_say_what_the_store_says(site):
         assert config["versions"]["torch"]
         assert config["settings"]["model"]["name"] == "gal-cnn"
         assert (folder / "model.safetensors").exists()
+
+
+def test_epig_of_a_real_network_is_what_its_draws_say(site):
+    """Pool and targets from one pass, and the joint table by an einsum."""
+    with site.init(strategy={"draws": 8, "acquisition": "epig", "selection": "top-k"}) as session:
+        session.train()
+        picked = session.pick(5)
+        folder = session.project.round_folder(1)
+        scores = pq.read_table(folder / "scores.parquet").to_pydict()
+        task, seed = session.task(), session.project.last_round().seed
+        (chunk,) = task.draws(task.load(folder / "model.safetensors"), scores["id"], k=8, seed=seed)
+    probs = chunk.units.draws.log_probs.double().exp()  # all 30 are targets, for they are fewer than 200
+    joint = torch.einsum("nkc,mkd->nmcd", probs, probs) / 8
+    apart = torch.einsum("nc,md->nmcd", probs.mean(1), probs.mean(1))
+    due = (joint * (joint / apart).log()).sum((-2, -1)).mean(1)
+    found = torch.tensor(scores["score"], dtype=torch.float64)
+    torch.testing.assert_close(found, due, atol=1e-6, rtol=0)
+    assert min(scores["score"]) > 0
+    assert ids(picked) == [scores["id"][i] for i in due.argsort(descending=True)[:5]]
 
 
 def test_doing_it_again_does_nothing_again(site):

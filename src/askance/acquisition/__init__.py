@@ -2,9 +2,12 @@
 
 from askance.acquisition.bald import bald
 from askance.acquisition.catalogue import Acquisition, acquisitions
+from askance.acquisition.epig import epig
+from askance.acquisition.expected_entropy import expected_entropy
 from askance.acquisition.least_confidence import least_confidence
 from askance.acquisition.margin import margin
 from askance.acquisition.mean_std import mean_std
+from askance.acquisition.novelty import novelty
 from askance.acquisition.predictive_entropy import predictive_entropy
 from askance.acquisition.random import random
 from askance.acquisition.scoring import score
@@ -14,9 +17,12 @@ __all__ = [
     "Acquisition",
     "acquisitions",
     "bald",
+    "epig",
+    "expected_entropy",
     "least_confidence",
     "margin",
     "mean_std",
+    "novelty",
     "predictive_entropy",
     "random",
     "score",

@@ -1,6 +1,6 @@
 """One step from a model to the next batch: score the pool, pick from the scores. Pure: no store, no files.
 
-Letters: N images, U units, K draws, C classes.
+Letters: N images, U units, M target images, K draws, C classes.
 """
 
 from collections.abc import Sequence
@@ -8,13 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 from numpy.typing import NDArray
+from torch import Tensor
 
 from askance.acquisition import acquisitions, score
 from askance.loop.contract import M, Task
-from askance.maths import Aggregation, Units, aggregate, keyed_uniform, log_mean_probs
+from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
 from askance.vocab import ConfigError, Picks, Progress, silent
+
+_BROUGHT = {"draws", "targets", "ids", "seed"}
+"""What the loop can bring to an acquisition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +31,26 @@ class Strategy:
         selection: a name of the selection catalogue.
         draws: K, how many networks are drawn from the posterior.
         aggregation: how the scores of an image's units become the image's.
+        n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
+
+    Raises:
+        ConfigError: no such acquisition or selection, or an acquisition that needs what the loop does not have.
     """
 
     acquisition: str = "bald"
     selection: str = "top-k"
     draws: int = 100
     aggregation: Aggregation = "mean"
+    n_targets: int = 200
 
     def __post_init__(self) -> None:
-        acquisitions[self.acquisition], selections[self.selection]  # both raise with the nearest name
+        entry, _ = acquisitions[self.acquisition], selections[self.selection]  # both raise with the nearest name
+        if lacking := sorted(entry.needs - _BROUGHT):
+            raise ConfigError(
+                f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
+                f"{entry.name}, which needs {', '.join(lacking)}",
+                f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
+            )
 
     @classmethod
     def parse(cls, name: str, draws: int = 100) -> "Strategy":
@@ -54,6 +70,11 @@ class Strategy:
     def looks(self) -> bool:
         """Whether it needs a model's draws at all."""
         return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
+
+    @property
+    def aims(self) -> bool:
+        """Whether it needs the draws of target images."""
+        return "targets" in acquisitions[self.acquisition].needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +97,7 @@ def score_pool(
     strategy: Strategy,
     *,
     seed: int,
+    targets: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Scored:
     """Score images chunk by chunk: `[N, K, C]` never exists for the whole pool.
@@ -83,6 +105,11 @@ def score_pool(
     Args:
         model: the task's model; None only for strategies that do not look.
         seed: of the masks (and of `random`): same seed, same scores, whatever the chunks.
+        targets: image ids that are to be predicted well, of which `n_targets` at random are asked about by an
+            acquisition that needs targets; None for the images that are scored.
+
+    Raises:
+        ConfigError: no model for a strategy that looks, or no target that can be read.
     """
     scores = np.full(len(ids), np.nan)
     groups = np.full(len(ids), -1, dtype=np.int64)
@@ -92,26 +119,52 @@ def score_pool(
         raise ConfigError(
             f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
         )
+    aim = draw_targets(task, model, ids if targets is None else targets, strategy, seed) if strategy.aims else None
     for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
         positions = chunk.positions.numpy()
         names = [ids[int(i)] for i in positions]
-        scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed)
+        scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
     return Scored(scores, groups)
 
 
+def draw_targets(task: Task[M], model: M, ids: Sequence[str], strategy: Strategy, seed: int) -> Draws | None:
+    """K draws over the units of at most `n_targets` of the images at random; None where there is no unit.
+
+    They are joint with the pool's: the same networks, for the same seed and K.
+    """
+    chosen = sorted(random_subset(ids, strategy.n_targets, seed))
+    chunks = task.draws(model, chosen, k=strategy.draws, seed=seed)
+    parts = [chunk.units.draws for chunk in chunks if len(chunk.units.draws)]
+    return Draws.cat(parts) if parts else None
+
+
 def _score_units(
-    units: Units, names: Sequence[str], strategy: Strategy, seed: int
+    units: Units, names: Sequence[str], strategy: Strategy, seed: int, targets: Draws | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Scores and predicted classes of n images, from all their units."""
     owner = units.image.cpu()
     owners = [names[int(i)] for i in owner]
-    of_units = score(strategy.acquisition, draws=units.draws, ids=owners, seed=seed).cpu()
+    of_units = _scores_of(units.draws, owners, strategy, seed, targets)
     of_images = aggregate(of_units, owner, units.n_images, strategy.aggregation)
     classes = log_mean_probs(units.draws.log_probs).argmax(dim=-1).cpu().numpy()
     groups = np.full(units.n_images, -1, dtype=np.int64)
     ascending = torch.argsort(of_units, stable=True).numpy()
     groups[owner.numpy()[ascending]] = classes[ascending]  # the last write is the highest scoring unit's
     return of_images.numpy(), groups
+
+
+def _scores_of(
+    draws: Draws, owners: Sequence[str], strategy: Strategy, seed: int, targets: Draws | None
+) -> Float64[Tensor, "U"]:
+    if not owners:
+        return torch.zeros(0, dtype=torch.float64)
+    if strategy.aims and targets is None:
+        raise ConfigError(
+            "a target image that can be read and has something in it",
+            f"none of {strategy.n_targets} at random",
+            "raise n_targets, or name the targets",
+        )
+    return score(strategy.acquisition, draws=draws, targets=targets, ids=owners, seed=seed).cpu()
 
 
 def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed: int) -> Picks:

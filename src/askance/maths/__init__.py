@@ -6,7 +6,7 @@ from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
 from askance.maths.gaussian import GaussianLogits
 from askance.maths.keyed import keyed_seed, keyed_uniform
 from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
-from askance.maths.units import Aggregation, Chunk, Units, aggregate
+from askance.maths.units import Aggregation, Chunk, Units, aggregate, bernoulli_units
 
 __all__ = [
     "LOWEST",
@@ -19,6 +19,7 @@ __all__ = [
     "Units",
     "aggregate",
     "area_under",
+    "bernoulli_units",
     "entropy",
     "interval",
     "keyed_seed",

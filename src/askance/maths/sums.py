@@ -36,13 +36,19 @@ def mean_by_halves(terms: Float[Tensor, "*axes"], dim: int) -> Float[Tensor, "*r
 
 
 def over_units(
-    function: Callable[[Float64[Tensor, "n K C"]], Float64[Tensor, "n ..."]], log_probs: Float[Tensor, "N K C"]
+    function: Callable[[Float64[Tensor, "n K C"]], Float64[Tensor, "n ..."]],
+    log_probs: Float[Tensor, "N K C"],
+    *,
+    held: int = 0,
 ) -> Float64[Tensor, "N ..."]:
     """Apply a function of each unit alone, in slices that stay in cache, in float64 and without a graph.
 
     The input is never copied whole: what is held at once is the result and a few temporaries of a slice.
+
+    Args:
+        held: how many numbers a temporary of one unit has, where that is more than its K x C.
     """
     n, k, c = log_probs.shape
-    step = max(1, _SLICE_BYTES.get(log_probs.device.type, _ELSEWHERE_BYTES) // (8 * k * c))
+    step = max(1, _SLICE_BYTES.get(log_probs.device.type, _ELSEWHERE_BYTES) // (8 * max(k * c, held)))
     starts = range(0, max(n, 1), step)  # an empty pool is one empty slice
     return torch.cat([function(log_probs[i : i + step].detach().double().contiguous()) for i in starts])

@@ -1,6 +1,8 @@
 """Draws over the units of many images, and one number an image from many a unit.
 
-A unit is what a score is about: an image, a box, a region, a keypoint. Letters: U units of N images.
+A unit is what a score is about: an image, a box, a region, a keypoint, one label of several.
+
+Letters: U units of N images, K draws, L labels.
 """
 
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import Literal, get_args
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from askance.maths.draws import Draws
 from askance.vocab import DrawsError
@@ -48,6 +51,38 @@ class Units:
     def one_each(cls, draws: Draws) -> "Units":
         """Images that are their own units, as in classification."""
         return cls(draws, torch.arange(len(draws)), len(draws))
+
+
+def bernoulli_units(logits: Float[Tensor, "N K L"], *, joint: bool) -> Units:
+    """Draws over the labels of images that may have several: a unit is one label of one image.
+
+    Each label is absent or present, p = sigmoid(logit): class 0 and class 1. So every acquisition scores labels,
+    and `aggregate` makes one number an image. Given the network, labels are taken to be independent.
+
+    Args:
+        logits: `[N, K, L]` of L labels; infinite for a label that is certain.
+        joint: whether draw k is one function across all images.
+
+    Returns:
+        N x L units, the labels of the first image first.
+
+    Raises:
+        DrawsError: not floating-point `[N, K, L]`, or NaN.
+
+    >>> units = bernoulli_units(torch.tensor([[[0.0, 1000.0]]]), joint=True)
+    >>> units.draws.log_probs.exp().tolist(), units.image.tolist()
+    ([[[0.5, 0.5]], [[0.0, 1.0]]], [0, 0])
+    """
+    if not logits.is_floating_point() or logits.dim() != 3:
+        raise DrawsError(
+            "floating-point logits [N, K, L], one for each label",
+            f"{logits.dtype} of shape {list(logits.shape)}",
+            "give what goes into the sigmoid, images first, then draws",
+        )
+    n, k, n_labels = logits.shape
+    absent_present = torch.stack([-logits, logits], dim=-1).transpose(1, 2)
+    draws = Draws(logsigmoid(absent_present).reshape(n * n_labels, k, 2), joint)
+    return Units(draws, torch.arange(n, device=logits.device).repeat_interleave(n_labels), n)
 
 
 @dataclass(frozen=True, slots=True)
