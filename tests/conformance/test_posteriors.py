@@ -147,6 +147,7 @@ def test_whole_blocks_give_the_very_same_bits(name: str):
     x = features(2 * BLOCK + 9).float()
     whole = draw(posterior, x).log_probs
     assert torch.equal(torch.cat([draw(posterior, some).log_probs for some in torch.split(x, BLOCK)]), whole)
+    assert torch.equal(draw(posterior, x[:7]).log_probs, whole[:7])
 
 
 @every

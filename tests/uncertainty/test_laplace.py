@@ -1,6 +1,7 @@
 """Last-layer Laplace against matrices that are built entry by entry, inverted, and integrated by formula."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -144,6 +145,7 @@ def test_draws_move_two_images_together_as_the_weights_say(structure: str):
 def test_batches_and_their_order_do_not_matter(structure: str, monkeypatch: pytest.MonkeyPatch):
     net, (features, labels) = head(), data(40)
     whole = fit_laplace(net, [(features, labels)], structure=structure)
+    drawn = whole.draws(features, k=5, seed=0).log_probs
     order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
     batches = [(features[part], labels[part]) for part in (order[:7], order[7:7], order[7:])]
     monkeypatch.setattr(laplace, "FIT_ROWS", 5)
@@ -151,7 +153,20 @@ def test_batches_and_their_order_do_not_matter(structure: str, monkeypatch: pyte
     parts = fit_laplace(net, batches, structure=structure)
     assert parts.log_evidence == pytest.approx(whole.log_evidence, abs=1e-9)
     assert parts.precision == pytest.approx(whole.precision, rel=1e-9)
-    one, other = (each.draws(features, k=5, seed=0).log_probs for each in (parts, whole))
+    torch.testing.assert_close(parts.draws(features, k=5, seed=0).log_probs, drawn, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("structure", "part"), [("full", "vectors"), ("kron", "class_vectors"), ("kron", "input_vectors")]
+)
+def test_eigenvectors_that_point_the_other_way_make_no_other_draws(structure: str, part: str):
+    """Which way they point is left to the machine's linear algebra."""
+    net, (features, labels) = head(), data()
+    posterior = fit_laplace(net, [(features, labels)], structure=structure)
+    vectors = getattr(posterior.curvature, part)
+    flipped = replace(posterior.curvature, **{part: vectors * (-1.0) ** torch.arange(len(vectors))})
+    turned = replace(posterior, curvature=flipped)
+    one, other = (each.draws(features, k=5, seed=0).log_probs for each in (posterior, turned))
     torch.testing.assert_close(one, other, atol=1e-9, rtol=0)
 
 
