@@ -49,6 +49,15 @@ def test_draws_depend_on_the_generator_alone_and_not_on_the_other_units():
     torch.testing.assert_close(part.log_probs, whole.log_probs[1:])
 
 
+def test_rounding_of_a_covariance_does_not_make_other_draws():
+    """Two of its eigenvalues are equal: which vectors span their plane is for rounding to say."""
+    basis, _ = torch.linalg.qr(ROOT[0])
+    covariance = (basis * torch.tensor([0.3, 1.0, 1.0, 2.0], dtype=torch.float64)) @ basis.mT
+    skewed = covariance + 1e-9 * (ROOT[1] + ROOT[1].mT)
+    one, two = (GaussianLogits(MEAN[:1], each[None]).draw(20, generator()) for each in (covariance, skewed))
+    torch.testing.assert_close(one.log_probs, two.log_probs, atol=1e-7, rtol=0)
+
+
 def test_draws_are_never_called_joint():
     assert not GaussianLogits(MEAN, COVARIANCE).draw(2, generator()).joint
 

@@ -49,7 +49,9 @@ class GaussianLogits:
         nothing of how two images move together.
         """
         values, vectors = torch.linalg.eigh(self.covariance.double())
-        root = vectors * values.clamp_min(0).sqrt().unsqueeze(-2)  # [N, C, C], root @ root.T = covariance
+        # The symmetric root, [N, C, C], root @ root = covariance: it moves little when the covariance does, so
+        # rounding, which may turn eigenvectors of close eigenvalues by any angle, does not make other draws.
+        root = (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
         noise = torch.randn(
             k, self.mean.shape[1], generator=generator, dtype=torch.float64, device=generator.device
         ).to(root.device)

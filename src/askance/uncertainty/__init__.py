@@ -1,23 +1,44 @@
-"""Networks drawn from a posterior: model + images -> Draws."""
+"""Networks drawn from a posterior: model + images -> Draws. And how far images are from what was labelled."""
 
+from askance.uncertainty.contract import Posterior
+from askance.uncertainty.density import ClassDensities, fit_density
 from askance.uncertainty.discovery import logits_of, run
+from askance.uncertainty.dropout import MCDropout
+from askance.uncertainty.ensemble import Ensemble, ensemble_draws
+from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace
 from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
+from askance.uncertainty.moments import DropoutMoments, dropout_moments
 from askance.uncertainty.posterior import DropoutPosterior
+from askance.uncertainty.softmax import Softmax
 from askance.uncertainty.split import SplitNet, is_plain, split
 from askance.uncertainty.stochastic import StochasticLayer, stochastic_layers
 from askance.uncertainty.stochastic_net import HeadDraws, StochasticNet, Work, head_posterior, work_of
+from askance.uncertainty.swag import Collector, Swag
 from askance.uncertainty.tail import cut
 
 __all__ = [
+    "ClassDensities",
+    "Collector",
+    "DropoutMoments",
     "DropoutPosterior",
+    "Ensemble",
     "HeadDraws",
+    "LastLayerLaplace",
+    "MCDropout",
+    "Posterior",
+    "Softmax",
     "SplitNet",
     "StochasticLayer",
     "StochasticNet",
+    "Swag",
     "Work",
     "cut",
     "dropout_masks",
+    "dropout_moments",
+    "ensemble_draws",
+    "fit_density",
+    "fit_laplace",
     "head_posterior",
     "is_plain",
     "logits_of",

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from askance.maths import Draws
-from askance.uncertainty.posterior import BLOCK, DropoutPosterior
+from askance.uncertainty.heads import BLOCK
+from askance.uncertainty.posterior import DropoutPosterior
 from askance.uncertainty.split import SplitNet
 from askance.uncertainty.stochastic_net import StochasticNet
 

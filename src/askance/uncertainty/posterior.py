@@ -5,22 +5,25 @@ Letters: N images, D features, K draws, C classes.
 
 import re
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from askance.maths import Draws
+from askance.uncertainty.heads import check_features, check_k, frozen, in_blocks, wide
 from askance.uncertainty.kernels import Folded, Mask, Pair, Plain
 from askance.uncertainty.masks import dropout_masks
-from askance.uncertainty.split import ELEMENTWISE, flat_layers, head_width, is_dropout, no_dropout
+from askance.uncertainty.split import (
+    ELEMENTWISE,
+    flat_layers,
+    head_width,
+    is_dropout,
+    is_nothing,
+    no_dropout,
+)
 from askance.uncertainty.stochastic import stochastic_layers
 from askance.vocab import ModelError
-
-BLOCK = 128
-"""Images of one pass through the head; the last block is filled up. Chunks of a multiple of it give
-the same bits however many images there are; other chunks agree to rounding, about 1e-6 nats in float32."""
 
 
 class DropoutPosterior:
@@ -47,17 +50,17 @@ class DropoutPosterior:
     """
 
     def __init__(self, head: nn.Sequential, *, k: int, seed: int, names: Sequence[str] | None = None) -> None:
-        _check(head, k)
+        check_dropout(head)
+        check_k(k)
         self._width = head_width(head)
-        frozen = deepcopy(head).eval().requires_grad_(False)
-        layers = [(name, layer) for name, layer in flat_layers(frozen) if not _is_nothing(layer)]
+        own = frozen(head)
+        layers = [(name, layer) for name, layer in flat_layers(own) if not is_nothing(layer)]
         first = next(i for i, (_, layer) in enumerate(layers) if is_dropout(layer))
-        self._like = next(frozen.parameters())
+        self._like = next(own.parameters())
         self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
         start = _run(self._prefix, self._like.new_zeros(1, self._width))
         self._kernel = _kernel(_masked(_named(layers[first:], names), start, k=k, seed=seed), k)
 
-    @torch.no_grad()
     def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
         """Log-probabilities of K draws, `[N, K, C]`, joint; on the head's device and in its dtype.
 
@@ -66,27 +69,20 @@ class DropoutPosterior:
         Raises:
             ModelError: features that are not `[N, D]` with the head's D.
         """
-        if features.dim() != 2 or features.shape[1] != self._width:
-            raise ModelError(
-                f"features [N, {self._width}]",
-                str(list(features.shape)),
-                "give the trunk's output, as the head takes it",
-            )
-        blocks = torch.split(features, BLOCK)  # one empty block where N = 0
-        return Draws(torch.cat([self._log_probs(block) for block in blocks]), joint=True)
+        check_features(features, self._width)
+        return Draws(in_blocks(self._log_probs, features), joint=True)
 
     def _log_probs(self, block: Tensor) -> Tensor:
-        x = block.to(self._like)
-        if len(x) < BLOCK:
-            x = torch.cat([x, x.new_zeros(BLOCK - len(x), self._width)])
-        logits = self._kernel(self._prefix(x))[: len(block)]
-        wide = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-        return torch.log_softmax(wide, dim=-1)
+        logits = self._kernel(self._prefix(block.to(self._like)))
+        return torch.log_softmax(logits.to(wide(logits.dtype)), dim=-1)
 
 
-def _check(head: nn.Sequential, k: int) -> None:
-    if k < 1:
-        raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
+def check_dropout(head: nn.Sequential) -> None:
+    """Refuse a head that cannot be drawn from.
+
+    Raises:
+        ModelError: nothing in it is stochastic, or something stochastic is not plain dropout.
+    """
     unhandled = [layer for layer in stochastic_layers(head) if not layer.handled]
     if unhandled:
         raise ModelError(
@@ -96,10 +92,6 @@ def _check(head: nn.Sequential, k: int) -> None:
         )
     if not any(is_dropout(layer) for _, layer in flat_layers(head)):
         raise no_dropout(head)
-
-
-def _is_nothing(layer: nn.Module) -> bool:
-    return type(layer) is nn.Identity or (type(layer) is nn.Dropout and not is_dropout(layer))
 
 
 def _named(layers: list[tuple[str, nn.Module]], names: Sequence[str] | None) -> list[tuple[str, nn.Module]]:

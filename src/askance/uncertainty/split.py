@@ -125,6 +125,11 @@ def is_dropout(layer: nn.Module) -> bool:
     return type(layer) is nn.Dropout and 0 < layer.p < 1
 
 
+def is_nothing(layer: nn.Module) -> bool:
+    """Whether this layer changes nothing: an identity, or dropout with p = 0 (p = 1 is refused elsewhere)."""
+    return type(layer) is nn.Identity or (type(layer) is nn.Dropout and not is_dropout(layer))
+
+
 def no_dropout(model: nn.Module) -> ModelError:
     """What to say of a network that has nothing random in it."""
     return ModelError(

@@ -23,7 +23,8 @@ from askance.uncertainty.discovery import (
     run,
     training_alone,
 )
-from askance.uncertainty.posterior import BLOCK, DropoutPosterior
+from askance.uncertainty.heads import BLOCK
+from askance.uncertainty.posterior import DropoutPosterior
 from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
 from askance.uncertainty.replay import Memory, playing_back, remembering
 from askance.uncertainty.split import SplitNet, head_width, is_plain, laid_out, no_dropout

@@ -1,0 +1,113 @@
+"""Networks trained apart as draws from a posterior (Lakshminarayanan et al. 2017, arXiv 1612.01474).
+
+Letters: N images, D features, M members, K draws, C classes.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from askance.maths import Draws, keyed_uniform
+from askance.uncertainty.heads import check_k, draws_of, frozen, head_from, head_tensors, tensor_of, wide
+from askance.uncertainty.split import evaluating
+from askance.vocab import ModelError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ensemble:
+    """M heads over the same features; each member is one draw.
+
+    Args:
+        heads: of the same layers, trained from different starts; copies are kept, their dropout off.
+
+    Raises:
+        ModelError: no heads, or heads whose tensors differ in name or shape.
+
+    >>> members = [nn.Sequential(nn.Linear(4, 2)) for _ in range(3)]
+    >>> Ensemble(members).draws(torch.ones(5, 4), k=3, seed=0).log_probs.shape
+    torch.Size([5, 3, 2])
+    """
+
+    heads: Sequence[nn.Sequential]
+
+    def __post_init__(self) -> None:
+        shapes = [{name: tuple(t.shape) for name, t in head.state_dict().items()} for head in self.heads]
+        if not shapes or any(other != shapes[0] for other in shapes):
+            raise ModelError(
+                "heads of the same layers, one at least",
+                f"{len(shapes)} heads" + (" that differ in their tensors" if shapes else ""),
+                "train the same head M times from different seeds",
+            )
+        object.__setattr__(self, "heads", tuple(frozen(head) for head in self.heads))
+
+    @property
+    def most(self) -> int:
+        """M."""
+        return len(self.heads)
+
+    def draws(self, features: Float[Tensor, "N D"], *, k: int, seed: int) -> Draws:
+        """K of the members, `[N, K, C]`, joint; all of them in their order where K = M, else the seed chooses.
+
+        Raises:
+            ModelError: k < 1 or k > M; features that are not `[N, D]`.
+        """
+        check_k(k, self.most)
+        return draws_of((self.heads[member] for member in _chosen(self.most, k, seed)), features, self.heads[0])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The heads', `member.<m>.head.*`, and how many they are."""
+        found = {"members": torch.tensor(self.most)}
+        for m, head in enumerate(self.heads):
+            found |= {f"member.{m}.{name}": tensor for name, tensor in head_tensors(head).items()}
+        return found
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], head: nn.Sequential) -> "Ensemble":
+        """From what `tensors` gave."""
+        starts = [f"member.{m}." for m in range(int(tensor_of(tensors, "members")))]
+        own = [{n.removeprefix(start): t for n, t in tensors.items() if n.startswith(start)} for start in starts]
+        return cls([head_from(each, head) for each in own])
+
+
+@torch.no_grad()
+def ensemble_draws(models: Iterable[nn.Module], images: Tensor, *, batch: int = 64) -> Draws:
+    """Log-probabilities of images under M whole networks, `[N, M, C]`, joint.
+
+    Args:
+        models: images to logits `[N, C]`; used one after another in evaluation mode and left as found, so that
+            a generator that loads them needs the memory of one.
+        images: `[N, ...]`, on any device; moved to each network's own.
+        batch: images of one pass. The draws do not depend on it beyond rounding.
+
+    Raises:
+        ModelError: no models, or one that does not give one row of logits an image.
+
+    >>> models = [nn.Sequential(nn.Flatten(), nn.Linear(12, 3)) for _ in range(4)]
+    >>> ensemble_draws(models, torch.zeros(5, 3, 2, 2)).log_probs.shape
+    torch.Size([5, 4, 3])
+    """
+    members = [_log_probs(model, images, batch) for model in models]
+    if not members:
+        raise ModelError("at least one network", "none", "give the trained networks of the ensemble")
+    return Draws(torch.stack([member.to(members[0].device) for member in members], dim=1), joint=True)
+
+
+def _log_probs(model: nn.Module, images: Tensor, batch: int) -> Tensor:
+    parameter = next(model.parameters(), None)
+    device = images.device if parameter is None else parameter.device
+    with evaluating(model):
+        logits = torch.cat([model(some.to(device)) for some in torch.split(images, batch)])
+    if logits.dim() != 2 or len(logits) != len(images):
+        raise ModelError(
+            f"logits [{len(images)}, C]", str(list(logits.shape)), "give classifiers: one row of logits an image"
+        )
+    return torch.log_softmax(logits.to(wide(logits.dtype)), dim=-1)
+
+
+def _chosen(members: int, k: int, seed: int) -> list[int]:
+    """Which members, in their order; of fewer draws each is among those of more."""
+    lots = keyed_uniform([str(member) for member in range(members)], seed, "ensemble")
+    return sorted(sorted(range(members), key=lots.__getitem__)[:k])
