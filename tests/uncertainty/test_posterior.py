@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from askance.uncertainty import DropoutPosterior, dropout_masks
 from askance.uncertainty import kernels as kernels_module
-from askance.uncertainty.kernels import Folded, Pair, Plain
 from askance.uncertainty.heads import BLOCK
+from askance.uncertainty.kernels import Folded, Pair, Plain
 from askance.vocab import ModelError
 from tests.reference.dropout import k_full_passes
 
