@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from askance.maths import wilson
 from askance.report.compare import Table
 from askance.report.data import ReportData, RoundRow
-from askance.report.words import show, trim, wilson, words_for
+from askance.report.words import show, trim, words_for
 from askance.vocab import Curve
 
 NAME = "this project"
