@@ -30,8 +30,8 @@ FLOOR = -744.0
 def fit_temperature(logits: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> float:
     """The T of the least mean loss -log softmax(z_n / T)[y_n] (Guo et al. 2017, sec. 4.2), in [0.05, 20].
 
-    The loss is convex in 1/T, so its slope there changes sign once at most: Brent's method on log T finds where, and
-    where it does not, an end of the range is best. Above 1 the model is too sure of itself, below 1 not sure enough.
+    The loss is convex in 1/T, so its slope there changes sign once at most: Brent's method on log T finds where;
+    where it never does, an end of the range is best. Above 1 the model is too sure of itself, below 1 too little.
 
     Args:
         logits: `[N, C]`, of any offset a unit: logits, or log-probabilities, those of a mean over draws too.
@@ -125,9 +125,9 @@ def classwise_calibration_error(
 ) -> Float64[Tensor, "C"]:
     """For each class, sum_b n_b/N |share of the class in b - mean p_nc in b|, by p_nc; `[C]` in [0, 1].
 
-    The mean over classes is the class-wise ECE of Kull et al. 2019, the static calibration error of Nixon et al. 2019;
-    with `equal_mass` it is the latter's adaptive one. Most probabilities of most classes are near zero, so the mean
-    over many classes is small for any model.
+    The mean over classes is the class-wise ECE of Kull et al. 2019, the static calibration error of Nixon et al.
+    2019; with `equal_mass` it is the latter's adaptive one. Most probabilities of most classes are near zero, so
+    the mean over many classes is small for any model.
 
     Raises:
         DrawsError: not log-probabilities, or no bins.

@@ -38,8 +38,8 @@ def suspected_errors(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"])
     """Units that fall off the diagonal of the confident joint (eqs. 1 and 2), ordered by self-confidence.
 
     t_j is the mean of p_nj over the units given class j. A unit is confidently of class j where p_nj >= t_j; of
-    several such classes the likeliest counts, and of equal ones the given class, then the first. A class that no unit
-    was given has no threshold and is never suggested.
+    several such classes the likeliest counts, and of equal ones the given class, then the first. A class that no
+    unit was given has no threshold and is never suggested.
 
     Args:
         log_probs: `[N, C]`, nats, **out of sample**: of a model that was not trained on these labels.

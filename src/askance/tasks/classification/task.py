@@ -4,27 +4,40 @@ Letters: N images, n that could be read, K draws, C classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from askance.maths import Chunk, Draws, keyed_seed, log_mean_probs
+from askance.maths import Chunk, Draws, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
+from askance.tasks.classification.answers import Answers, answers
+from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import Validation, choose
 from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.model import build_head, build_trunk, classes_of, features_of, join
+from askance.tasks.classification.nearest import nearest
 from askance.tasks.classification.predict import Extractor, Features, draw
 from askance.tasks.classification.train import Examples, Recipe
 from askance.tasks.classification.units import stream
 from askance.uncertainty import DropoutPosterior, SplitNet
-from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
+from askance.vocab import (
+    ConfigError,
+    Diagnosis,
+    Fitted,
+    Json,
+    LabelError,
+    Labelled,
+    ModelError,
+    Neighbour,
+    Progress,
+    silent,
+)
 from askance.vocab.config import ModelConfig, TrainConfig
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -112,13 +125,7 @@ class Classification:
         Raises:
             ModelError: a model of other classes, or an unfit head.
         """
-        if classes_of(model) != len(self.classes):
-            raise ModelError(
-                f"a model of {len(self.classes)} classes",
-                str(classes_of(model)),
-                "train again for the new classes",
-            )
-        posterior = DropoutPosterior(model.to(self._fabric.device).head, k=k, seed=seed)
+        posterior = self._posterior(model, k, seed)
         return stream(
             ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
         )
@@ -128,18 +135,42 @@ class Classification:
     ) -> dict[str, float]:
         """Metrics of the predictive distribution, the mean of K draws, over the readable images.
 
-        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `recall/<class>`; see `metrics`.
+        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `recall/<class>`, see
+        `metrics`; `accuracy_deterministic`: of the network with its dropout off.
 
         Raises:
             LabelError: there is no image to measure on.
         """
-        targets = data.targets_of(test, len(self.classes))
-        places, mean = self._predictive(model, test.ids, k=k, seed=seed, progress=progress)
-        if not len(places):
+        said = self._answers(model, test, k=k, seed=seed, progress=progress)
+        if not len(said.ids):
             raise LabelError(
                 "test images that can be read", f"none of {len(test)}", "label some for the test split"
             )
-        return metrics(mean, targets[places], self.classes)
+        plain = float((said.plain.argmax(dim=1) == said.targets).double().mean())
+        return {**metrics(said.mean, said.targets, self.classes), "accuracy_deterministic": plain}
+
+    def diagnose(
+        self, model: SplitNet, val: Labelled, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> Diagnosis:
+        """What the model confuses, how sure it may be, which labels it doubts; either set may be empty.
+
+        Of the mean of K draws. The temperature is only reported: nothing is scored with it.
+        """
+        said = [self._answers(model, part, k=k, seed=seed, progress=progress) for part in (val, test)]
+        return diagnosis(said[0], said[1], self.classes)
+
+    def nearest(
+        self, model: SplitNet, ids: Sequence[str], labelled: Sequence[str], *, n: int = 3
+    ) -> list[list[Neighbour]]:
+        """For each image the n labelled ones most like it to the trunk, best first; none for an unreadable one."""
+        asked, known = self._features(model, ids), self._features(model, labelled)
+        found: list[list[Neighbour]] = [[] for _ in ids]
+        if asked.places and known.places:
+            places, cosines = nearest(asked.rows, known.rows, n)
+            for place, near, similar in zip(asked.places, places.tolist(), cosines.tolist(), strict=True):
+                names = [labelled[known.places[i]] for i in near]
+                found[place] = [Neighbour(name, value) for name, value in zip(names, similar, strict=True)]
+        return found
 
     def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image what the draws said, see `explanations`; `{"problem": why}` for an unreadable one."""
@@ -163,18 +194,20 @@ class Classification:
         """
         return checkpoint.load(path, self._model, self.classes)
 
-    def _predictive(
-        self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress
-    ) -> tuple[Tensor, Float[Tensor, "n C"]]:
-        """The places of the readable images and their log mean probabilities."""
-        places, means = (
-            [torch.empty(0, dtype=torch.long)],
-            [torch.empty(0, len(self.classes), dtype=torch.float64)],
-        )
-        for chunk in self.draws(model, ids, k=k, seed=seed, progress=progress):
-            places.append(chunk.positions)
-            means.append(log_mean_probs(chunk.units.draws.log_probs))
-        return torch.cat(places), torch.cat(means)
+    def _answers(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> Answers:
+        targets = data.targets_of(said, len(self.classes))
+        posterior = self._posterior(model, k, seed)
+        features, drawn = partial(self._features, model), partial(draw, posterior)
+        return answers(said.ids, targets, features, drawn, model.head, progress)
+
+    def _posterior(self, model: SplitNet, k: int, seed: int) -> DropoutPosterior:
+        if classes_of(model) != len(self.classes):
+            raise ModelError(
+                f"a model of {len(self.classes)} classes",
+                str(classes_of(model)),
+                "train again for the new classes",
+            )
+        return DropoutPosterior(model.to(self._fabric.device).head, k=k, seed=seed)
 
     def _enough(self, targets: Tensor, asked: int) -> list[int]:
         """How many labels each class has, if training can make anything of them."""
