@@ -34,7 +34,9 @@ def test_flipped_labels_are_found_first() -> None:
 
 
 def test_mean_of_equal_probabilities_does_not_round_past_them() -> None:
-    log_probs = torch.tensor([[0.1, 0.9]] * 3, dtype=torch.float64).log()
+    log_probs = torch.tensor([[4 / 41, 37 / 41]] * 3, dtype=torch.float64).log()
+    own = log_probs[:, 0].exp()
+    assert own.sum() / 3 > own[0]
     assert suspected_errors(log_probs, torch.tensor([0, 0, 0])).joint.tolist() == [[3, 0], [0, 0]]
 
 

@@ -66,6 +66,13 @@ def test_doubts_name_their_image_and_set():
         assert float(part.mean[place].exp()[CLASSES.index(s.suggested)]) == s.confidence > s.self_confidence
 
 
+def test_the_first_test_image_is_a_test_image():
+    one = torch.tensor([[0.95, 0.04, 0.01], [0.9, 0.1, 0.0], [0.1, 0.9, 0.0]], dtype=torch.float64).log()
+    val, test = (Answers(ids, one, one, torch.tensor(t)) for ids, t in (("uvw", [0, 0, 1]), ("xyz", [1, 0, 1])))
+    (found,) = diagnosis(val, test, CLASSES).suspects
+    assert (found.image_id, found.split, found.given, found.suggested) == ("x", "test", "b", "a")
+
+
 def test_without_test_or_validation_images_there_is_less_to_say():
     nothing = diagnosis(answers(0), answers(0), CLASSES)
     assert (nothing.temperature, nothing.before, nothing.confusion, nothing.suspects) == (None, None, (), ())
