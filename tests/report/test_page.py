@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from askance.report import PickedImage, ReportData, RoundRow, write_report
+from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, data, write_report
 from askance.report.page import render
 from askance.vocab import Curve, Sighting
-from tests.report.conftest import make_curve
+from tests.report.conftest import make_curve, make_diagnosis
 
 VOID = {"meta", "link", "img", "br", "hr"}
 EVIL = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
@@ -58,9 +58,14 @@ SECTIONS = [
     "Labels it takes",
     "Rounds of this project",
     "Recall by class",
+    "Calibration",
+    "Mistakes",
+    "Class by class",
     "Class balance",
     "The batch to label next",
+    "Labels that may be wrong",
     "Quarantine",
+    "Time",
     "Provenance",
 ]
 
@@ -69,23 +74,35 @@ def test_every_section_with_data(full: ReportData) -> None:
     page = Page(render(full))
     assert page.headings[1:] == SECTIONS
     assert page.headings[0].startswith("bald reaches")
-    assert page.tags.count("svg") == 6
-    assert page.tags.count("img") == 1
+    assert page.tags.count("svg") == 8
+    assert page.tags.count("img") == 3
 
 
 @pytest.mark.parametrize(
     ("gone", "missing"),
     [
         ({"curves": ()}, SECTIONS[:3]),
-        ({"rounds": ()}, SECTIONS[3:6]),
-        ({"picked": ()}, SECTIONS[6:7]),
-        ({"quarantined": ()}, SECTIONS[7:8]),
-        ({"provenance": {}}, SECTIONS[8:]),
+        ({"rounds": ()}, [*SECTIONS[3:5], "Class balance", "Time"]),
+        ({"diagnosis": None}, SECTIONS[5:8]),
+        ({"picked": ()}, SECTIONS[9:10]),
+        ({"doubts": ()}, SECTIONS[10:11]),
+        ({"quarantined": ()}, SECTIONS[11:12]),
+        ({"provenance": {}}, SECTIONS[13:]),
     ],
 )
 def test_no_section_without_data(full: ReportData, gone: dict[str, object], missing: list[str]) -> None:
     page = Page(render(replace(full, **gone)))  # type: ignore[arg-type]
     assert page.headings[1:] == [name for name in SECTIONS if name not in missing]
+
+
+def test_a_section_that_has_nothing_to_show_says_why() -> None:
+    html = render(ReportData("t", absent={name: f"because of {name}" for name in data.SECTIONS}))
+    page = Page(html)
+    headings = ["Rounds of this project", "Calibration", "Mistakes", "The batch to label next"]
+    assert page.headings[1:] == [*headings, "Labels that may be wrong", "Quarantine", "Time"]
+    for name in set(data.SECTIONS) - {"near"}:
+        assert f"because of {name}" in html
+    assert "because of near" not in html  # there is no batch to stand beside
 
 
 def test_nothing_at_all_is_a_page_too() -> None:
@@ -110,7 +127,10 @@ def test_whatever_stands_in_the_data_is_text(full: ReportData) -> None:
         title=EVIL,
         curves=[make_curve(name, seed, rate) for name, rate in ((EVIL, 30), ("random", 60)) for seed in (0, 1)],
         rounds=[RoundRow(1, 40, {"error": 0.2, f"recall/{EVIL}": 0.5, EVIL: 1.0}, 9, {EVIL: 1}, {EVIL: 1})],
-        picked=[PickedImage(EVIL, 1, 0.1, EVIL, {EVIL: 1}, {EVIL: 1.0})],
+        picked=[PickedImage(EVIL, 1, 0.1, EVIL, {EVIL: 1}, {EVIL: 1.0}, None, [NearImage(EVIL, 0.5)])],
+        diagnosis=make_diagnosis((EVIL, f"{EVIL}2")),
+        doubts=[DoubtedLabel(EVIL, "test", EVIL, EVIL, 0.1, 0.8)],
+        absent={"near": EVIL},
         quarantined=[Sighting(EVIL, 1, "", None, EVIL)],
         classes=(EVIL,),
         provenance={EVIL: EVIL},
@@ -120,7 +140,7 @@ def test_whatever_stands_in_the_data_is_text(full: ReportData) -> None:
     assert set(page.tags) <= set(Page(render(full)).tags)
     assert page.handlers == []
     assert "script" not in page.tags
-    assert sum(EVIL in text for text in page.text) >= 12
+    assert sum(EVIL in text for text in page.text) >= 24
 
 
 def test_same_data_same_bytes(full: ReportData, tmp_path: Path) -> None:
@@ -157,7 +177,7 @@ def test_quarantine_counts_all_and_names_fifty(full: ReportData) -> None:
 
 
 def test_rounds_show_intervals_and_training_that_was_cut_short(full: ReportData) -> None:
-    text = " ".join(Page(render(full)).text)
+    text = " ".join(Page(render(replace(full, diagnosis=None))).text)
     assert "15\xa0% (10.7 to 20.6)" in text
     assert text.count("stopped at its step limit") == 1
     assert "test accuracy" not in text  # it says the same as the error
@@ -175,3 +195,22 @@ def test_rounds_with_the_same_labels_and_without_a_test_set() -> None:
     page = Page(render(ReportData("t", rounds=rounds)))
     assert page.headings[0] == "With 40 training labels the test error is 20\xa0%; with 40 it was 30\xa0%."
     assert "Rounds of this project" in Page(render(ReportData("t", rounds=[RoundRow(1, 40)]))).headings
+
+
+def test_picked_images_stand_beside_what_they_look_like(full: ReportData) -> None:
+    html = render(full)
+    assert 'title="cosine 0.93"' in html
+    assert html.count('class="near"') == 1  # the second has none
+
+
+def test_times_are_added_up(full: ReportData) -> None:
+    html = render(full)
+    assert html.count("1\xa0min 1\xa0s") == 6  # three rounds: the training, and all of it
+    assert "&lt;0.1\xa0s" in html
+
+
+def test_a_doubted_label_says_what_it_is_and_may_be(full: ReportData) -> None:
+    text = " ".join(" ".join(Page(render(full)).text).split())
+    assert "3 of 100 validation and test labels, the first 1 shown" in text
+    assert "glass perhaps metal test" in text
+    assert "glass 2.0 % metal 90.0 %" in text

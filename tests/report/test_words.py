@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from askance.report.words import count, difference, listing, show, trim, wilson, words_for
+from askance.report.words import count, difference, listing, show, trim, words_for
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,3 @@ def test_counts() -> None:
     assert (count(1234), count(math.inf, 1000), count(math.inf)) == ("1,234", ">1,000", "never")
     assert (trim(2.0), trim(-0.01), trim(2.25)) == ("2", "0", "2.2")
     assert (listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])) == ("a", "a and b", "a, b and c")
-
-
-def test_wilson_against_the_equation_it_solves() -> None:
-    for share, n in ((0.1, 50), (0.5, 10), (0.99, 400)):
-        for bound in wilson(share, n):
-            assert abs(share - bound) == pytest.approx(1.959964 * math.sqrt(bound * (1 - bound) / n), rel=1e-6)
-    assert wilson(1.0, 5)[1] == 1.0

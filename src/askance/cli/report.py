@@ -12,7 +12,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="The file to write; else report.html in the project.")] = None,
     project: ProjectDir = Path("."),
 ) -> None:
-    """Write one self-contained HTML file: rounds, classes, the last batch and why, the quarantine."""
+    """Write one self-contained HTML file: rounds, calibration, mistakes, the batch and why, doubtful labels."""
     from askance.cli.show import bars, console
     from askance.session import Session
     from askance.session.reporting import write_project_report

@@ -4,9 +4,10 @@ Order of writing, always: files whole first, then one transaction in the store. 
 """
 
 import json
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version
@@ -58,31 +59,35 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     train, val, test = (project.labelled(split) for split in ("train", "val", "test"))
     last = project.last_round()
     inputs = _fingerprint(project, train, val, test)
-    if last and last.config.get("inputs") == inputs and _model_file(project, last.number).exists():
+    if last and last.config.get("inputs") == inputs and model_file(project, last.number).exists():
         log = cast(dict[str, Json], last.config.get("training", {}))
         return Trained(last, project.store.metrics(last.number), False, bool(log.get("converged", True)), log)
     number = _next_number(last)
     seed = keyed_seed("round", project.config.seed, number)
+    clock = Clock()
     fitted = task.fit(train, val, warm=_warm_start(project, task, number), seed=seed, progress=progress)
+    clock.note("train")
     k = project.config.strategy.draws
     metrics: dict[str, float] = {}
     for name, split in (("val", val), ("test", test)):
         if len(split):
             measured = task.measure(fitted.model, split, k=k, seed=seed, progress=progress)
             metrics |= {f"{name}_{key}": value for key, value in measured.items()}
+    clock.note("measure")
     quarantine_unreadable(project, dict(task.problems))
     log = {**fitted.log, "converged": fitted.converged}
     config: dict[str, Json] = {
         "inputs": inputs,
         "settings": project.config.model_dump(mode="json"),
         "training": log,
+        "seconds": dict(clock.seconds),
         "tested": len(test),
         "labelled": {name: train.targets.count(i) for i, name in enumerate(project.config.classes)},
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
     folder.mkdir(parents=True, exist_ok=True)
-    task.save(fitted.model, _model_file(project, number))
+    task.save(fitted.model, model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
     done = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
     project.store.save_round(done, metrics)
@@ -136,8 +141,12 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     if strategy.looks and model is None:
         strategy, note = Strategy("random", "random"), "no trained model yet: these are random"
     ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
+    clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
     scored = score_pool(task, model, ids, strategy, seed=current.seed, progress=progress)
+    clock.note("score")
     picks = pick_from(scored, ids, strategy, n=n, seed=current.seed)
+    clock.note("pick")
+    current = replace(current, config={**current.config, "seconds": dict(clock.seconds)})
     quarantine_unreadable(project, dict(task.problems))
     if len(picks) < n:
         note = f"{note}; " * bool(note) + f"{n} were asked for and {len(picks)} are all there are"
@@ -197,13 +206,31 @@ def _next_number(last: Round | None) -> int:
     return last.number + 1 if last.state == "picked" or last.number == 0 else last.number
 
 
-def _model_file(project: Project, number: int) -> Path:
+class Clock:
+    """Seconds of wall time by step, for the report.
+
+    Args:
+        earlier: steps that were timed before.
+    """
+
+    def __init__(self, earlier: Mapping[str, float] | None = None) -> None:
+        self.seconds: dict[str, Json] = dict(earlier or {})
+        self._since = time.perf_counter()
+
+    def note(self, step: str) -> None:
+        """A step has ended; the next begins."""
+        now = time.perf_counter()
+        self.seconds[step], self._since = round(now - self._since, 3), now
+
+
+def model_file(project: Project, number: int) -> Path:
+    """Where a round's model lies, if it was trained."""
     return project.round_folder(number) / "model.safetensors"
 
 
 def _model_of(project: Project, task: Task[M], current: Round) -> M | None:
     """The model of a round; none where it was not trained."""
-    file = _model_file(project, current.number)
+    file = model_file(project, current.number)
     if file.exists():
         return task.load(file)
     if current.labels:
@@ -216,7 +243,7 @@ def _warm_start(project: Project, task: Task[M], number: int) -> M | None:
     if project.config.train.start == "scratch":
         return None
     for earlier in range(number - 1, 0, -1):
-        if (file := _model_file(project, earlier)).exists():
+        if (file := model_file(project, earlier)).exists():
             with suppress(ModelError):  # of other settings: this round starts from scratch, and its log says so
                 return task.load(file)
             return None

@@ -1,10 +1,21 @@
 """The nouns with numbers in them, and the sums every score is made of."""
 
+from askance.maths.calibration import (
+    adaptive_calibration_error,
+    apply_temperature,
+    brier_score,
+    classwise_calibration_error,
+    expected_calibration_error,
+    fit_temperature,
+    reliability_table,
+)
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.draws import Draws
 from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
 from askance.maths.gaussian import GaussianLogits
 from askance.maths.keyed import keyed_seed, keyed_uniform
+from askance.maths.label_errors import SuspectedErrors, suspected_errors
+from askance.maths.shares import wilson
 from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
 from askance.maths.units import Aggregation, Chunk, Units, aggregate, bernoulli_units
 
@@ -16,11 +27,18 @@ __all__ = [
     "Draws",
     "GaussianLogits",
     "Saved",
+    "SuspectedErrors",
     "Units",
+    "adaptive_calibration_error",
     "aggregate",
+    "apply_temperature",
     "area_under",
     "bernoulli_units",
+    "brier_score",
+    "classwise_calibration_error",
     "entropy",
+    "expected_calibration_error",
+    "fit_temperature",
     "interval",
     "keyed_seed",
     "keyed_uniform",
@@ -31,5 +49,8 @@ __all__ = [
     "mean_probs",
     "over_units",
     "paired_difference",
+    "reliability_table",
     "sum_by_halves",
+    "suspected_errors",
+    "wilson",
 ]

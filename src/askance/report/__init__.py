@@ -1,7 +1,7 @@
 """Pages and plots out: one self-contained HTML file, and learning curves as PNG or SVG."""
 
-from askance.report.data import PickedImage, ReportData, RoundRow
+from askance.report.data import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow
 from askance.report.page import write_report
 from askance.report.plot import plot_curves
 
-__all__ = ["PickedImage", "ReportData", "RoundRow", "plot_curves", "write_report"]
+__all__ = ["DoubtedLabel", "NearImage", "PickedImage", "ReportData", "RoundRow", "plot_curves", "write_report"]

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from askance.vocab import Curve, Sighting
+from askance.vocab import Curve, Diagnosis, Sighting, Split
+
+SECTIONS = ("rounds", "calibration", "mistakes", "batch", "near", "doubts", "quarantine", "time")
+"""What `ReportData.absent` may speak of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,7 @@ class RoundRow:
         labelled: class -> training labels of that class the model saw.
         picked: predicted class -> images picked in this round.
         converged: False when training stopped at its step limit.
+        seconds: step -> wall time it took.
     """
 
     number: int
@@ -27,6 +31,22 @@ class RoundRow:
     labelled: Mapping[str, int] = field(default_factory=dict)
     picked: Mapping[str, int] = field(default_factory=dict)
     converged: bool = True
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NearImage:
+    """A labelled image that looks like a picked one to the model.
+
+    Attributes:
+        label: its class.
+        similarity: cosine of the trunk's features, in [-1, 1].
+        thumbnail: JPEG or PNG bytes; None where it could not be read.
+    """
+
+    label: str
+    similarity: float
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,7 @@ class PickedImage:
         votes: class -> how many of the K draws gave that class most.
         probabilities: class -> mean probability over the draws.
         thumbnail: JPEG or PNG bytes; None where it could not be read.
+        near: the labelled images most like it, best first.
     """
 
     name: str
@@ -50,11 +71,35 @@ class PickedImage:
     votes: Mapping[str, int] = field(default_factory=dict)
     probabilities: Mapping[str, float] = field(default_factory=dict)
     thumbnail: bytes | None = None
+    near: Sequence[NearImage] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtedLabel:
+    """A held-out label that may be wrong.
+
+    Attributes:
+        name: of the image: a path or URL.
+        split: the set it is in.
+        given: the class it is labelled.
+        suggested: the class the model is confident of instead.
+        self_confidence: mean probability of the given class, in [0, 1].
+        confidence: mean probability of the suggested class, in [0, 1].
+        thumbnail: JPEG or PNG bytes; None where it could not be read.
+    """
+
+    name: str
+    split: Split
+    given: str
+    suggested: str
+    self_confidence: float
+    confidence: float
+    thumbnail: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportData:
-    """Everything a report shows; a section without data is left out.
+    """Everything a report shows; a section without data is left out, or says why it has none.
 
     Attributes:
         title: the first line.
@@ -62,6 +107,8 @@ class ReportData:
         rounds: rounds of a project, in order.
         picked: the last batch, in pick order, or as much of it as is to be shown.
         batch: how many images the last batch has, where `picked` is not all of it.
+        diagnosis: what the last model confuses, and how sure it may be.
+        doubts: held-out labels that may be wrong, the least likely first, or as many as are to be shown.
         quarantined: what could not be read (`Store.quarantined()`).
         classes: names, in the order of the model's outputs.
         provenance: what was run, with what: command, versions, seeds, configuration, time. Shown as it is.
@@ -70,6 +117,7 @@ class ReportData:
         reference: the strategy the others are compared with.
         targets: values of the metric to count labels to.
         fixed_labels: validation and test labels: paid for as well, and the same for every strategy.
+        absent: section (see `SECTIONS`) -> why there is nothing in it, in one line.
     """
 
     title: str
@@ -77,6 +125,8 @@ class ReportData:
     rounds: Sequence[RoundRow] = ()
     picked: Sequence[PickedImage] = ()
     batch: int = 0
+    diagnosis: Diagnosis | None = None
+    doubts: Sequence[DoubtedLabel] = ()
     quarantined: Sequence[Sighting] = ()
     classes: Sequence[str] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -85,3 +135,4 @@ class ReportData:
     reference: str = "random"
     targets: Sequence[float] = ()
     fixed_labels: int = 0
+    absent: Mapping[str, str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 """One HTML file that stands alone: no script, no request; for light and dark, for paper and telephone."""
 
+import math
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +10,9 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from askance.report import compare, project
-from askance.report.data import PickedImage, ReportData
-from askance.report.plot import SERIES, colours_of, curves_svg, differences_svg
+from askance.report import calibration, compare, mistakes, project
+from askance.report.data import SECTIONS, DoubtedLabel, NearImage, PickedImage, ReportData
+from askance.report.plot import SERIES, band_svg, colours_of, curves_svg, differences_svg
 from askance.report.words import words_for
 from askance.vocab.files import write_whole
 
@@ -62,6 +63,7 @@ class Card:
     source: str | None
     votes: tuple[Part, ...]
     probabilities: tuple[Part, ...]
+    near: tuple[tuple[NearImage, str | None], ...]
 
 
 def write_report(path: Path, data: ReportData) -> None:
@@ -82,6 +84,7 @@ def render(data: ReportData) -> str:
     reasons = Counter((sighting.problem or "unknown").split(":")[0] for sighting in data.quarantined)
     return _PAGES.get_template("report.html.j2").render(
         data=data,
+        absent={name: data.absent.get(name, "") for name in SECTIONS},
         headline=_headline(data),
         words=words_for(data.metric),
         curves=_curves_chart(data) if data.curves else None,
@@ -95,9 +98,41 @@ def render(data: ReportData) -> str:
         recalls=project.recalls(data),
         balance=project.balance(data),
         cards=[_card(image, data.classes) for image in data.picked],
+        times=project.times_table(data.rounds),
+        **_diagnosed(data),
         reasons=reasons.most_common(),
         shown=list(data.quarantined)[:SHOWN],
     )
+
+
+def _diagnosed(data: ReportData) -> dict[str, object]:
+    """What the sections on the last model show; nothing where it was not diagnosed."""
+    found = data.diagnosis
+    doubts: list[tuple[DoubtedLabel, str | None]] = [(one, _data_uri(one.thumbnail)) for one in data.doubts]
+    if found is None:
+        return {"reliability": None, "classes_table": None, "doubts": doubts}
+    return {
+        "reliability": _reliability_chart(data),
+        "calibrated": calibration.sentences(found),
+        "scores": calibration.scores_table(found),
+        "bins": calibration.bins_table(found),
+        "matrix": mistakes.matrix(found),
+        "pairs": mistakes.pairs_table(found),
+        "classes_table": mistakes.classes_table(found),
+        "doubts": doubts,
+    }
+
+
+def _reliability_chart(data: ReportData) -> Chart | None:
+    if data.diagnosis is None:
+        return None
+    wide, narrow = (calibration.reliability_svg(data.diagnosis, narrow=narrow) for narrow in (False, True))
+    caption = (
+        "Test images by how sure the model is of its answer, and how often it is right: on the dashed line it is "
+        "as sure as it is right, below it too sure. Dots grow with their images; lines are 95 % Wilson intervals; "
+        "bars count the images."
+    )
+    return _chart(caption, wide, narrow) if wide and narrow else None
 
 
 def _headline(data: ReportData) -> list[str]:
@@ -133,12 +168,14 @@ def _differences_chart(data: ReportData) -> Chart:
 
 
 def _rounds_chart(data: ReportData) -> Chart | None:
-    curve = project.curve(data)
-    if curve is None:
+    band = project.band(data)
+    if band is None:
         return None
     caption = f"{words_for(data.metric).title.capitalize()} by training labels, round by round."
+    if len(band.labels) > 1 and not all(map(math.isnan, band.low)):
+        caption += " Band: 95 % Wilson interval over the test images."
     wide, narrow = (
-        curves_svg([curve], metric=data.metric, reference=data.reference, targets=data.targets, narrow=narrow)
+        band_svg(project.NAME, band, metric=data.metric, targets=data.targets, narrow=narrow)
         for narrow in (False, True)
     )
     return _chart(caption, wide, narrow)
@@ -154,6 +191,7 @@ def _card(image: PickedImage, classes: Sequence[str]) -> Card:
         _data_uri(image.thumbnail),
         _parts(image.votes, classes, lambda value: f"{value:.0f}"),
         _parts(image.probabilities, classes, lambda value: f"{100 * value:.0f} %"),
+        tuple((one, _data_uri(one.thumbnail)) for one in image.near),
     )
 
 

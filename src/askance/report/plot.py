@@ -38,15 +38,15 @@ class Ink:
 
 PAPER = Ink("#1b1f24", "#5d6670", "#dfe3e8", "#6b7280", SERIES)
 
-_PAGE = Ink("#010101", "#010102", "#010103", "#010104", tuple(f"#0102{i:02x}" for i in range(len(SERIES))))
+PAGE = Ink("#010101", "#010102", "#010103", "#010104", tuple(f"#0102{i:02x}" for i in range(len(SERIES))))
 """Stand-ins, which an inline SVG exchanges for the page's own colours, dark or light."""
 
 _VARIABLES = {
-    _PAGE.text: "currentColor",
-    _PAGE.muted: "var(--muted)",
-    _PAGE.rule: "var(--rule)",
-    _PAGE.reference: "var(--reference)",
-    **{colour: f"var(--series-{i})" for i, colour in enumerate(_PAGE.series)},
+    PAGE.text: "currentColor",
+    PAGE.muted: "var(--muted)",
+    PAGE.rule: "var(--rule)",
+    PAGE.reference: "var(--reference)",
+    **{colour: f"var(--series-{i})" for i, colour in enumerate(PAGE.series)},
 }
 
 
@@ -70,8 +70,11 @@ class Look:
     metric: str
 
 
+DOTTED = 30
+"""Rounds up to which each is marked on a project's curve."""
+
 BANDED = 3
-"""Seeds that a band is drawn from."""
+"""Seeds (pairs of them, images) that a band is drawn from."""
 
 
 def plot_curves(
@@ -105,7 +108,7 @@ def plot_curves(
     if kind not in ("png", "svg"):
         raise ConfigError("a file that ends in .png or .svg", path.name, "name it curves.png")
     look = Look(8, 4.8, PAPER, metric)
-    with mpl.rc_context(_style(look.ink)):
+    with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
         figure.axes[0].set_title(_title(curves, metric), loc="left")
         write_whole(path, _saved(figure, kind, "plot"))
@@ -116,15 +119,15 @@ def curves_svg(
 ) -> str:
     """The same as an `<svg>` element for a page, in the page's own colours."""
     look = _page_look(metric, narrow)
-    with mpl.rc_context(_style(look.ink)):
+    with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
-        return _inline(figure, f"curves {metric} {narrow}")
+        return inline(figure, f"curves {metric} {narrow}")
 
 
 def differences_svg(bands: Mapping[str, Band], *, colours: Mapping[str, int], metric: str, narrow: bool) -> str:
     """Paired differences from the reference (the zero line) as an `<svg>` element, strategy -> band."""
     look = _page_look(metric, narrow)
-    with mpl.rc_context(_style(look.ink)):
+    with mpl.rc_context(style(look.ink)):
         figure, axes = _canvas(look)
         lines = [Line(name, band, look.ink.series[colours[name]]) for name, band in bands.items()]
         for line in lines:
@@ -132,7 +135,22 @@ def differences_svg(bands: Mapping[str, Band], *, colours: Mapping[str, int], me
         axes.axhline(0, color=look.ink.reference, linewidth=1.2, linestyle=(0, (4, 3)))
         axes.yaxis.set_major_formatter(FuncFormatter(_points(metric)))
         _label(axes, lines, look)
-        return _inline(figure, f"differences {metric} {narrow}")
+        return inline(figure, f"differences {metric} {narrow}")
+
+
+def band_svg(name: str, band: Band, *, metric: str, targets: Sequence[float], narrow: bool) -> str:
+    """One line with its interval as an `<svg>` element: a project's own curve."""
+    look = _page_look(metric, narrow)
+    with mpl.rc_context(style(look.ink)):
+        figure, axes = _canvas(look)
+        line = Line(name, band, look.ink.series[0])
+        _draw(axes, line)
+        if 1 < len(band.labels) <= DOTTED:
+            axes.plot(band.labels, band.mean, color=line.colour, marker="o", markersize=6, linewidth=0, zorder=4)
+        _scale(axes, [*band.mean, *band.low, *band.high], targets, metric)
+        _mark(axes, targets, look)
+        _label(axes, [line], look)
+        return inline(figure, f"band {metric} {narrow}")
 
 
 def colours_of(strategies: Sequence[str], reference: str) -> dict[str, int]:
@@ -157,10 +175,14 @@ def curves_figure(curves: Sequence[Curve], look: Look, *, reference: str, target
     for line in lines:
         _draw(axes, line)
     _scale(axes, [v for c in curves for v in c.metrics[look.metric]], targets, look.metric)
-    for target in targets:
-        axes.axhline(target, color=look.ink.muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
+    _mark(axes, targets, look)
     _label(axes, lines, look)
     return figure
+
+
+def _mark(axes: Axes, targets: Sequence[float], look: Look) -> None:
+    for target in targets:
+        axes.axhline(target, color=look.ink.muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
 
 
 def _line(name: str, runs: Sequence[Curve], colours: Mapping[str, int], look: Look) -> Line:
@@ -174,8 +196,10 @@ def _draw(axes: Axes, line: Line) -> None:
     band = line.band
     for sizes, values in line.runs:
         axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
-    if len(line.runs) >= BANDED:
-        axes.fill_between(band.labels, band.low, band.high, color=line.colour, alpha=0.16, linewidth=0, zorder=2)
+    enough = [n >= BANDED for n in band.n]
+    if any(enough):
+        shade = axes.fill_between(band.labels, band.low, band.high, where=enough, color=line.colour)
+        shade.set(alpha=0.16, linewidth=0, zorder=2)
     axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
     if len(band.labels) == 1:
         axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
@@ -186,7 +210,7 @@ def _scale(axes: Axes, values: Sequence[float], targets: Sequence[float], metric
     seen = [v for v in [*values, *targets] if math.isfinite(v)]
     words = words_for(metric)
     low, high = min(seen, default=0.0), max(seen, default=1.0)
-    if metric in ("error", "nll", "ece") and low > 0 and high / low > 8:
+    if metric in ("error", "nll", "ece", "adaptive_ece", "brier") and low > 0 and high / low > 8:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.15, high * 1.15)
         ticks = [m * 10.0**e for e in range(-6, 4) for m in (1, 2, 5)]
@@ -240,10 +264,11 @@ def _canvas(look: Look) -> tuple[Figure, Axes]:
 
 
 def _page_look(metric: str, narrow: bool) -> Look:
-    return Look(3.9, 3.6, _PAGE, metric) if narrow else Look(9.6, 4.6, _PAGE, metric)
+    return Look(3.9, 3.6, PAGE, metric) if narrow else Look(9.6, 4.6, PAGE, metric)
 
 
-def _style(ink: Ink) -> dict[Any, Any]:
+def style(ink: Ink) -> dict[Any, Any]:
+    """Matplotlib's settings for all plots."""
     return {
         "font.family": "DejaVu Sans",
         "font.size": 10.5,
@@ -283,10 +308,11 @@ def _saved(figure: Figure, kind: str, salt: str) -> bytes:
     return out.getvalue()
 
 
-def _inline(figure: Figure, salt: str) -> str:
+def inline(figure: Figure, salt: str) -> str:
     """An `<svg>` that can stand in a page: no prologue, no ids but its own, the page's colours and font."""
     figure.patch.set_visible(False)
-    figure.axes[0].patch.set_visible(False)
+    for axes in figure.axes:
+        axes.patch.set_visible(False)
     with mpl.rc_context({"svg.fonttype": "none"}):
         text = _saved(figure, "svg", salt).decode()
     text = text[text.index("<svg") :]

@@ -6,14 +6,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from askance.maths import Band, wilson
 from askance.report.compare import Table
 from askance.report.data import ReportData, RoundRow
-from askance.report.words import show, trim, wilson, words_for
-from askance.vocab import Curve
+from askance.report.words import duration, share_of, show, words_for
 
 NAME = "this project"
 _RECALL = "recall/"
 _COLUMNS = 6
+_SHARES = ("error", "accuracy", "accuracy_deterministic")
+_ORDER = ("error", "accuracy", "accuracy_deterministic", "macro_recall", "nll", "brier", "ece", "adaptive_ece")
+_TIMED = 12
+
+STEPS = {
+    "train": "train",
+    "measure": "measure",
+    "diagnose": "diagnose",
+    "score": "score the pool",
+    "pick": "pick",
+    "neighbours": "find neighbours",
+}
+"""Steps that are timed, in order, and how a table heads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,9 @@ def headline(data: ReportData) -> list[str]:
         sentences.append(text + ".")
     if data.picked:
         sentences.append(f"{_images(max(data.batch, len(data.picked)))} picked to be labelled next.")
+    if data.diagnosis and data.diagnosis.suspects:
+        n, of = len(data.diagnosis.suspects), data.diagnosis.doubtable
+        sentences.append(f"{n:,} of {of:,} held-out labels may be wrong.")
     if data.quarantined:
         n = len(data.quarantined)
         sentences.append(
@@ -72,11 +88,23 @@ def headline(data: ReportData) -> list[str]:
     return sentences
 
 
-def curve(data: ReportData) -> Curve | None:
-    """The project's own learning curve; of two rounds with the same labels the later counts."""
-    points = {row.labels: row.metrics[data.metric] for row in data.rounds if data.metric in row.metrics}
-    sizes = tuple(sorted(points))
-    return Curve(NAME, 0, sizes, {data.metric: tuple(points[n] for n in sizes)}) if sizes else None
+def band(data: ReportData) -> Band | None:
+    """The project's own learning curve; of two rounds with the same labels the later counts.
+
+    Error and accuracy have their Wilson interval over the test images, others none.
+    """
+    rows = {row.labels: row for row in data.rounds if data.metric in row.metrics}
+    if not rows:
+        return None
+    chosen = [rows[n] for n in sorted(rows)]
+    bounds = [_bounds(row, data.metric) for row in chosen]
+    return Band(
+        labels=tuple(row.labels for row in chosen),
+        mean=tuple(row.metrics[data.metric] for row in chosen),
+        low=tuple(low for low, _ in bounds),
+        high=tuple(high for _, high in bounds),
+        n=tuple(row.tested for row in chosen),
+    )
 
 
 def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
@@ -84,7 +112,8 @@ def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
 
     Of error and accuracy, which say the same, the one the report is about.
     """
-    metrics = list(dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_RECALL)))
+    found = dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_RECALL))
+    metrics = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
     other = {"error": "accuracy", "accuracy": "error"}.get(metric, "error")
     if metric in metrics or "accuracy" in metrics:
         metrics = [name for name in metrics if name != other]
@@ -97,7 +126,7 @@ def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
         )
         for row in rounds
     ]
-    return Table(("round", "labels", *(words_for(name).title for name in metrics), "training"), tuple(rows))
+    return Table(("round", "labels", *(words_for(name).head for name in metrics), "training"), tuple(rows))
 
 
 def recalls(data: ReportData) -> Recalls | None:
@@ -140,13 +169,36 @@ def _shares(counts: Mapping[str, int], names: Sequence[str]) -> list[float]:
     return [100 * counts.get(name, 0) / (sum(counts.values()) or 1) for name in names]
 
 
+def _bounds(row: RoundRow, metric: str) -> tuple[float, float]:
+    """The interval of a share of the test images; NaN where there is none."""
+    value = row.metrics[metric]
+    if metric not in _SHARES or not row.tested or math.isnan(value):
+        return math.nan, math.nan
+    return wilson(value, row.tested)
+
+
 def _value(row: RoundRow, metric: str) -> str:
     """A metric's value, with its interval where it is a share of the test images."""
-    words, value = words_for(metric), row.metrics[metric]
-    if metric not in ("error", "accuracy") or not row.tested or math.isnan(value):
-        return show(value, words)
-    low, high = wilson(value, row.tested)
-    return f"{show(value, words)} ({trim(100 * low)} to {trim(100 * high)})"
+    if math.isnan(_bounds(row, metric)[0]):
+        return show(row.metrics[metric], words_for(metric))
+    return share_of(row.metrics[metric], row.tested)
+
+
+def times_table(rounds: Sequence[RoundRow]) -> Table | None:
+    """What each step of the last rounds took; None where nothing was timed."""
+    timed = [row for row in rounds if row.seconds][-_TIMED:]
+    if not timed:
+        return None
+    steps = [step for step in STEPS if any(step in row.seconds for row in timed)]
+    rows = [
+        (
+            str(row.number),
+            *(duration(row.seconds[step]) if step in row.seconds else "" for step in steps),
+            duration(sum(row.seconds.values())),
+        )
+        for row in timed
+    ]
+    return Table(("round", *(STEPS[step] for step in steps), "in all"), tuple(rows))
 
 
 def _percent(value: float | None) -> float | None:

@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from askance.maths import wilson
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -12,18 +14,29 @@ class Words:
     Attributes:
         title: its name in a sentence.
         percent: whether its values are fractions that read better as percentages.
+        short: its name at the head of a column, where there is a shorter one.
     """
 
     title: str
     percent: bool
+    short: str = ""
+
+    @property
+    def head(self) -> str:
+        """Its name at the head of a column."""
+        return self.short or self.title
 
 
 _KNOWN = {
     "error": Words("test error", True),
     "accuracy": Words("test accuracy", True),
     "macro_recall": Words("balanced accuracy", True),
-    "ece": Words("calibration error (ECE)", True),
-    "nll": Words("negative log-likelihood (nats)", False),
+    "accuracy_deterministic": Words("accuracy, dropout off", True),
+    "ece": Words("calibration error (ECE)", True, "ECE"),
+    "adaptive_ece": Words("adaptive calibration error", True, "adaptive ECE"),
+    "classwise_ece": Words("class-wise calibration error", True),
+    "nll": Words("negative log-likelihood (nats)", False, "NLL, nats"),
+    "brier": Words("Brier score", False, "Brier"),
 }
 
 
@@ -78,6 +91,32 @@ def count(number: float, budget: float | None = None) -> str:
     return f"{number:,.0f}"
 
 
+def share_of(part: float, n: int) -> str:
+    r"""A share of n with its 95 % interval.
+
+    >>> share_of(0.9, 50)
+    '90\xa0% (78.6 to 95.7)'
+    """
+    low, high = wilson(part, n)
+    return f"{trim(100 * part)}\N{NO-BREAK SPACE}% ({trim(100 * low)} to {trim(100 * high)})"
+
+
+def duration(seconds: float) -> str:
+    r"""Seconds as people say them.
+
+    >>> duration(0.25), duration(75), duration(7260)
+    ('0.2\xa0s', '1\xa0min 15\xa0s', '2\xa0h 1\xa0min')
+    """
+    if seconds < 0.05:
+        return "<0.1\N{NO-BREAK SPACE}s"
+    if seconds < 60:
+        return f"{trim(seconds)}\N{NO-BREAK SPACE}s"
+    large, small, names = (*divmod(round(seconds), 60), ("min", "s"))
+    if large >= 60:
+        large, small, names = (*divmod(round(seconds / 60), 60), ("h", "min"))
+    return f"{large}\N{NO-BREAK SPACE}{names[0]} {small}\N{NO-BREAK SPACE}{names[1]}"
+
+
 def listing(words: Sequence[str]) -> str:
     """Words in a row.
 
@@ -85,14 +124,3 @@ def listing(words: Sequence[str]) -> str:
     'a, b and c'
     """
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """95 % score interval of a share of n (Wilson 1927): sensible near 0 and 1.
-
-    >>> tuple(round(bound, 3) for bound in wilson(0.0, 20))
-    (0.0, 0.161)
-    """
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, centre - half), min(1.0, centre + half)

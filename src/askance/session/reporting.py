@@ -1,22 +1,28 @@
 """A project's report: its rounds, its last batch and why, what could not be read."""
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
 from askance.pool import BadImage, thumbnail
-from askance.report import PickedImage, ReportData, RoundRow, write_report
+from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, write_report
+from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
 from askance.session.session import Session
-from askance.vocab import Json, Pick, Progress, Round, silent
+from askance.vocab import Diagnosis, Json, Neighbour, Pick, Progress, Round, silent
 
-THUMBNAIL = 160
-"""Pixels of a thumbnail's longer side."""
+LIBRARIES = ("askance", "torch", "torchvision", "timm")
+"""Whose versions are named."""
 
-SHOWN = 60
-"""Images of the last batch that are shown."""
+THUMBNAIL, SMALL = 160, 72
+"""Pixels of a thumbnail's longer side, and of a neighbour's."""
+
+DOUBTS = 24
+"""Labels in doubt that are shown; all are counted."""
 
 
 def write_project_report(session: Session, out: Path | None = None, progress: Progress = silent) -> Path:
@@ -25,18 +31,78 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
     store = session.project.store
     rounds = store.rounds()
     last = next((one for one in reversed(rounds) if one.state == "picked"), None)
+    trained = next((one for one in reversed(rounds) if one.labels), None)
     picks = store.picks(last.number) if last else []
+    near = neighbours_of(session.project, last) if last else None
+    kept = diagnosis_of(session.project, trained) if trained else None
+    found = kept.found if kept else None
+    doubts = _doubts(session, found) if found else []
+    quarantined = store.quarantined()
     data = ReportData(
         title=session.project.root.name,
         rounds=[_round(session, one) for one in rounds],
-        picked=_shown(session, picks[:SHOWN], progress),
+        picked=_shown(session, picks[:SHOWN], near.found if near else {}, progress),
         batch=len(picks),
-        quarantined=store.quarantined(),
+        diagnosis=found,
+        doubts=doubts,
+        quarantined=quarantined,
         classes=session.config.classes,
         provenance=_provenance(session, rounds),
+        absent={
+            **_why_not_diagnosed(trained, found),
+            "rounds": "No round yet: askance train makes one.",
+            "batch": "Nothing is picked yet: askance pick does it.",
+            "near": "" if near or not picks else _why_no_neighbours(last),
+            "quarantine": "Every file could be read.",
+            "time": "No round was timed.",
+        },
     )
     write_report(path, data)
     return path
+
+
+def _why_not_diagnosed(trained: Round | None, found: Diagnosis | None) -> dict[str, str]:
+    """Section -> why it has nothing to show."""
+    if trained is None:
+        return dict.fromkeys(("calibration", "mistakes", "doubts"), "No model is trained yet.")
+    if found is None:
+        why = f"Nothing is kept of round {trained.number}'s model: the next askance train keeps it."
+        return dict.fromkeys(("calibration", "mistakes", "doubts"), why)
+    test = "There is no labelled test image: askance pick --split test -n 200 asks for some."
+    if not found.doubtable:
+        return {"calibration": test, "mistakes": test, "doubts": "There is no held-out label to doubt."}
+    none = f"None of the {found.doubtable:,} validation and test labels is in doubt."
+    if found.suspects:
+        none = f"The {len(found.suspects):,} in doubt have been labelled anew, or left the pool, since."
+    return {"calibration": test, "mistakes": test, "doubts": none}
+
+
+def _why_no_neighbours(last: Round | None) -> str:
+    if last is None or not last.labels:
+        return "there was no model yet to say what looks alike."
+    return f"not looked for: they are where {MANY:,} training labels or fewer make it cheap."
+
+
+def _doubts(session: Session, found: Diagnosis) -> list[DoubtedLabel]:
+    """The labels in doubt that still stand as they were."""
+    images, labels = session.project.store.images(), session.project.store.labels()
+    standing = [
+        one
+        for one in found.suspects
+        if one.image_id in images and one.image_id in labels and labels[one.image_id].value == one.given
+    ]
+    return [
+        DoubtedLabel(
+            name=images[one.image_id].uri,
+            split=one.split,
+            given=one.given,
+            suggested=one.suggested,
+            self_confidence=one.self_confidence,
+            confidence=one.confidence,
+            thumbnail=_thumbnail(images[one.image_id].uri, session.config.pool.max_pixels),
+        )
+        for one in standing[:DOUBTS]
+    ]
 
 
 def _round(session: Session, one: Round) -> RoundRow:
@@ -54,11 +120,28 @@ def _round(session: Session, one: Round) -> RoundRow:
             str(p.why["predicted"]) for p in session.project.store.picks(one.number) if "predicted" in p.why
         ),
         converged=bool(training.get("converged", True)),
+        seconds=_seconds(session, one),
     )
 
 
-def _shown(session: Session, picks: list[Pick], progress: Progress) -> list[PickedImage]:
+def _seconds(session: Session, one: Round) -> dict[str, float]:
+    """What the steps of a round took."""
+    seconds = dict(cast(Mapping[str, float], one.config.get("seconds", {})))
+    for step, kept in (
+        ("diagnose", diagnosis_of(session.project, one)),
+        ("neighbours", neighbours_of(session.project, one)),
+    ):
+        if kept:
+            seconds[step] = kept.seconds
+    return seconds
+
+
+def _shown(
+    session: Session, picks: list[Pick], near: Mapping[str, list[Neighbour]], progress: Progress
+) -> list[PickedImage]:
     images = session.project.store.images()
+    small = cache(lambda uri: _thumbnail(uri, session.config.pool.max_pixels, SMALL))
+    labels = session.project.store.labels()
     shown = []
     for done, pick in enumerate(picks, start=1):
         uri = images[pick.image_id].uri if pick.image_id in images else ""
@@ -71,30 +154,44 @@ def _shown(session: Session, picks: list[Pick], progress: Progress) -> list[Pick
                 votes=cast(Mapping[str, int], pick.why.get("votes", {})),
                 probabilities=cast(Mapping[str, float], pick.why.get("probabilities", {})),
                 thumbnail=_thumbnail(uri, session.config.pool.max_pixels),
+                near=[
+                    NearImage(str(labels[one.image_id].value), one.similarity, small(images[one.image_id].uri))
+                    for one in near.get(pick.image_id, [])
+                    if one.image_id in images and one.image_id in labels
+                ],
             )
         )
         progress("thumbnails", done, len(picks))
     return shown
 
 
-def _thumbnail(uri: str, max_pixels: int) -> bytes | None:
+def _thumbnail(uri: str, max_pixels: int, side: int = THUMBNAIL) -> bytes | None:
     try:
-        return thumbnail(uri, THUMBNAIL, max_pixels=max_pixels) if uri else None
+        return thumbnail(uri, side, max_pixels=max_pixels) if uri else None
     except BadImage:
         return None
 
 
 def _provenance(session: Session, rounds: list[Round]) -> dict[str, str]:
-    strategy = session.config.strategy
+    strategy, now = session.config.strategy, {name: version(name) for name in LIBRARIES}
     facts = {
         "project": str(session.project.root),
         "pool": session.project.source,
         "model": session.config.model.name,
         "strategy": f"{strategy.selection} of {strategy.acquisition}, K = {strategy.draws}",
         "seed": str(session.config.seed),
-        "command": " ".join(["askance", *sys.argv[1:]]),
-        "versions": ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "torchvision", "timm")),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "versions": _versions(now),
     }
     if rounds:
-        facts["last round"] = f"{rounds[-1].number}, {rounds[-1].at:%Y-%m-%d %H:%M} UTC"
+        last = rounds[-1]
+        then = cast(Mapping[str, str], last.config.get("versions", {}))
+        facts["last round"] = f"{last.number}, {last.at:%Y-%m-%d %H:%M} UTC, seed {last.seed}"
+        if any(then.get(name, found) != found for name, found in now.items()):
+            facts["trained with"] = _versions(then)
+        facts["as run"] = f"rounds/{last.number:04d}/config.json: all settings, versions and metrics of that round"
     return facts
+
+
+def _versions(of: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {number}" for name, number in of.items())

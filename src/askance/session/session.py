@@ -11,6 +11,7 @@ from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
+from askance.session.evidence import keep_diagnosis, keep_neighbours
 from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
 from askance.vocab import ImageRecord, LabelError, Progress, Round, SelectionError, Split, silent
 from askance.vocab.config import Config
@@ -141,12 +142,15 @@ class Session:
             return refresh(self.project, progress)
 
     def train(self, progress: Progress = silent) -> "Trained":
-        """Scan, fit the model to the labels there are, and measure it."""
+        """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
         from askance.loop.rounds import train_round
 
         with self.project.store.job("train"):
             refresh(self.project, progress)
-            return train_round(self.project, self.task(), progress=progress)
+            task = self.task()
+            done = train_round(self.project, task, progress=progress)
+            keep_diagnosis(self.project, task, done.round, progress)
+        return done
 
     def pick(self, n: int | None = None, progress: Progress = silent) -> "Picked":
         """Scan, score, and pick the next n images worth labelling."""
@@ -154,7 +158,10 @@ class Session:
 
         with self.project.store.job("pick"):
             refresh(self.project, progress)
-            return pick_round(self.project, self.task(), n or self.config.strategy.batch, progress=progress)
+            task = self.task()
+            done = pick_round(self.project, task, n or self.config.strategy.batch, progress=progress)
+            keep_neighbours(self.project, task, done.number, done.picks)
+        return done
 
     def pick_for_split(self, split: Split, n: int) -> list[str]:
         """Bring the test or validation set to n random images, frozen: they are to be labelled and never picked.

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from askance.uncertainty.contract import Posterior
 from askance.vocab import ModelError
 
 ELEMENTWISE = (
@@ -27,6 +28,9 @@ class SplitNet(nn.Module):
         trunk: images `[N, ...]` to features `[N, D]`.
         head: features `[N, D]` to logits `[N, C]`.
 
+    Attributes:
+        posterior: what is drawn from in place of the head's own dropout, once something was fitted.
+
     >>> net = SplitNet(nn.Flatten(), nn.Sequential(nn.Dropout(0.5), nn.Linear(12, 3)))
     >>> net.n_features, net.features(torch.zeros(2, 3, 2, 2)).shape
     (12, torch.Size([2, 12]))
@@ -36,6 +40,7 @@ class SplitNet(nn.Module):
         super().__init__()
         self.trunk = trunk
         self.head = head
+        self.posterior: Posterior | None = None
 
     def forward(self, images: Tensor) -> Float[Tensor, "N C"]:
         """Logits, in whatever mode the modules are: what training calls."""

@@ -1,6 +1,7 @@
 """Plain records and errors: the words every room uses. No torch."""
 
 from askance.vocab.catalogue import Catalogue, Entry
+from askance.vocab.diagnosis import Diagnosis, Neighbour, Reliability, Suspect
 from askance.vocab.errors import (
     AskanceError,
     Busy,
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "Curve",
     "CurveError",
+    "Diagnosis",
     "DrawsError",
     "Entry",
     "Fitted",
@@ -48,15 +50,18 @@ __all__ = [
     "Labelled",
     "MissingExtra",
     "ModelError",
+    "Neighbour",
     "Pick",
     "Picks",
     "PoolError",
     "Progress",
+    "Reliability",
     "Round",
     "RoundState",
     "SelectionError",
     "Sighting",
     "Split",
     "StoreError",
+    "Suspect",
     "silent",
 ]

@@ -44,6 +44,18 @@ class ModelConfig(_Section):
         default=0.5, gt=0, lt=1, description="dropout of the Bayesian head (gal-cnn has its own)"
     )
     hidden: int = Field(default=0, ge=0, description="width of a hidden layer in the Bayesian head; 0 for none")
+    posterior: Literal[
+        "mc-dropout",
+        "dropout-moments",
+        "laplace",
+        "laplace-full",
+        "laplace-diag",
+        "swag",
+        "ensemble",
+        "snapshots",
+        "softmax",
+    ] = Field(default="mc-dropout", description="what networks are drawn from, see the page on uncertainty")
+    members: int = Field(default=5, ge=2, description="heads of an ensemble, or snapshots of one run")
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="further keyword arguments of the network's factory"
     )

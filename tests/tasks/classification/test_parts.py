@@ -122,3 +122,9 @@ def test_metrics_against_plain_counting():
         if inside.any():
             ece += float(inside.double().mean() * (right[inside].mean() - confidence[inside].mean()).abs())
     assert found["ece"] == pytest.approx(ece, abs=1e-6)
+    brier = (log_probs.exp() - torch.nn.functional.one_hot(targets, 3)).square().sum(1).mean()
+    assert found["brier"] == pytest.approx(float(brier))
+    order = confidence.argsort()
+    parts = [order[range(b * 60 // 15, (b + 1) * 60 // 15)] for b in range(15)]
+    adaptive = sum(float((right[part].mean() - confidence[part].mean()).abs()) / 15 for part in parts)
+    assert found["adaptive_ece"] == pytest.approx(adaptive)

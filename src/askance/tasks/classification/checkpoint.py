@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from askance.tasks.classification.model import build
+from askance.tasks.classification.posteriors import tensors_of, with_posterior
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -24,8 +25,7 @@ _STARTS = ("weights", "train")
 def save(net: SplitNet, config: ModelConfig, classes: Sequence[str], path: Path) -> None:
     """Write the network, whole or not at all; same network, same bytes."""
     about = {"format": FORMAT, "model": config.model_dump(mode="json"), "classes": list(classes)}
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in net.state_dict().items()}
-    content = to_bytes(tensors, metadata={"askance": json.dumps(about, sort_keys=True)})
+    content = to_bytes(tensors_of(net), metadata={"askance": json.dumps(about, sort_keys=True)})
     write_whole(path, content)
 
 
@@ -53,7 +53,8 @@ def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
         raise ModelError(f"the classes {', '.join(classes)}", f"{', '.join(saved)} in {path}", fix)
     net = build(config.model_copy(update={"weights": None}), len(saved), seed=0)
     try:
-        net.load_state_dict(tensors)
+        net.load_state_dict({name: value for name, value in tensors.items() if not name.startswith("posterior.")})
+        with_posterior(net, tensors, config)
     except RuntimeError as error:
         raise ModelError(f"the tensors of {config.name}", f"{path}: {error}", fix) from error
     return net.to(memory_format=torch.channels_last).eval()

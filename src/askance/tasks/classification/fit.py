@@ -74,7 +74,9 @@ def _copy(start: SplitNet, recipe: Recipe) -> SplitNet:
     """A network that training may change; a trunk that stays as it is is shared."""
     if recipe.moves == "head":
         return SplitNet(start.trunk, deepcopy(start.head))
-    return deepcopy(start)
+    copy = deepcopy(start)
+    copy.posterior = None
+    return copy
 
 
 def _validation_nll(net: SplitNet, val: Validation, seed: int) -> float:

@@ -3,7 +3,7 @@
 Letters: N images asked for, n that could be read, D features, K draws.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from askance.maths import Draws
 from askance.pool import FeatureCache, Images
 from askance.tasks.classification.data import Normalisation, look, read
-from askance.uncertainty import DropoutPosterior, HeadDraws, SplitNet
+from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
 
@@ -148,7 +148,7 @@ def fingerprint(trunk: nn.Module, config: ModelConfig, fabric: Fabric) -> str:
     return digest.hexdigest()
 
 
-def draw(posterior: DropoutPosterior | HeadDraws, features: Features) -> Draws:
+def draw(posterior: Callable[[Tensor], Draws], features: Features) -> Draws:
     """K draws of each image, `[n, K, C]`, on the CPU."""
     draws = posterior(features.rows)
     return Draws(draws.log_probs.cpu(), draws.joint)

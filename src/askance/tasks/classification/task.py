@@ -4,18 +4,19 @@ Letters: N images, n that could be read, K draws, C classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from jaxtyping import Float
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from askance.maths import Chunk, Draws, keyed_seed, log_mean_probs
+from askance.maths import Chunk, Draws, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
+from askance.tasks.classification.answers import Answers, answers
+from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import Validation, choose
 from askance.tasks.classification.metrics import metrics
@@ -28,11 +29,24 @@ from askance.tasks.classification.model import (
     is_own,
     join,
 )
+from askance.tasks.classification.nearest import nearest
+from askance.tasks.classification.posteriors import Drawing, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, Features, draw
 from askance.tasks.classification.train import Examples, Recipe
 from askance.tasks.classification.units import stream
-from askance.uncertainty import SplitNet, head_posterior, is_plain
-from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
+from askance.uncertainty import SplitNet, is_plain
+from askance.vocab import (
+    ConfigError,
+    Diagnosis,
+    Fitted,
+    Json,
+    LabelError,
+    Labelled,
+    ModelError,
+    Neighbour,
+    Progress,
+    silent,
+)
 from askance.vocab.config import ModelConfig, TrainConfig
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
@@ -97,11 +111,13 @@ class Classification:
         data.targets_of(val, len(self.classes))
         self._enough(data.targets_of(train, len(self.classes)), len(train))
         start, said = self._start(warm, seed)
+        check_posterior(self._model, start)
         moves = self._moves(start)
         recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None)
         examples = self._examples(start, train, progress)
         present = self._enough(examples.targets, len(train))
         fitted = choose(start, examples, self._validation(start, val), recipe, seed=seed, progress=progress)
+        said_of_posterior = self._over(fitted, train, seed)
         log: dict[str, Json] = {
             "start": said,
             "moves": moves,
@@ -109,7 +125,7 @@ class Classification:
             "unreadable": len(train) - len(examples.targets),
             "classes_without_labels": [name for name, n in zip(self.classes, present, strict=True) if not n],
         }
-        return Fitted(fitted.model, fitted.converged, {**log, **fitted.log})
+        return Fitted(fitted.model, fitted.converged, {**log, **fitted.log, **said_of_posterior})
 
     def draws(
         self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
@@ -121,13 +137,7 @@ class Classification:
         Raises:
             ModelError: a model of other classes, or an unfit head.
         """
-        if classes_of(model) != len(self.classes):
-            raise ModelError(
-                f"a model of {len(self.classes)} classes",
-                str(classes_of(model)),
-                "train again for the new classes",
-            )
-        posterior = head_posterior(model.to(self._fabric.device).head, k=k, seed=seed)
+        posterior = self._posterior(model, k, seed)
         return stream(
             ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
         )
@@ -137,18 +147,44 @@ class Classification:
     ) -> dict[str, float]:
         """Metrics of the predictive distribution, the mean of K draws, over the readable images.
 
-        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `recall/<class>`; see `metrics`.
+        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `recall/<class>`, see
+        `metrics`; `accuracy_deterministic`: of the network with its dropout off.
 
         Raises:
             LabelError: there is no image to measure on.
         """
-        targets = data.targets_of(test, len(self.classes))
-        places, mean = self._predictive(model, test.ids, k=k, seed=seed, progress=progress)
-        if not len(places):
+        said = self._answers(model, test, k=k, seed=seed, progress=progress)
+        if not len(said.ids):
             raise LabelError(
                 "test images that can be read", f"none of {len(test)}", "label some for the test split"
             )
-        return metrics(mean, targets[places], self.classes)
+        plain = float((said.plain.argmax(dim=1) == said.targets).double().mean())
+        return {**metrics(said.mean, said.targets, self.classes), "accuracy_deterministic": plain}
+
+    def diagnose(
+        self, model: SplitNet, val: Labelled, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> Diagnosis:
+        """What the model confuses, how sure it may be, which labels it doubts; either set may be empty.
+
+        Of the mean of K draws. The temperature is only reported: nothing is scored with it.
+        """
+        said = [self._answers(model, part, k=k, seed=seed, progress=progress) for part in (val, test)]
+        return diagnosis(said[0], said[1], self.classes)
+
+    def nearest(
+        self, model: SplitNet, ids: Sequence[str], labelled: Sequence[str], *, n: int = 3
+    ) -> list[list[Neighbour]]:
+        """For each image the n labelled ones most like it to the trunk, best first; none for an unreadable one."""
+        if not is_plain(model.head):  # nothing before the head but pixels, which are no likeness
+            return [[] for _ in ids]
+        asked, known = self._features(model, ids), self._features(model, labelled)
+        found: list[list[Neighbour]] = [[] for _ in ids]
+        if asked.places and known.places:
+            places, cosines = nearest(asked.rows, known.rows, n)
+            for place, near, similar in zip(asked.places, places.tolist(), cosines.tolist(), strict=True):
+                names = [labelled[known.places[i]] for i in near]
+                found[place] = [Neighbour(name, value) for name, value in zip(names, similar, strict=True)]
+        return found
 
     def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image what the draws said, see `explanations`; `{"problem": why}` for an unreadable one."""
@@ -172,18 +208,35 @@ class Classification:
         """
         return checkpoint.load(path, self._model, self.classes)
 
-    def _predictive(
-        self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress
-    ) -> tuple[Tensor, Float[Tensor, "n C"]]:
-        """The places of the readable images and their log mean probabilities."""
-        places, means = (
-            [torch.empty(0, dtype=torch.long)],
-            [torch.empty(0, len(self.classes), dtype=torch.float64)],
+    def _answers(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> Answers:
+        targets = data.targets_of(said, len(self.classes))
+        posterior = self._posterior(model, k, seed)
+        features, drawn = partial(self._features, model), partial(draw, posterior)
+        return answers(said.ids, targets, features, drawn, model.head, progress)
+
+    def _posterior(self, model: SplitNet, k: int, seed: int) -> Drawing:
+        if classes_of(model) != len(self.classes):
+            raise ModelError(
+                f"a model of {len(self.classes)} classes",
+                str(classes_of(model)),
+                "train again for the new classes",
+            )
+        return drawing(model.to(self._fabric.device), k, seed)
+
+    def _over(self, fitted: Fitted[SplitNet], train: Labelled, seed: int) -> dict[str, Json]:
+        """Give the trained network the posterior that was asked for, over its head, and say how it went."""
+        net = fitted.model
+        net.posterior = None
+        if self._model.posterior == "mc-dropout":
+            return {}
+        found = self._features(net, train.ids)
+        targets = data.targets_of(train, len(self.classes))[found.places]
+        recipe = Recipe(self._train, self._fabric, "head", True)
+        decay = float(str(fitted.log["weight_decay"]))
+        net.posterior, log = fit_posterior(
+            self._model, net.head, (found.rows, targets), recipe, decay=decay, seed=keyed_seed("posterior", seed)
         )
-        for chunk in self.draws(model, ids, k=k, seed=seed, progress=progress):
-            places.append(chunk.positions)
-            means.append(log_mean_probs(chunk.units.draws.log_probs))
-        return torch.cat(places), torch.cat(means)
+        return {"posterior": self._model.posterior, **log}
 
     def _enough(self, targets: Tensor, asked: int) -> list[int]:
         """How many labels each class has, if training can make anything of them."""
@@ -245,7 +298,7 @@ class Classification:
         return Validation(draws, targets[pixels.places])
 
     def _draw(self, net: SplitNet, found: Features, k: int, seed: int) -> Draws:
-        return draw(head_posterior(net.to(self._fabric.device).head, k=k, seed=seed), found)
+        return draw(drawing(net.to(self._fabric.device), k, seed), found)
 
     def _moves(self, net: SplitNet) -> Literal["head", "all"]:
         """What training moves: the head alone only where there is a trunk to stay."""

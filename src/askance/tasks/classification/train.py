@@ -81,12 +81,14 @@ class Recipe:
     Attributes:
         moves: `head`: examples are features and only the head is trained; `all`: examples are images.
         freeze_statistics: keep BatchNorm in eval mode, as its statistics came with the weights.
+        observe: told of what is trained after each step, and the number of the step.
     """
 
     config: TrainConfig
     fabric: Fabric
     moves: Literal["head", "all"]
     freeze_statistics: bool
+    observe: Callable[[nn.Module, int], None] | None = None
 
 
 def minimise(
@@ -120,6 +122,8 @@ def minimise(
             optimiser.step()
             optimiser.zero_grad()
             average.take(part)
+            if recipe.observe is not None:
+                recipe.observe(part, step)
             if settled(_finite(float(loss.detach()), step, config)):
                 break
             if step % WINDOW == 0:

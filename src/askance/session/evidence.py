@@ -1,0 +1,120 @@
+"""What a report shows beside the numbers of a round, kept in the round's folder when there is a model to ask.
+
+`diagnosis.json` is made after training, `neighbours.json` after a pick. Each says what it was made from, so that
+one of an earlier training is not taken for this one's; losing either costs a report a section and nothing else.
+"""
+
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from askance.loop.project import Project
+from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, silent
+from askance.vocab.files import write_whole
+
+if TYPE_CHECKING:
+    from askance.tasks.classification import Classification
+
+SHOWN = 60
+"""Images of a batch that a report shows, and that neighbours are looked for."""
+
+NEAR = 3
+"""Labelled images beside each."""
+
+FEW, MANY = 500, 3000
+"""Labelled images that neighbours are always, and at most, looked for among."""
+
+
+T = TypeVar("T")
+
+_NEIGHBOURS = dict[str, list[Neighbour]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """Something found in a round's folder, and what it took to make, in seconds."""
+
+    found: T
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    version: int
+    of: Any
+    seconds: float
+    found: Any
+
+
+def keep_diagnosis(project: Project, task: "Classification", one: Round, progress: Progress = silent) -> None:
+    """Diagnose a round's model on validation and test labels, unless that is done."""
+    from askance.loop.rounds import model_file
+
+    path, basis, file = _diagnosis_file(project, one), one.config.get("inputs"), model_file(project, one.number)
+    if basis is None or not file.exists() or _read(path, basis, Diagnosis):
+        return
+    began = time.perf_counter()
+    val, test = project.labelled("val"), project.labelled("test")
+    k = project.config.strategy.draws
+    found = task.diagnose(task.load(file), val, test, k=k, seed=one.seed, progress=progress)
+    _write(path, basis, began, asdict(found))
+
+
+def keep_neighbours(project: Project, task: "Classification", number: int, picks: tuple[Pick, ...]) -> None:
+    """Find the training images most like each picked one, unless that is done or would cost too much."""
+    from askance.loop.rounds import model_file
+
+    ids = [pick.image_id for pick in picks[:SHOWN]]
+    path, file = _neighbours_file(project, number), model_file(project, number)
+    present = project.store.images()
+    labelled = [name for name in project.labelled("train").ids if name in present]
+    if not file.exists() or _read(path, ids, _NEIGHBOURS) or not _cheap(project, number, len(labelled)):
+        return
+    began = time.perf_counter()
+    near = task.nearest(task.load(file), ids, labelled, n=NEAR)
+    _write(path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)})
+
+
+def diagnosis_of(project: Project, one: Round) -> Kept[Diagnosis] | None:
+    """What is kept of a round's model; None where nothing is, or only of an earlier training."""
+    return _read(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
+
+
+def neighbours_of(project: Project, one: Round) -> Kept[dict[str, list[Neighbour]]] | None:
+    """Picked image -> the labelled images most like it, best first; None where nobody looked."""
+    ids = [pick.image_id for pick in project.store.picks(one.number)[:SHOWN]]
+    return _read(_neighbours_file(project, one.number), ids, _NEIGHBOURS)
+
+
+def _diagnosis_file(project: Project, one: Round) -> Path:
+    return project.round_folder(one.number) / "diagnosis.json"
+
+
+def _neighbours_file(project: Project, number: int) -> Path:
+    return project.round_folder(number) / "neighbours.json"
+
+
+def _cheap(project: Project, number: int, labelled: int) -> bool:
+    """Whether features of the labelled images cost no more than scoring did, or little anyway."""
+    scored = next((one.config.get("scored", 0) for one in project.store.rounds() if one.number == number), 0)
+    return 0 < labelled <= max(FEW, min(MANY, scored if isinstance(scored, int) else 0))
+
+
+def _write(path: Path, basis: object, began: float, found: Any) -> None:
+    kept = {"version": 1, "of": basis, "seconds": round(time.perf_counter() - began, 3), "found": found}
+    write_whole(path, json.dumps(kept, ensure_ascii=False).encode())
+
+
+def _read(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
+    """What is kept, if it is whole, of this version, and was made from this."""
+    try:
+        kept = TypeAdapter(_File).validate_json(path.read_bytes())
+        if kept.version != 1 or kept.of != basis or basis is None:
+            return None
+        return Kept(TypeAdapter(kind).validate_python(kept.found), kept.seconds)
+    except (OSError, ValidationError):
+        return None

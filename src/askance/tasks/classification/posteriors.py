@@ -1,0 +1,188 @@
+"""What networks are drawn from: the head's own dropout, or a posterior that is fitted over the trained head.
+
+Every posterior here is over the head alone, for the trunk as training left it; so it costs a few seconds after any
+training, and a draw costs no pass through the trunk.
+
+Letters: N training images, D features, C classes, K draws, M members.
+"""
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
+
+from torch import Tensor, nn
+
+from askance.maths import Draws, keyed_seed
+from askance.tasks.classification.backbones import glorot
+from askance.tasks.classification.model import seeded
+from askance.tasks.classification.train import Examples, Outcome, Recipe, minimise
+from askance.uncertainty import (
+    Collector,
+    DropoutMoments,
+    Ensemble,
+    LastLayerLaplace,
+    Posterior,
+    Softmax,
+    SplitNet,
+    Swag,
+    fit_laplace,
+    head_posterior,
+    is_plain,
+)
+from askance.uncertainty.laplace import Structure
+from askance.vocab import ConfigError, Json
+from askance.vocab.config import ModelConfig
+
+Drawing: TypeAlias = Callable[[Tensor], Draws]
+"""From features `[N, D]` to K draws `[N, K, C]`; draw k is one function over all calls."""
+
+KINDS: dict[str, type[Posterior]] = {
+    "dropout-moments": DropoutMoments,
+    "laplace": LastLayerLaplace,
+    "laplace-full": LastLayerLaplace,
+    "laplace-diag": LastLayerLaplace,
+    "swag": Swag,
+    "ensemble": Ensemble,
+    "snapshots": Ensemble,
+    "softmax": Softmax,
+}
+"""What a saved posterior is read back as, by `model.posterior`."""
+
+STRUCTURES: dict[str, Structure] = {"laplace": "kron", "laplace-full": "full", "laplace-diag": "diag"}
+
+SNAPSHOTS = 20
+"""What SWAG's Gaussian is made from, one an epoch, as Maddox et al. 2019 have it."""
+
+BURN_IN = 5
+"""Epochs before the first of them, in which the weights spread from where training ended."""
+
+
+def drawing(net: SplitNet, k: int, seed: int) -> Drawing:
+    """K draws of a network from its posterior, or by its own dropout where none was fitted.
+
+    An ensemble has no more draws than members: of it, as many are made as there are.
+
+    Raises:
+        ModelError: no posterior was fitted and nothing in the head is random.
+    """
+    posterior = net.posterior
+    if posterior is None:
+        return head_posterior(net.head, k=k, seed=seed)
+    return partial(posterior.draws, k=min(k, posterior.most or k), seed=seed)
+
+
+def check_posterior(config: ModelConfig, net: SplitNet) -> None:
+    """Refuse, before anything is trained, a posterior that this network cannot have.
+
+    Raises:
+        ConfigError: the network is not cut before its last layers, so that there is no head to fit it over.
+        ModelError: exact moments of a head that drops more than the last layer's inputs.
+    """
+    if config.posterior == "dropout-moments":
+        DropoutMoments(net.head)
+    if config.posterior != "mc-dropout" and not is_plain(net.head):
+        raise ConfigError(
+            f"dropout, linear and elementwise layers at the end, for posterior = {config.posterior}",
+            f"{config.name}, random before that",
+            'set model.head = "bayesian", or model.posterior = "mc-dropout"',
+        )
+
+
+def fit_posterior(
+    config: ModelConfig,
+    head: nn.Sequential,
+    labelled: tuple[Tensor, Tensor],
+    recipe: Recipe,
+    *,
+    decay: float,
+    seed: int,
+) -> tuple[Posterior, dict[str, Json]]:
+    """The posterior `config.posterior` names, and what to log of it.
+
+    Args:
+        head: as training left it.
+        labelled: features `[N, D]` and class indices `[N]` of the training images.
+        recipe: how heads are trained; they are trained on features.
+        decay: c of the weight decay that was chosen.
+        seed: of whatever is trained further.
+    """
+    features, targets = labelled
+    match config.posterior:
+        case "softmax":
+            return Softmax(head), {}
+        case "dropout-moments":
+            return DropoutMoments(head), {}
+        case "swag":
+            return _swag(head, labelled, recipe, decay, seed), {}
+        case "ensemble" | "snapshots":
+            return _members(config, head, labelled, recipe, decay, seed)
+    laplace = fit_laplace(head, [(features, targets)], structure=STRUCTURES[config.posterior])
+    return laplace, {"prior_precision": laplace.precision, "log_evidence": laplace.log_evidence}
+
+
+def _swag(
+    head: nn.Sequential, labelled: tuple[Tensor, Tensor], recipe: Recipe, decay: float, seed: int
+) -> Posterior:
+    """Moments of the weights while training goes on at its constant rate."""
+    epoch = max(1, len(labelled[1]) // recipe.config.batch)
+    steps = (BURN_IN + SNAPSHOTS) * epoch
+    collector = Collector(rank=SNAPSHOTS)
+
+    def observe(part: nn.Module, step: int) -> None:
+        if step > BURN_IN * epoch and step % epoch == 0:
+            collector.take(part)
+
+    config = recipe.config.model_copy(update={"min_steps": steps, "max_steps": steps})
+    _train(deepcopy(head), labelled, replace(recipe, config=config, observe=observe), decay, seed)
+    return collector.posterior(head)
+
+
+def _members(
+    config: ModelConfig,
+    head: nn.Sequential,
+    labelled: tuple[Tensor, Tensor],
+    recipe: Recipe,
+    decay: float,
+    seed: int,
+) -> tuple[Posterior, dict[str, Json]]:
+    """M heads: of an ensemble each from its own start, of snapshots each from where the last one ended."""
+    heads, unsettled = [head], 0
+    for member in range(1, config.members):
+        key = keyed_seed("member", seed, member)
+        start = deepcopy(heads[-1])
+        if config.posterior == "ensemble":
+            with seeded(key):
+                glorot(start)
+        unsettled += not _train(start, labelled, recipe, decay, key).converged
+        heads.append(start)
+    return Ensemble(heads), {"members": config.members, "members_not_converged": unsettled}
+
+
+def _train(
+    head: nn.Sequential, labelled: tuple[Tensor, Tensor], recipe: Recipe, decay: float, seed: int
+) -> Outcome:
+    """Fit a head to features, in place."""
+    rows, targets = labelled[0].to(recipe.fabric.device), labelled[1]
+    net = SplitNet(nn.Identity(), head)
+    return minimise(net, Examples(lambda chosen: rows[chosen], targets), recipe, decay=decay, seed=seed)
+
+
+def tensors_of(net: SplitNet) -> dict[str, Tensor]:
+    """A network and its posterior by name, on the CPU."""
+    own = dict(net.state_dict())
+    if net.posterior is not None:
+        own |= {f"posterior.{name}": tensor for name, tensor in net.posterior.tensors().items()}
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
+
+
+def with_posterior(net: SplitNet, tensors: dict[str, Tensor], config: ModelConfig) -> SplitNet:
+    """The network with the posterior of a file, if it has one.
+
+    Raises:
+        ModelError: tensors of another kind of posterior.
+    """
+    own = {n.removeprefix("posterior."): t for n, t in tensors.items() if n.startswith("posterior.")}
+    net.posterior = KINDS[config.posterior].from_tensors(own, net.head) if own else None
+    return net

@@ -1,0 +1,99 @@
+"""What is known of one trained model beyond its metrics: plain records, kept as JSON in a round's folder.
+
+Letters: N images, C classes, B bins of confidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from askance.vocab.records import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How often a model is right where it says how sure it is; B bins of confidence.
+
+    Attributes:
+        edges: `B + 1` confidences in [0, 1], ascending; bin b is (edges[b], edges[b + 1]].
+        count: images in each bin; their sum is N.
+        confidence: mean confidence in each bin; None where it is empty.
+        accuracy: share of them that are right; None where it is empty.
+        low: lower bound of the accuracy's 95 % Wilson interval; None where the bin is empty.
+        high: upper bound of it.
+    """
+
+    edges: tuple[float, ...]
+    count: tuple[int, ...]
+    confidence: tuple[float | None, ...]
+    accuracy: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A label that confident learning doubts.
+
+    Attributes:
+        image_id: whose label it is.
+        split: the set it is in.
+        given: the class it is labelled.
+        suggested: the class the model is confident of instead.
+        self_confidence: mean probability of the given class, in [0, 1].
+        confidence: mean probability of the suggested class, in [0, 1].
+    """
+
+    image_id: str
+    split: Split
+    given: str
+    suggested: str
+    self_confidence: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A classifier on held-out labels: what it confuses, how sure it may be, which labels it doubts.
+
+    Attributes:
+        classes: C names, in the order of the model's outputs.
+        tested: readable test images.
+        validated: readable validation images; the temperature is fitted on them.
+        confusion: `[C][C]` test images: rows the label, columns the prediction; empty without a test set.
+        recall: of each class, in [0, 1]; None where the test set has none of it.
+        precision: of each class, in [0, 1]; None where it is never predicted.
+        temperature: what log-probabilities are divided by (Guo et al. 2017); None without validation images.
+        before: reliability on the test set as the model is; None without a test set.
+        after: the same at the temperature; None without one.
+        scores_before: `nll`, `ece`, `adaptive_ece`, `classwise_ece` and `brier` on the test set.
+        scores_after: the same at the temperature.
+        doubtable: how many validation and test labels were looked at.
+        suspects: the labels in doubt, the least likely first.
+    """
+
+    classes: tuple[str, ...]
+    tested: int
+    validated: int
+    confusion: tuple[tuple[int, ...], ...] = ()
+    recall: tuple[float | None, ...] = ()
+    precision: tuple[float | None, ...] = ()
+    temperature: float | None = None
+    before: Reliability | None = None
+    after: Reliability | None = None
+    scores_before: Mapping[str, float] = field(default_factory=dict)
+    scores_after: Mapping[str, float] = field(default_factory=dict)
+    doubtable: int = 0
+    suspects: tuple[Suspect, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A labelled image that looks like another to the model.
+
+    Attributes:
+        image_id: whose it is.
+        similarity: cosine of the trunk's features, in [-1, 1].
+    """
+
+    image_id: str
+    similarity: float

@@ -1,0 +1,101 @@
+"""Every posterior by its setting: fitted after training, drawn from, saved and read back."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from askance.acquisition import bald
+from askance.maths import Draws
+from askance.pool import ArrayImages
+from askance.tasks.classification import Classification
+from askance.tasks.classification.posteriors import KINDS
+from askance.uncertainty import SplitNet
+from askance.vocab import ConfigError, Labelled, ModelError
+from askance.vocab.config import ModelConfig, TrainConfig
+
+CLASSES = ("a", "b", "c")
+
+
+def pool(n: int = 90) -> tuple[ArrayImages, Labelled]:
+    """Images of 8 x 8 pixels: three bright corners, with noise."""
+    generator = np.random.default_rng(0)
+    targets = np.arange(n) % 3
+    pixels = generator.integers(0, 160, (n, 8, 8)).astype(np.uint8)
+    for i, target in enumerate(targets):
+        row, column = divmod(int(target), 2)
+        pixels[i, 4 * row : 4 * row + 4, 4 * column : 4 * column + 4] += 60
+    ids = [f"i{i:03d}" for i in range(n)]
+    return ArrayImages(pixels, ids), Labelled(tuple(ids), tuple(int(t) for t in targets))
+
+
+def task(images: ArrayImages, **model: object) -> Classification:
+    look = {"name": "pixels", "size": 8, "channels": 1, "mean": 0.3, "std": 0.3, "train": "head", "dropout": 0.3}
+    train = TrainConfig(min_steps=100, max_steps=200, batch=15, device="cpu", weight_decay=(0.3,))
+    return Classification(ModelConfig.model_validate({**look, "members": 3, **model}), train, CLASSES, images)
+
+
+def draws_of(one: Classification, net: SplitNet, ids: tuple[str, ...], k: int = 12, seed: int = 3) -> Draws:
+    return Draws.cat([chunk.units.draws for chunk in one.draws(net, ids, k=k, seed=seed)])
+
+
+@pytest.mark.parametrize("name", ["mc-dropout", *KINDS])
+def test_from_training_to_draws_and_back(name: str, tmp_path: Path) -> None:
+    images, labelled = pool()
+    one = task(images, posterior=name)
+    known = Labelled(labelled.ids[:45], labelled.targets[:45])
+    fitted = one.fit(known, Labelled((), ()), warm=None, seed=0)
+    net = fitted.model
+    assert (net.posterior is None) == (name == "mc-dropout")
+    assert fitted.log.get("posterior", "mc-dropout") == name
+    draws = draws_of(one, net, labelled.ids)
+    most = {"softmax": 1, "ensemble": 3, "snapshots": 3}.get(name, 12)
+    assert (draws.k, draws.joint) == (most, name != "dropout-moments")
+    assert float(bald(draws).mean()) > 1e-5 or name == "softmax"
+    assert one.measure(net, labelled, k=12, seed=3)["accuracy"] > 0.8
+    again = one.fit(known, Labelled((), ()), warm=None, seed=0).model
+    assert torch.equal(draws_of(one, again, labelled.ids).log_probs, draws.log_probs)
+    one.save(net, tmp_path / "m.safetensors")
+    read = task(images, posterior=name).load(tmp_path / "m.safetensors")
+    assert type(read.posterior) is type(net.posterior)
+    torch.testing.assert_close(draws_of(one, read, labelled.ids).log_probs, draws.log_probs)
+    warm = one.fit(labelled, Labelled((), ()), warm=read, seed=1).model
+    assert not torch.equal(draws_of(one, warm, labelled.ids).log_probs, draws.log_probs)
+
+
+@pytest.mark.parametrize("hidden", [0, 16])
+def test_after_a_trunk_that_was_trained_too(hidden: int) -> None:
+    """The posterior is over the head, for the trunk as training left it."""
+    images, labelled = pool(45)
+    one = task(images, name="gal-cnn", train="all", posterior="laplace", hidden=hidden)
+    net = one.fit(labelled, Labelled((), ()), warm=None, seed=0).model
+    draws = draws_of(one, net, labelled.ids)
+    plain = one.measure(net, labelled, k=50, seed=0)
+    assert draws.joint
+    assert plain["accuracy"] == pytest.approx(plain["accuracy_deterministic"], abs=0.1)
+
+
+def test_what_a_fit_says_of_itself() -> None:
+    images, labelled = pool(45)
+    log = task(images, posterior="laplace").fit(labelled, Labelled((), ()), warm=None, seed=0).log
+    assert float(str(log["prior_precision"])) > 0
+    assert float(str(log["log_evidence"])) < 0
+    log = task(images, posterior="ensemble").fit(labelled, Labelled((), ()), warm=None, seed=0).log
+    assert log["members"] == 3
+    assert log["members_not_converged"] in (0, 1, 2)
+
+
+def test_refusals(tmp_path: Path) -> None:
+    images, labelled = pool(45)
+    with pytest.raises(ModelError, match="right before the last linear layer"):
+        task(images, posterior="dropout-moments", hidden=8).fit(labelled, Labelled((), ()), warm=None, seed=0)
+    branches = {"drop_path_rate": 0.2, "in_chans": 1}
+    whole = task(images, name="resnet10t", head="own", size=8, train="all", options=branches, posterior="laplace")
+    with pytest.raises(ConfigError, match="mc-dropout"):
+        whole.fit(labelled, Labelled((), ()), warm=None, seed=0)
+    one = task(images, posterior="laplace")
+    net = one.fit(labelled, Labelled((), ()), warm=None, seed=0).model
+    one.save(net, tmp_path / "m.safetensors")
+    with pytest.raises(ModelError, match="posterior = swag"):
+        task(images, posterior="swag").load(tmp_path / "m.safetensors")
