@@ -2,9 +2,9 @@
 
 A frozen ImageNet MobileNetV2 at 160 pixels, a linear head with dropout 0.5 trained as the product trains it, at 60
 and at 310 labels (balanced, at random), 5 seeds. Of the mean of K = 100 draws (of ensembles all members): test
-accuracy, negative log-likelihood, calibration error. Of 1,000 pool images: Spearman correlation of BALD with the BALD
-of ten heads trained apart from other starts, which no row contains. Then the loop: power BALD from 60 to 310 labels,
-50 a round, with three of them, against random.
+accuracy, negative log-likelihood, calibration error. Of 1,000 pool images: Spearman correlation of BALD with the
+BALD of ten heads trained apart from other starts, which no row contains. Then the loop: power BALD from 60 to 310
+labels, 50 a round, with three of them, against random.
 
     python benchmarks/posteriors/trashnet.py      # resumes; some twenty minutes on two cores
 """
