@@ -77,10 +77,10 @@ def test_from_init_to_report(place):
 def test_doctor_says_what_is_random_and_what_it_costs(place):
     said = run("doctor", "--model", "resnet18", "--set", "model.head=own", "--set", "model.options.drop_rate=0.2")
     assert re.search(r"head\.0 +Dropout +0\.2 +yes", said)
-    assert re.search(r"trunk once, head by kernels: 100 draws cost 1(\.0\d+)? passes", said)
+    assert re.search(r"trunk once, head by kernels: 100 draws cost\s+1(\.0\d+)? passes", said)
     small = ("--set", "model.head=own", "--set", "model.size=64")
     said = run("doctor", "--model", "torchvision/efficientnet_b0", *small)
-    assert re.search(r"(the rest|everything) for each draw: 100 draws cost \d\d", said)
+    assert re.search(r"(the rest|everything) for each draw: 100 draws cost\s+\d\d", said)
 
 
 def fill(batch, truth):
