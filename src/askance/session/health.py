@@ -23,7 +23,7 @@ _WAYS = {
     "rest": "all before the first random layer once, the rest for each draw",
     "passes": "everything for each draw",
 }
-EXTRAS = {"postgres": "psycopg", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
+EXTRAS = {"transformers": "transformers", "postgres": "psycopg", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs"}
 
 
 def installation() -> list[tuple[str, str]]:

@@ -28,7 +28,8 @@ class ModelConfig(_Section):
 
     name: str = Field(
         default="gal-cnn",
-        description="gal-cnn, pixels, any torchvision or timm classifier by name, or module:factory of your own",
+        description="gal-cnn, pixels, any torchvision or timm classifier by name, transformers/TYPE, or "
+        "module:factory of your own",
     )
     head: Literal["bayesian", "own"] = Field(
         default="bayesian",

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from askance.pool import ArrayImages
 from askance.tasks.classification import Classification
 from askance.tasks.classification.model import build, classes_of
-from askance.uncertainty import mc_dropout
+from askance.uncertainty import StochasticNet, mc_dropout
 from askance.vocab import Labelled, ModelError
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -102,6 +103,50 @@ def test_the_parts_are_the_network() -> None:
         losses.append(loss.detach())
     torch.testing.assert_close(losses[0], losses[1])
     torch.testing.assert_close(net.trunk.model.conv1.weight.grad, whole.conv1.weight.grad)
+
+
+SMALL = {
+    "hidden_size": 24,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "patch_size": 8,
+}
+DROPPED = {**SMALL, "attention_probs_dropout_prob": 0.2, "hidden_dropout_prob": 0.1}
+
+
+def test_a_classifier_of_transformers() -> None:
+    pytest.importorskip("transformers")
+    plain = build(ModelConfig(name="transformers/vit", size=32, options=SMALL), 3, seed=0)
+    assert (plain.n_features, [type(layer).__name__ for layer in plain.head]) == (24, ["Dropout", "Linear"])
+    assert plain(torch.randn(2, 3, 32, 32)).shape == (2, 3)
+    own = build(ModelConfig(name="transformers/vit", size=32, head="own", options=DROPPED), 3, seed=0)
+    whole = StochasticNet(own.head, own.features(torch.randn(2, 3, 32, 32)))
+    kinds = {layer.kind for layer in whole.layers}
+    assert "Dropout" in kinds
+    assert kinds & {"ViTSelfAttention", "ViTAttention"}, "attention's dropout is a function there"
+    assert whole.joint
+
+
+def test_the_weights_of_transformers_fit(tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    made = transformers.ViTForImageClassification(transformers.ViTConfig(image_size=32, num_labels=9, **SMALL))
+    save_file(dict(made.state_dict()), tmp_path / "w.safetensors")
+    for head in ("bayesian", "own"):
+        options = SMALL if head == "bayesian" else {**SMALL, "hidden_dropout_prob": 0.1}
+        config = ModelConfig(
+            name="transformers/vit", size=32, head=head, options=options, weights=str(tmp_path / "w.safetensors")
+        )
+        found = build(config, 3, seed=0).state_dict()
+        key = next(name for name in found if name.endswith("vit.embeddings.cls_token"))
+        assert torch.equal(found[key], made.state_dict()["vit.embeddings.cls_token"])
+
+
+@pytest.mark.parametrize("name", ["transformers/vitt", "transformers/bert"])
+def test_what_transformers_does_not_have(name: str) -> None:
+    pytest.importorskip("transformers")
+    with pytest.raises(ModelError, match="model type"):
+        build(ModelConfig(name=name, size=32), 3, seed=0)
 
 
 FACTORY = """

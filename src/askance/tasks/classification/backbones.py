@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
+from askance.uncertainty import logits_of
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
 
@@ -22,6 +23,22 @@ GAL = "gal-cnn"
 
 PIXELS = "pixels"
 """No trunk: the pixels of tiny images are the features, and a head with a hidden layer is a plain perceptron."""
+
+
+TRANSFORMERS = "transformers"
+"""`transformers/vit` is the image classifier that Hugging Face's library builds for that model type."""
+
+
+class Logits(nn.Module):
+    """A network's logits alone, whatever record it returns."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`[N, C]`."""
+        return logits_of(self.model(images))
 
 
 class Backbone(NamedTuple):
@@ -44,6 +61,8 @@ def backbone(config: ModelConfig) -> Backbone:
         return _gal(config)
     if config.name == PIXELS:
         return Backbone(nn.Flatten(), ())
+    if library == TRANSFORMERS:
+        return _transformers(name, config)
     import timm  # here where it is used: it takes longer to import than a small network to train
 
     if library in ("", "timm") and timm.is_model(name):
@@ -64,6 +83,8 @@ def whole(config: ModelConfig, n_classes: int) -> Backbone:
     library, _, name = config.name.rpartition("/")
     if ":" in config.name:
         return Backbone(_from_factory(config, n_classes), ())
+    if library == TRANSFORMERS:
+        return _transformers(name, config, n_classes)
     import timm
 
     if library in ("", "timm") and timm.is_model(name):
@@ -160,6 +181,36 @@ def _timm(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
     if not n_classes:
         _remove_dropout(trunk)
     return Backbone(trunk, (named,) if isinstance(named, str) else tuple(named))
+
+
+def _transformers(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
+    """With C outputs and all it has, or for no classes as a trunk that gives what its classifier was given."""
+    try:
+        from transformers import AutoConfig, AutoModelForImageClassification
+    except ImportError as error:
+        raise ModelError("the library transformers", str(error), "pip install 'askance[transformers]'") from error
+    look: dict[str, Any] = {
+        "image_size": config.size,
+        "num_channels": config.channels,
+        "num_labels": n_classes or 2,
+    }
+    try:
+        wanted = AutoConfig.for_model(name, **{**look, **config.options})
+        model: nn.Module = AutoModelForImageClassification.from_config(wanted)  # type: ignore[no-untyped-call]
+    except (ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
+        raise ModelError(
+            "a model type of transformers that classifies images, as transformers/vit, and options it takes",
+            f"{config.name}: {str(error).splitlines()[0]}",
+            f"correct model.name, or model.options = {config.options}",
+        ) from error
+    if not n_classes:
+        if not isinstance(getattr(model, "classifier", None), nn.Module):
+            raise ModelError(
+                "a model with one `classifier` to take off", type(model).__name__, 'set model.head = "own"'
+            )
+        model.classifier = nn.Flatten()
+        _remove_dropout(model)
+    return Backbone(Logits(model), ("classifier",))
 
 
 def _torchvision_names() -> list[str]:

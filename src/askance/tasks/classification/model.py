@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.backbones import GAL, PIXELS, Backbone, backbone, glorot, whole
+from askance.tasks.classification.backbones import GAL, PIXELS, Backbone, Logits, backbone, glorot, whole
 from askance.uncertainty import SplitNet, cut, logits_of, run
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -66,18 +66,6 @@ def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
         )
     net.to(memory_format=torch.channels_last)
     return net.eval()
-
-
-class Logits(nn.Module):
-    """A network's logits alone, whatever record it returns."""
-
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        """`[N, C]`."""
-        return logits_of(self.model(images))
 
 
 def build_trunk(config: ModelConfig, seed: int) -> nn.Module:
@@ -155,8 +143,9 @@ def _load_weights(made: Backbone, path: Path) -> None:
     if any(key.startswith("trunk.") for key in found):  # a whole model saved by Askance
         found = {key.removeprefix("trunk."): value for key, value in found.items() if key.startswith("trunk.")}
         classifier = ()
+    target = made.trunk.model if isinstance(made.trunk, Logits) else made.trunk
     old = tuple(f"{name}." for name in classifier)
-    wanted = {key: value for key, value in made.trunk.state_dict().items() if not key.startswith(old)}
+    wanted = {key: value for key, value in target.state_dict().items() if not key.startswith(old)}
     ignored = [key for key in found if key.startswith(old)]
     given = {key: value for key, value in found.items() if key not in ignored}
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # nothing is computed from them
@@ -174,7 +163,7 @@ def _load_weights(made: Backbone, path: Path) -> None:
             shown,
             "set model.name (and model.options) to what the weights were made for",
         )
-    made.trunk.load_state_dict(given, strict=False)
+    target.load_state_dict(given, strict=False)
     if ignored:
         _log.info("%s: left the classifier in the file: %s", path, ", ".join(sorted(ignored)))
 
