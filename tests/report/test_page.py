@@ -7,6 +7,7 @@ import pytest
 
 from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, data, write_report
 from askance.report.page import render
+from askance.report.project import balance
 from askance.vocab import Curve, Sighting
 from tests.report.conftest import make_curve, make_diagnosis
 
@@ -214,3 +215,32 @@ def test_a_doubted_label_says_what_it_is_and_may_be(full: ReportData) -> None:
     assert "3 of 100 validation and test labels, the first 1 shown" in text
     assert "glass perhaps metal test" in text
     assert "glass 2.0 % metal 90.0 %" in text
+
+
+@pytest.mark.parametrize(
+    ("answered", "title", "sentence"),
+    [
+        (0, "The batch to label next", "50 images are picked to be labelled next."),
+        (20, "The batch to label next", "Of 50 picked images 30 wait for a label."),
+        (
+            50,
+            "The last batch, labelled by now",
+            "The last batch of 50 is labelled: askance pick asks for the next.",
+        ),
+    ],
+)
+def test_a_batch_that_is_labelled_is_not_to_be_labelled(
+    full: ReportData, answered: int, title: str, sentence: str
+) -> None:
+    html = render(replace(full, batch=50, answered=answered))
+    assert title in Page(html).headings
+    assert sentence in html
+
+
+def test_the_balance_is_of_the_last_batch_also_after_the_next_training(full: ReportData) -> None:
+    rounds = [
+        RoundRow(1, 40, {"error": 0.2}, 9, {"cat": 20, "dog": 20}, {"cat": 3}),
+        RoundRow(2, 43, {"error": 0.1}, 9, {"cat": 23, "dog": 20}, {}),
+    ]
+    rows = balance(replace(full, rounds=rounds, classes=("cat", "dog")))
+    assert [(row.name, row.labelled, row.picked) for row in rows] == [("cat", 23, 3), ("dog", 20, 0)]

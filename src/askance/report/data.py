@@ -107,6 +107,7 @@ class ReportData:
         rounds: rounds of a project, in order.
         picked: the last batch, in pick order, or as much of it as is to be shown.
         batch: how many images the last batch has, where `picked` is not all of it.
+        answered: how many images of the last batch have a label by now.
         diagnosis: what the last model confuses, and how sure it may be.
         doubts: held-out labels that may be wrong, the least likely first, or as many as are to be shown.
         quarantined: what could not be read (`Store.quarantined()`).
@@ -125,6 +126,7 @@ class ReportData:
     rounds: Sequence[RoundRow] = ()
     picked: Sequence[PickedImage] = ()
     batch: int = 0
+    answered: int = 0
     diagnosis: Diagnosis | None = None
     doubts: Sequence[DoubtedLabel] = ()
     quarantined: Sequence[Sighting] = ()

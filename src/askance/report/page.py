@@ -97,6 +97,7 @@ def render(data: ReportData) -> str:
         rounds_table=project.rounds_table(data.rounds, data.metric) if data.rounds else None,
         recalls=project.recalls(data),
         balance=project.balance(data),
+        batch_title=project.batch_title(data),
         cards=[_card(image, data.classes) for image in data.picked],
         times=project.times_table(data.rounds),
         **_diagnosed(data),

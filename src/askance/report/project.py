@@ -76,16 +76,40 @@ def headline(data: ReportData) -> list[str]:
             text += f"; with {first.labels:,} it was {show(first.metrics[data.metric], words_for(data.metric))}"
         sentences.append(text + ".")
     if data.picked:
-        sentences.append(f"{_images(max(data.batch, len(data.picked)))} picked to be labelled next.")
+        sentences.append(_batch_sentence(data))
     if data.diagnosis and data.diagnosis.suspects:
         n, of = len(data.diagnosis.suspects), data.diagnosis.doubtable
-        sentences.append(f"{n:,} of {of:,} held-out labels may be wrong.")
+        sentences.append(
+            f"{n:,} of {of:,} held-out labels contradict a confident model: they may be wrong, or it."
+        )
     if data.quarantined:
         n = len(data.quarantined)
         sentences.append(
             f"{n:,} file{'s' * (n > 1)} could not be read and {'are' if n > 1 else 'is'} in quarantine."
         )
     return sentences
+
+
+def batch_title(data: ReportData) -> str:
+    """Of the section that shows the last batch."""
+    return "The last batch, labelled by now" if data.picked and _waiting(data) == 0 else "The batch to label next"
+
+
+def _batch_sentence(data: ReportData) -> str:
+    n, waiting = _batch_size(data), _waiting(data)
+    if not waiting:
+        return f"The last batch of {n:,} is labelled: askance pick asks for the next."
+    if waiting < n:
+        return f"Of {n:,} picked images {waiting:,} wait for a label."
+    return f"{_images(n)} picked to be labelled next."
+
+
+def _batch_size(data: ReportData) -> int:
+    return max(data.batch, len(data.picked))
+
+
+def _waiting(data: ReportData) -> int:
+    return _batch_size(data) - data.answered
 
 
 def band(data: ReportData) -> Band | None:
@@ -143,18 +167,19 @@ def recalls(data: ReportData) -> Recalls | None:
 
 
 def balance(data: ReportData) -> list[Share]:
-    """Classes among the labels of the last round, and among what was picked in it."""
+    """Classes among the labels of the last round, and among the last batch, of this round or the one before."""
     if not data.rounds or not (data.rounds[-1].labelled or data.rounds[-1].picked):
         return []
     last = data.rounds[-1]
-    names = list(dict.fromkeys([*data.classes, *last.labelled, *last.picked]))
-    labelled, picked = _shares(last.labelled, names), _shares(last.picked, names)
+    batch: Mapping[str, int] = next((row.picked for row in reversed(data.rounds) if row.picked), {})
+    names = list(dict.fromkeys([*data.classes, *last.labelled, *batch]))
+    labelled, picked = _shares(last.labelled, names), _shares(batch, names)
     largest = max([*labelled, *picked, 1e-9])
     return [
         Share(
             name,
             last.labelled.get(name, 0),
-            last.picked.get(name, 0),
+            batch.get(name, 0),
             ours,
             theirs,
             100 * ours / largest,

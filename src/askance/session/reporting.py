@@ -32,7 +32,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
     rounds = store.rounds()
     last = next((one for one in reversed(rounds) if one.state == "picked"), None)
     trained = next((one for one in reversed(rounds) if one.labels), None)
-    picks = store.picks(last.number) if last else []
+    picks, labels = store.picks(last.number) if last else [], store.labels()
     near = neighbours_of(session.project, last) if last else None
     kept = diagnosis_of(session.project, trained) if trained else None
     found = kept.found if kept else None
@@ -43,6 +43,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         rounds=[_round(session, one) for one in rounds],
         picked=_shown(session, picks[:SHOWN], near.found if near else {}, progress),
         batch=len(picks),
+        answered=sum(pick.image_id in labels for pick in picks),
         diagnosis=found,
         doubts=doubts,
         quarantined=quarantined,
