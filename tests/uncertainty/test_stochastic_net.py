@@ -333,6 +333,20 @@ def test_numbers_that_cannot_be_shared_are_not_called_joint() -> None:
     assert [layer.handled for layer in drawn.layers] == [False]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_quantised_model_is_drawn_from_and_not_called_joint() -> None:
+    """Its activations are scaled by the batch they are in, so an image's logits depend on its company."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.5), nn.Linear(16, 3)).eval()
+    x = torch.randn(4, 8)
+    drawn = StochasticNet(torch.ao.quantization.quantize_dynamic(net, {nn.Linear}), x)
+    draws = drawn.draws(x, k=3, seed=0)
+    torch.testing.assert_close(draws.log_probs, drawn.full_passes(x, k=3, seed=0).log_probs)
+    assert (draws.log_probs[:, 0] - draws.log_probs[:, 1]).abs().max() > 1e-3
+    assert not draws.joint
+    assert drawn.work.passes(7) == 7
+
+
 def test_no_images() -> None:
     net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Dropout2d(0.5), nn.Flatten(), nn.Linear(16, 2))
     drawn = StochasticNet(net, torch.randn(2, 3, 2, 2))

@@ -53,7 +53,12 @@ class Work:
     again: int
 
     def passes(self, k: int) -> float:
-        """What K draws cost, in full passes: 1 is the price of one prediction."""
+        """What K draws cost, in full passes: 1 is the price of one prediction.
+
+        Where nothing could be counted (quantised layers), K, which is the most it can be.
+        """
+        if not self.once:
+            return float(k)
         return (self.once - self.again + k * self.again) / self.once
 
 
