@@ -80,6 +80,11 @@ class TrainConfig(_Section):
         description="c of the penalty c/N ||W||^2 on the head's weights, N training images; of several, the one "
         "of least validation loss is kept, or the first if there are no validation labels",
     )
+    balance: Literal["none", "weights", "sampling"] = Field(
+        default="none",
+        description="rare classes count like common ones: by weights N/(C n_c) in the loss, or by "
+        "minibatches that draw every class as often",
+    )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
 

@@ -36,8 +36,9 @@ def choose(
 ) -> Fitted[SplitNet]:
     """Train a copy of `start` for each weight decay and keep the one of the least validation loss.
 
-    Without validation labels the first candidate is taken. The log: `steps`, `loss` (training, nats),
-    `weight_decay` and why it, `validation_nll` by candidate, `seconds` of processor and wall time.
+    Without validation labels the first candidate is taken. The log: `steps`, `loss` (training, nats;
+    `balanced_loss`, the mean over classes, where they are balanced), `weight_decay` and why it, `validation_nll` by
+    candidate, `seconds` of processor and wall time.
     """
     began, busy = time.perf_counter(), time.process_time()
     grid = recipe.config.weight_decay
@@ -59,7 +60,7 @@ def choose(
     why = "the only candidate" if len(recipe.config.weight_decay) == 1 else "least validation loss"
     log: dict[str, Json] = {
         "steps": outcome.steps,
-        "loss": outcome.loss,
+        "loss" if recipe.config.balance == "none" else "balanced_loss": outcome.loss,
         "weight_decay": decay,
         "weight_decay_by": why if can_choose else "the first candidate: no validation labels",
         "cpu_seconds": round(time.process_time() - busy, 3),

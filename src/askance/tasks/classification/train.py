@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
 from askance.maths import keyed_seed
+from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import ModelError, Progress, silent
@@ -65,7 +66,7 @@ class Outcome:
 
     Attributes:
         steps: optimiser steps taken.
-        loss: mean cross-entropy of the last window, nats.
+        loss: mean cross-entropy of the last window, nats; where classes are balanced, of each class alike.
         converged: False when `max_steps` came first.
     """
 
@@ -111,13 +112,14 @@ def minimise(
     module, optimiser = fabric.setup(part, _adam(net, part, strength, config.learning_rate))
     _training_mode(part, recipe.freeze_statistics)
     settled, average = Settled(config.min_steps), Average(part)
-    order = minibatches(len(examples.targets), config.batch, keyed_seed("minibatches", seed))
+    order = _order(examples, config, keyed_seed("minibatches", seed))
+    weights = balanced_weights(examples.targets) if config.balance == "weights" else None
     step = 0
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
         for step in range(1, config.max_steps + 1):
             chosen = next(order)
             targets = examples.targets[chosen].to(fabric.device)
-            loss = functional.cross_entropy(module(examples.read(chosen)), targets)
+            loss = _loss(module(examples.read(chosen)), targets, None if weights is None else weights[chosen])
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
@@ -205,6 +207,25 @@ def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
             left = torch.cat([left, torch.randperm(n, generator=generator)])
         yield left[:size]
         left = left[size:]
+
+
+def _order(examples: Examples, config: TrainConfig, seed: int) -> Iterator[Int[Tensor, "b"]]:
+    """The minibatches that the configuration asks for."""
+    if config.balance == "sampling":
+        return balanced_minibatches(examples.targets, config.batch, seed)
+    return minibatches(len(examples.targets), config.batch, seed)
+
+
+def _loss(
+    logits: Float[Tensor, "b C"], targets: Int[Tensor, "b"], weights: Float[Tensor, "b"] | None
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy, nats; with weights, the mean of each example's times its own.
+
+    The mean is over examples and not over their weights, so that minibatches add up to the loss of all.
+    """
+    if weights is None:
+        return functional.cross_entropy(logits, targets)
+    return (functional.cross_entropy(logits, targets, reduction="none") * weights.to(logits.device)).mean()
 
 
 def _adam(net: SplitNet, part: nn.Module, strength: float, learning_rate: float) -> torch.optim.Adam:
