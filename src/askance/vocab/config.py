@@ -85,6 +85,11 @@ class TrainConfig(_Section):
         description="rare classes count like common ones: by weights N/(C n_c) in the loss, or by "
         "minibatches that draw every class as often",
     )
+    augment: Literal["none", "flips", "standard"] = Field(
+        default="none",
+        description="training images changed at random, where the trunk is trained too: flips: left-right and "
+        "up-down; standard: left-right, a crop of 70 % or more, and light of three channels",
+    )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
 

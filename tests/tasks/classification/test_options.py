@@ -1,4 +1,4 @@
-"""What may be asked of training: balance; and that nothing changes where nothing is asked."""
+"""What may be asked of training: balance, random changes; and that nothing changes where nothing is asked."""
 
 from collections import Counter
 from itertools import islice
@@ -8,10 +8,11 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from askance.tasks.classification.augment import augmented
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
 from askance.tasks.classification.train import Examples, Recipe, _loss, minimise
 from askance.uncertainty import SplitNet
-from askance.vocab import Labelled
+from askance.vocab import ConfigError, Labelled
 from askance.vocab.config import TrainConfig
 from tests.reference import training as slow
 
@@ -19,6 +20,17 @@ NONE = Labelled((), ())
 HEAD = {"train": "head"}
 FABRIC = Fabric(accelerator="cpu", devices=1)
 SKEWED = [2] * 9 + [0] * 3 + [5] * 1
+
+
+class Told:
+    """Examples that change nothing and remember by which seeds they were asked to."""
+
+    def __init__(self, read):
+        self.read, self.seeds = read, []
+
+    def __call__(self, chosen, seed):
+        self.seeds.append(seed)
+        return self.read(chosen)
 
 
 def parameters(net):
@@ -113,3 +125,65 @@ class TestBalance:
         assert "loss" not in found.log
         assert torch.equal(parameters(found.model), parameters(again.model))
         assert not torch.equal(parameters(found.model), parameters(plain.model))
+
+
+class TestAugment:
+    def test_a_flip_is_one_of_four_pictures_and_each_image_has_its_own(self):
+        image = torch.arange(16, dtype=torch.uint8).reshape(1, 4, 4)
+        wanted = {tuple(image.flip(dims).flatten().tolist()) for dims in ([], [1], [2], [1, 2])}
+        found = augmented(image.expand(64, 1, 4, 4), "flips", seed=0)
+        counts = Counter(tuple(one.flatten().tolist()) for one in found)
+        assert set(counts) == wanted
+        assert min(counts.values()) >= 6
+
+    @pytest.mark.parametrize("channels", [1, 3])
+    def test_standard_keeps_shape_and_kind_and_never_turns_upside_down(self, channels):
+        pixels = torch.zeros(24, channels, 16, 16, dtype=torch.uint8)
+        pixels[:, :, :8] = 100
+        found = augmented(pixels, "standard", seed=0)
+        assert found.shape == pixels.shape
+        assert found.dtype == torch.uint8
+        assert bool((found[:, :, 0] > found[:, :, -1]).all())
+        assert len({int(one.max()) for one in found}) > 1 or channels == 1
+        assert len({one.numpy().tobytes() for one in found}) > 3
+        assert int(found.max()) <= (100 if channels == 1 else 130)
+
+    @pytest.mark.parametrize("kind", ["flips", "standard"])
+    def test_pixels_are_the_seeds_alone_and_the_old_ones_stay(self, kind):
+        pixels = torch.randint(0, 256, (8, 3, 12, 12), dtype=torch.uint8)
+        before, state = pixels.clone(), torch.get_rng_state()
+        one = augmented(pixels, kind, seed=0)
+        assert torch.equal(torch.get_rng_state(), state)
+        torch.manual_seed(5)
+        assert torch.equal(augmented(pixels, kind, seed=0), one)
+        assert not torch.equal(augmented(pixels, kind, seed=1), one)
+        assert torch.equal(pixels, before)
+        assert augmented(pixels, "none", seed=0) is pixels
+        assert len(augmented(pixels[:0], kind, seed=0)) == 0
+
+    @pytest.mark.parametrize("kind", ["flips", "standard"])
+    def test_training_sees_other_pictures_each_step_and_is_its_seed_alone(self, world, kind):
+        found = []
+        for augment in (kind, kind, "none"):
+            torch.manual_seed(len(found))
+            task = world.task(train={"max_steps": 10, "augment": augment})
+            found.append(parameters(task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0).model))
+        assert torch.equal(found[0], found[1])
+        assert not torch.equal(found[0], found[2])
+
+    def test_each_step_has_a_seed_of_its_own_which_the_training_seed_decides(self):
+        seeds = []
+        for seed in (0, 0, 1):
+            net, examples = toy()
+            said = Told(examples.read)
+            some = Examples(examples.read, examples.targets, said)
+            recipe = Recipe(TrainConfig(min_steps=0, max_steps=9), FABRIC, "head", False)
+            minimise(net, some, recipe, decay=0.5, seed=seed)
+            seeds.append(said.seeds)
+        assert seeds[0] == seeds[1]
+        assert len(set(seeds[0] + seeds[2])) == 18
+
+    def test_features_computed_once_cannot_change(self, world):
+        task = world.task(model=HEAD, train={"augment": "flips"})
+        with pytest.raises(ConfigError, match=r'model\.train = "all"'):
+            task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def balanced_weights(targets: Int[Tensor, "N"]) -> Float[Tensor, "N"]:
-    """The weight of each example, `N / (C n_c)`, in [1 / C, N / C]: their mean is one, their sum over a class N / C.
+    """The weight of each example, `N / (C n_c)`, in [1 / C, N / C]: their mean is 1, their sum over a class N / C.
 
     >>> balanced_weights(torch.tensor([0, 0, 0, 2]))
     tensor([0.6667, 0.6667, 0.6667, 2.0000])

@@ -37,8 +37,8 @@ def choose(
     """Train a copy of `start` for each weight decay and keep the one of the least validation loss.
 
     Without validation labels the first candidate is taken. The log: `steps`, `loss` (training, nats;
-    `balanced_loss`, the mean over classes, where they are balanced), `weight_decay` and why it, `validation_nll` by
-    candidate, `seconds` of processor and wall time.
+    `balanced_loss`, the mean over classes, where they are balanced), `weight_decay` and why it, `validation_nll`
+    by candidate, `seconds` of processor and wall time.
     """
     began, busy = time.perf_counter(), time.process_time()
     grid = recipe.config.weight_decay

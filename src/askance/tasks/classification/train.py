@@ -27,7 +27,7 @@ from askance.maths import keyed_seed
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.uncertainty import SplitNet, is_plain
-from askance.vocab import ModelError, Progress, silent
+from askance.vocab import ConfigError, ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
 
 WINDOW = 50
@@ -54,10 +54,16 @@ class Examples:
     Attributes:
         read: positions `[b]` -> network input of these b examples, on the training device.
         targets: `[N]`, class indices.
+        varied: the same as `read` of images changed at random, by a seed; None: there is nothing to change.
     """
 
     read: Callable[[Tensor], Tensor]
     targets: Int[Tensor, "N"]
+    varied: Callable[[Tensor, int], Tensor] | None = None
+
+    def at(self, chosen: Int[Tensor, "b"], seed: int) -> Tensor:
+        """What a step is made of, changed by that seed if it is to be changed."""
+        return self.read(chosen) if self.varied is None else self.varied(chosen, seed)
 
 
 @dataclass(frozen=True)
@@ -92,6 +98,20 @@ class Recipe:
     observe: Callable[[nn.Module, int], None] | None = None
 
 
+def check_options(config: TrainConfig, moves: Literal["head", "all"]) -> None:
+    """Refuse, before anything is trained, what could have no effect.
+
+    Raises:
+        ConfigError: images changed at random where only the head is trained.
+    """
+    if moves == "head" and config.augment != "none":
+        raise ConfigError(
+            f"a trunk that training moves, for train.augment = {config.augment}",
+            "only the head is trained, on features that are computed once an image",
+            'set model.train = "all", or train.augment = "none"',
+        )
+
+
 def minimise(
     net: SplitNet, examples: Examples, recipe: Recipe, *, decay: float, seed: int, progress: Progress = silent
 ) -> Outcome:
@@ -101,7 +121,7 @@ def minimise(
         net: where training starts from.
         examples: what it is trained on; they alone set the order of the minibatches.
         decay: c, see the module.
-        seed: of minibatches and dropout.
+        seed: of minibatches, dropout and random changes of images.
 
     Raises:
         ModelError: the loss is no longer a finite number.
@@ -119,7 +139,8 @@ def minimise(
         for step in range(1, config.max_steps + 1):
             chosen = next(order)
             targets = examples.targets[chosen].to(fabric.device)
-            loss = _loss(module(examples.read(chosen)), targets, None if weights is None else weights[chosen])
+            inputs = examples.at(chosen, keyed_seed("augment", seed, step))
+            loss = _loss(module(inputs), targets, None if weights is None else weights[chosen])
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
