@@ -74,6 +74,11 @@ class TrainConfig(_Section):
     min_steps: int = Field(default=200, ge=0, description="optimiser steps at least")
     batch: int = Field(default=16, gt=0, description="images a step")
     learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
+    trunk_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="of the trunk where it is trained too; unset: learning_rate; a tenth of it suits weights given",
+    )
     weight_decay: tuple[float, ...] = Field(
         default=(3.0, 10.0),
         min_length=1,

@@ -1,4 +1,4 @@
-"""What may be asked of training: balance, random changes; and that nothing changes where nothing is asked."""
+"""What may be asked of training; and that nothing changes where nothing is asked."""
 
 from collections import Counter
 from itertools import islice
@@ -8,12 +8,13 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from askance.tasks.classification import build
 from askance.tasks.classification.augment import augmented
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
-from askance.tasks.classification.train import Examples, Recipe, _loss, minimise
+from askance.tasks.classification.train import Examples, Recipe, _adam, _loss, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import ConfigError, Labelled
-from askance.vocab.config import TrainConfig
+from askance.vocab.config import ModelConfig, TrainConfig
 from tests.reference import training as slow
 
 NONE = Labelled((), ())
@@ -187,3 +188,45 @@ class TestAugment:
         task = world.task(model=HEAD, train={"augment": "flips"})
         with pytest.raises(ConfigError, match=r'model\.train = "all"'):
             task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0)
+
+
+class TestTrunkRate:
+    def test_three_groups_hold_every_weight_once(self):
+        net = build(ModelConfig(size=8, channels=1), 3, seed=0)
+        groups = _adam(net, net, 0.1, 1e-2, 1e-3).param_groups
+        assert [group["lr"] for group in groups] == [1e-2, 1e-2, 1e-3]
+        assert [group["weight_decay"] > 0 for group in groups] == [True, False, False]
+        found = [id(weight) for group in groups for weight in group["params"]]
+        assert sorted(found) == sorted(id(weight) for weight in net.parameters())
+        trunk = {id(weight) for weight in net.trunk.parameters()}
+        assert {id(weight) for weight in groups[2]["params"]} == trunk
+
+    def test_the_same_rate_is_the_same_training_and_another_is_not(self, world):
+        found = {}
+        for rate in (None, 2e-3, 1e-9):
+            task = world.task(train={"max_steps": 8, "learning_rate": 2e-3, "trunk_learning_rate": rate})
+            found[rate] = task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0).model
+        assert torch.equal(parameters(found[None]), parameters(found[2e-3]))
+        start = world.task()._start(None, 0)[0]
+        moved = {
+            rate: float((parameters(net.trunk) - parameters(start.trunk)).abs().max())
+            for rate, net in found.items()
+        }
+        assert moved[1e-9] < 1e-7
+        assert moved[None] > 1e-3
+        assert not torch.equal(parameters(found[1e-9].head), parameters(start.head))
+
+    def test_a_trunk_that_stays_has_no_rate(self, world):
+        task = world.task(model=HEAD, train={"trunk_learning_rate": 1e-3})
+        with pytest.raises(ConfigError, match="trunk_learning_rate"):
+            task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0)
+
+    def test_of_a_network_that_is_one_head_the_trunk_is_all_but_the_classifier(self):
+        own = ModelConfig(
+            name="vit_tiny_patch16_224", head="own", size=32, options={"img_size": 32, "drop_path_rate": 0.1}
+        )
+        net = build(own, 3, seed=0)
+        groups = _adam(net, net, 0.1, 1e-2, 1e-3).param_groups
+        assert len(list(net.trunk.parameters())) == 0
+        assert [len(group["params"]) for group in groups[:2]] == [1, 1]
+        assert sum(len(group["params"]) for group in groups) == len(list(net.parameters()))

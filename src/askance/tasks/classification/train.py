@@ -102,8 +102,14 @@ def check_options(config: TrainConfig, moves: Literal["head", "all"]) -> None:
     """Refuse, before anything is trained, what could have no effect.
 
     Raises:
-        ConfigError: images changed at random where only the head is trained.
+        ConfigError: images changed at random, or a rate for the trunk, where only the head is trained.
     """
+    if moves == "head" and config.trunk_learning_rate is not None:
+        raise ConfigError(
+            "a trunk that training moves, for train.trunk_learning_rate",
+            f"{config.trunk_learning_rate:g}, and only the head is trained",
+            'set model.train = "all", or leave train.trunk_learning_rate out',
+        )
     if moves == "head" and config.augment != "none":
         raise ConfigError(
             f"a trunk that training moves, for train.augment = {config.augment}",
@@ -129,7 +135,9 @@ def minimise(
     config, fabric = recipe.config, recipe.fabric
     part: nn.Module = net.head if recipe.moves == "head" else net
     strength = decay / len(examples.targets)
-    module, optimiser = fabric.setup(part, _adam(net, part, strength, config.learning_rate))
+    module, optimiser = fabric.setup(
+        part, _adam(net, part, strength, config.learning_rate, config.trunk_learning_rate)
+    )
     _training_mode(part, recipe.freeze_statistics)
     settled, average = Settled(config.min_steps), Average(part)
     order = _order(examples, config, keyed_seed("minibatches", seed))
@@ -249,14 +257,29 @@ def _loss(
     return (functional.cross_entropy(logits, targets, reduction="none") * weights.to(logits.device)).mean()
 
 
-def _adam(net: SplitNet, part: nn.Module, strength: float, learning_rate: float) -> torch.optim.Adam:
-    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`."""
+def _adam(
+    net: SplitNet, part: nn.Module, strength: float, learning_rate: float, trunk_rate: float | None = None
+) -> torch.optim.Adam:
+    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`.
+
+    With a rate of its own the trunk is all that is trained but the head; of a network that is one head, but the
+    classifier.
+    """
     layers = net.head if is_plain(net.head) else classifier_of(net)
     decayed = [weight for weight in layers.parameters() if weight.dim() > 1]
-    names = {id(weight) for weight in decayed}
-    others = [weight for weight in part.parameters() if id(weight) not in names]
+    others = _without(part, decayed)
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]
+    trunk = _without(part, list(layers.parameters()))
+    if trunk_rate is not None and trunk:
+        groups[1]["params"] = [weight for weight in layers.parameters() if weight.dim() <= 1]
+        groups.append({"params": trunk, "lr": trunk_rate})
     return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+
+
+def _without(part: nn.Module, some: list[nn.Parameter]) -> list[nn.Parameter]:
+    """The weights of a module but some."""
+    names = {id(weight) for weight in some}
+    return [weight for weight in part.parameters() if id(weight) not in names]
 
 
 def _training_mode(part: nn.Module, freeze_statistics: bool) -> None:
