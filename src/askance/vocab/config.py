@@ -71,13 +71,18 @@ class TrainConfig(_Section):
         default="scratch", description="from scratch, or from the last round"
     )
     max_steps: int = Field(default=2000, gt=0, description="optimiser steps at most")
+    stop: Literal["settled", "validation"] = Field(
+        default="settled",
+        description="when training ends: settled: the training loss has stopped falling; validation: the "
+        "validation loss has, and the weights it was least with are kept",
+    )
     min_steps: int = Field(default=200, ge=0, description="optimiser steps at least")
     batch: int = Field(default=16, gt=0, description="images a step")
     learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
     trunk_learning_rate: float | None = Field(
         default=None,
         gt=0,
-        description="of the trunk where it is trained too; unset: learning_rate; a tenth of it suits weights given",
+        description="of the trunk where it is trained too; unset: learning_rate; a tenth of it for given weights",
     )
     weight_decay: tuple[float, ...] = Field(
         default=(3.0, 10.0),

@@ -11,9 +11,10 @@ from torch import nn
 from askance.tasks.classification import build
 from askance.tasks.classification.augment import augmented
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
+from askance.tasks.classification.kept import Average, Best
 from askance.tasks.classification.train import Examples, Recipe, _adam, _loss, minimise
 from askance.uncertainty import SplitNet
-from askance.vocab import ConfigError, Labelled
+from askance.vocab import ConfigError, LabelError, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig
 from tests.reference import training as slow
 
@@ -230,3 +231,91 @@ class TestTrunkRate:
         assert len(list(net.trunk.parameters())) == 0
         assert [len(group["params"]) for group in groups[:2]] == [1, 1]
         assert sum(len(group["params"]) for group in groups) == len(list(net.parameters()))
+
+
+def watched(losses, at_least=0):
+    """What `Best` makes of validation losses in this order: the looks it took, and itself."""
+    layer, said = nn.Linear(1, 1, bias=False), iter(losses)
+    best = Best(lambda: next(said), Average(layer), at_least)
+    ends = [step for step in range(1, 50 * len(losses) + 1) if best(layer, step, last=False)]
+    return ends[0] if ends else None, best
+
+
+class TestStop:
+    @pytest.mark.parametrize(
+        ("losses", "at_least", "end", "kept"),
+        [
+            ([3, 2, 1, 1.5, 1.4, 1.3, 1.2], 0, 350, 150),
+            ([3, 2, 1, 1, 1, 1, 1], 0, 350, 150),
+            ([3, 4, 4, 4, 2, 4, 4, 4, 4], 0, 450, 250),
+            ([3, 4, 4, 4, 4, 4, 4], 320, 350, 50),
+            ([7, 6, 5, 4, 3], 0, None, 250),
+            ([float("inf")] * 5, 0, 250, 50),
+        ],
+    )
+    def test_it_ends_after_four_looks_without_a_lower_loss(self, losses, at_least, end, kept):
+        found, best = watched(losses, at_least)
+        assert (found, best.step) == (end, kept)
+
+    def test_the_average_is_what_is_measured_and_kept_and_training_goes_on_from_its_own(self):
+        layer = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(layer.weight, 1.0)
+        average, seen = Average(layer), []
+        best = Best(lambda: seen.append(float(layer.weight.detach())) or -len(seen), average, 0)
+        nn.init.constant_(layer.weight, 5.0)
+        average.take(layer)
+        assert not best(layer, 50, last=False)
+        assert float(layer.weight.detach()) == 5.0
+        assert seen == [pytest.approx(1.0 + 10 / 11 * 4.0)]
+        best.put(layer)
+        assert float(layer.weight.detach()) == seen[0]
+
+    def test_a_last_step_is_always_looked_at(self):
+        layer = nn.Linear(1, 1)
+        best = Best(lambda: 1.0, Average(layer), 0)
+        assert not best(layer, 7, last=True)
+        assert best.step == 7
+
+    @pytest.mark.parametrize("model", [{}, HEAD], ids=["all", "head"])
+    def test_looking_does_not_change_the_training(self, world, model):
+        """Where the last look is the best, what is kept is what is kept without looking."""
+        train = {"max_steps": 100, "learning_rate": 1e-3}
+        some, val = world.labelled(*range(12)), world.labelled(*range(20, 32))
+        plain = world.task(model=model, train={**train, "min_steps": 100}).fit(some, val, warm=None, seed=2)
+        task = world.task(model=model, train={**train, "stop": "validation"})
+        found = task.fit(some, val, warm=None, seed=2)
+        again = task.fit(some, val, warm=None, seed=2)
+        assert found.log["best_step"] == 100
+        assert "best_step" not in plain.log
+        assert torch.equal(parameters(found.model), parameters(plain.model))
+        assert torch.equal(parameters(found.model), parameters(again.model))
+        assert not found.converged
+        assert not any(module.training for module in found.model.modules())
+
+    def test_weights_that_fit_wrong_labels_are_not_kept(self, world):
+        """Labels at random: the validation loss rises as they are learnt by heart, so an early step is kept."""
+        some = world.labelled(*range(24))
+        chance = torch.randint(0, 4, (24,), generator=torch.Generator().manual_seed(1))
+        wrong = Labelled(some.ids, tuple(chance.tolist()))
+        train = {"max_steps": 600, "learning_rate": 3e-3}
+        val = world.labelled(*range(24, 40))
+        long = world.task(train={**train, "min_steps": 600})
+        short = world.task(train={**train, "stop": "validation"})
+        kept = short.fit(wrong, val, warm=None, seed=0)
+        end = long.fit(wrong, val, warm=None, seed=0)
+        assert kept.converged
+        assert kept.log["best_step"] + 200 == kept.log["steps"] < 600
+        nll = [short.measure(fitted.model, val, k=20, seed=0)["nll"] for fitted in (kept, end)]
+        assert nll[0] < 0.9 * nll[1]
+
+    def test_without_validation_labels_it_says_what_to_do(self, world):
+        task = world.task(train={"stop": "validation"}, images=world.images(broken=[20]))
+        for val in (NONE, world.labelled(20)):
+            with pytest.raises(LabelError, match=r'train\.stop = "settled"'):
+                task.fit(world.labelled(*range(8)), val, warm=None, seed=0)
+
+    def test_further_heads_of_an_ensemble_end_by_themselves(self, world):
+        task = world.task(model={**HEAD, "posterior": "ensemble", "members": 2}, train={"stop": "validation"})
+        fitted = task.fit(world.labelled(*range(8)), world.labelled(20, 21, 22, 23), warm=None, seed=0)
+        assert fitted.log["members"] == 2
+        assert fitted.log["best_step"] in (50, 100)

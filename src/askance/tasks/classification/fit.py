@@ -4,13 +4,13 @@ import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxtyping import Int
 from torch import Tensor
 
 from askance.maths import Draws, keyed_seed, log_mean_probs
-from askance.tasks.classification.train import Examples, Outcome, Recipe, minimise
+from askance.tasks.classification.train import Examples, Outcome, Recipe, check_options, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import Fitted, Json, Progress, silent
 
@@ -38,11 +38,14 @@ def choose(
 
     Without validation labels the first candidate is taken. The log: `steps`, `loss` (training, nats;
     `balanced_loss`, the mean over classes, where they are balanced), `weight_decay` and why it, `validation_nll`
-    by candidate, `seconds` of processor and wall time.
+    by candidate, `best_step` where validation says which weights are kept, `seconds` of processor and wall time.
     """
     began, busy = time.perf_counter(), time.process_time()
     grid = recipe.config.weight_decay
     can_choose = len(val.targets) > 0
+    check_options(recipe.config, recipe.moves, validated=can_choose)
+    if recipe.config.stop == "validation":
+        recipe = replace(recipe, watch=lambda net: _validation_nll(net, val, seed))
     if not can_choose:
         grid = grid[:1]
     best: tuple[float, float, SplitNet, Outcome] | None = None
@@ -66,6 +69,8 @@ def choose(
         "cpu_seconds": round(time.process_time() - busy, 3),
         "seconds": round(time.perf_counter() - began, 3),
     }
+    if outcome.best is not None:
+        log["best_step"] = outcome.best
     if can_choose and len(grid) > 1:
         log["validation_nll"] = losses
     return Fitted(net, outcome.converged, log)

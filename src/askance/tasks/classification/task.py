@@ -105,7 +105,7 @@ class Classification:
         cannot be read is left out. The log says what was trained on, from what, and how it went.
 
         Raises:
-            LabelError: no readable image, or fewer than two classes among them.
+            LabelError: no readable image, fewer than two classes among them, or no validation label to stop by.
             ConfigError: an option of training that could have no effect, see `check_options`.
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
@@ -115,7 +115,7 @@ class Classification:
         start, said = self._start(warm, seed)
         check_posterior(self._model, start)
         moves = self._moves(start)
-        check_options(self._train, moves)
+        check_options(self._train, moves, validated=len(val) > 0)
         recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None)
         examples = self._examples(start, train, progress)
         present = self._enough(examples.targets, len(train))

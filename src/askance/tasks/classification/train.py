@@ -4,9 +4,8 @@ The objective is Gal, Islam, Ghahramani 2017's: mean cross-entropy + c/N ||W||^2
 is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Of a network that is
 one head, only the classifier is. Dividing by N makes c the strength of one prior, whatever the number of labels.
 
-What is kept is not the last step's weights but their running average (Polyak & Juditsky 1992): a constant
-learning rate bounces about the minimum, its average lies in it. That takes the place of a schedule, which would
-have to know the last step beforehand.
+What is kept is not the last step's weights but their running average, see `kept`: the one at the end, or where the
+validation loss was least.
 
 Letters: N training images, D features, C classes, c the weight decay.
 """
@@ -25,9 +24,10 @@ from torch.nn import functional
 
 from askance.maths import keyed_seed
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
+from askance.tasks.classification.kept import Average, Best
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.uncertainty import SplitNet, is_plain
-from askance.vocab import ConfigError, ModelError, Progress, silent
+from askance.vocab import ConfigError, LabelError, ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
 
 WINDOW = 50
@@ -41,10 +41,6 @@ TOLERANCE = 0.05
 
 FLOOR = 0.02
 """A mean loss, in nats, below which there is nothing left to fit."""
-
-
-AVERAGE = 0.98
-"""Of the weights' running average: it looks back about 1 / (1 - 0.98) = 50 steps."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +70,13 @@ class Outcome:
         steps: optimiser steps taken.
         loss: mean cross-entropy of the last window, nats; where classes are balanced, of each class alike.
         converged: False when `max_steps` came first.
+        best: the step whose weights were kept, where validation decides; None: the last.
     """
 
     steps: int
     loss: float
     converged: bool
+    best: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +87,8 @@ class Recipe:
         moves: `head`: examples are features and only the head is trained; `all`: examples are images.
         freeze_statistics: keep BatchNorm in eval mode, as its statistics came with the weights.
         observe: told of what is trained after each step, and the number of the step.
+        watch: the validation loss of a network, nats: its least ends training and is kept; None: training ends
+            when its own loss has settled.
     """
 
     config: TrainConfig
@@ -96,14 +96,27 @@ class Recipe:
     moves: Literal["head", "all"]
     freeze_statistics: bool
     observe: Callable[[nn.Module, int], None] | None = None
+    watch: Callable[[SplitNet], float] | None = None
 
 
-def check_options(config: TrainConfig, moves: Literal["head", "all"]) -> None:
+def check_options(config: TrainConfig, moves: Literal["head", "all"], *, validated: bool) -> None:
     """Refuse, before anything is trained, what could have no effect.
+
+    Args:
+        config: how training is to go.
+        moves: what it moves.
+        validated: whether there are validation labels.
 
     Raises:
         ConfigError: images changed at random, or a rate for the trunk, where only the head is trained.
+        LabelError: no validation labels, and they are to say when training ends.
     """
+    if config.stop == "validation" and not validated:
+        raise LabelError(
+            "validation labels on images that can be read, for train.stop = validation",
+            "none",
+            'label some for the validation split, or set train.stop = "settled"',
+        )
     if moves == "head" and config.trunk_learning_rate is not None:
         raise ConfigError(
             "a trunk that training moves, for train.trunk_learning_rate",
@@ -140,6 +153,7 @@ def minimise(
     )
     _training_mode(part, recipe.freeze_statistics)
     settled, average = Settled(config.min_steps), Average(part)
+    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, config.min_steps)
     order = _order(examples, config, keyed_seed("minibatches", seed))
     weights = balanced_weights(examples.targets) if config.balance == "weights" else None
     step = 0
@@ -155,42 +169,17 @@ def minimise(
             average.take(part)
             if recipe.observe is not None:
                 recipe.observe(part, step)
-            if settled(_finite(float(loss.detach()), step, config)):
+            done = settled(_finite(float(loss.detach()), step, config))
+            if best is not None:
+                done = best(part, step, last=step == config.max_steps)
+            if done:
                 break
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
-    average.put(part)
+    kept, end = (average, settled) if best is None else (best, best)
+    kept.put(part)
     net.eval().cpu()
-    return Outcome(step, settled.mean, settled.reached)
-
-
-class Average:
-    """The running average of a module's weights and statistics, whose first steps count in full.
-
-    After step t it moves by `1 - min(AVERAGE, t / (t + 10))` towards the weights of that step.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self._mean = [tensor.clone() for tensor in _moving(module)]
-        self._step = 0
-
-    @torch.no_grad()
-    def take(self, module: nn.Module) -> None:
-        """Count a step in."""
-        self._step += 1
-        share = 1 - min(AVERAGE, self._step / (self._step + 10))
-        torch._foreach_lerp_(self._mean, _moving(module), share)
-
-    @torch.no_grad()
-    def put(self, module: nn.Module) -> None:
-        """Give the module the average."""
-        torch._foreach_copy_(_moving(module), self._mean)
-
-
-def _moving(module: nn.Module) -> list[Tensor]:
-    """What training moves: weights, and the statistics of normalisation layers."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
+    return Outcome(step, settled.mean, end.reached, None if best is None else best.step)
 
 
 class Settled:
@@ -236,6 +225,21 @@ def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
             left = torch.cat([left, torch.randperm(n, generator=generator)])
         yield left[:size]
         left = left[size:]
+
+
+def _watched(net: SplitNet, part: nn.Module, recipe: Recipe) -> Callable[[], float]:
+    """The validation loss of the network as it stands in its training, which goes on as it was."""
+    watch = recipe.watch
+
+    def loss() -> float:
+        if watch is None:
+            raise AssertionError("nothing is watched")
+        with seeded(0):  # so that training's own dropout does not notice
+            found = watch(net.eval())
+        _training_mode(part, recipe.freeze_statistics)
+        return found
+
+    return loss
 
 
 def _order(examples: Examples, config: TrainConfig, seed: int) -> Iterator[Int[Tensor, "b"]]:
