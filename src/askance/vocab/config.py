@@ -5,7 +5,7 @@ Every field has its default and its meaning here, once; the docs page is made fr
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class _Section(BaseModel):
@@ -90,6 +90,12 @@ class TrainConfig(_Section):
         description="c of the penalty c/N ||W||^2 on the head's weights, N training images; of several, the one "
         "of least validation loss is kept, or the first if there are no validation labels",
     )
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="without validation labels, and where only the head is trained, weight_decay is chosen by "
+        "cross-validation over this many folds of the training labels; 0: not",
+    )
     balance: Literal["none", "weights", "sampling"] = Field(
         default="none",
         description="rare classes count like common ones: by weights N/(C n_c) in the loss, or by "
@@ -102,6 +108,13 @@ class TrainConfig(_Section):
     )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
+
+    @field_validator("folds")
+    @classmethod
+    def _two_folds(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on: 0 for none, or 2 and more")
+        return folds
 
 
 class StrategyConfig(_Section):

@@ -281,7 +281,8 @@ class Classification:
         if self._moves(start) == "head":
             found = self._extractor.once(start, train.ids)
             rows = found.rows.to(device)
-            return Examples(lambda chosen: rows[chosen], targets[found.places])
+            ids = tuple(train.ids[place] for place in found.places)
+            return Examples(lambda chosen: rows[chosen], targets[found.places], ids)
         pixels = data.read(self._images, train.ids, data.look(self._model), progress)
         normalise = data.Normalisation(self._model.mean, self._model.std)
         kind = self._train.augment

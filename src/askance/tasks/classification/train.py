@@ -50,11 +50,13 @@ class Examples:
     Attributes:
         read: positions `[b]` -> network input of these b examples, on the training device.
         targets: `[N]`, class indices.
+        ids: of the images, `[N]`, by which folds are made; none: no folds can be made.
         varied: the same as `read` of images changed at random, by a seed; None: there is nothing to change.
     """
 
     read: Callable[[Tensor], Tensor]
     targets: Int[Tensor, "N"]
+    ids: tuple[str, ...] = ()
     varied: Callable[[Tensor, int], Tensor] | None = None
 
     def at(self, chosen: Int[Tensor, "b"], seed: int) -> Tensor:
@@ -108,7 +110,8 @@ def check_options(config: TrainConfig, moves: Literal["head", "all"], *, validat
         validated: whether there are validation labels.
 
     Raises:
-        ConfigError: images changed at random, or a rate for the trunk, where only the head is trained.
+        ConfigError: images changed at random, or a rate for the trunk, where only the head is trained; folds where
+            it is not.
         LabelError: no validation labels, and they are to say when training ends.
     """
     if config.stop == "validation" and not validated:
@@ -116,6 +119,12 @@ def check_options(config: TrainConfig, moves: Literal["head", "all"], *, validat
             "validation labels on images that can be read, for train.stop = validation",
             "none",
             'label some for the validation split, or set train.stop = "settled"',
+        )
+    if moves == "all" and config.folds:
+        raise ConfigError(
+            f"only the head to be trained, for train.folds = {config.folds}",
+            "the whole network is, and would be once more for every fold and candidate",
+            'set model.train = "head", or train.folds = 0 and label a validation split',
         )
     if moves == "head" and config.trunk_learning_rate is not None:
         raise ConfigError(
