@@ -5,7 +5,7 @@ Every field has its default and its meaning here, once; the docs page is made fr
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class _Section(BaseModel):
@@ -72,17 +72,50 @@ class TrainConfig(_Section):
         default="scratch", description="from scratch, or from the last round"
     )
     max_steps: int = Field(default=2000, gt=0, description="optimiser steps at most")
+    stop: Literal["settled", "validation"] = Field(
+        default="settled",
+        description="when training ends: settled: the training loss has stopped falling; validation: the "
+        "validation loss has, and the weights it was least with are kept",
+    )
     min_steps: int = Field(default=200, ge=0, description="optimiser steps at least")
     batch: int = Field(default=16, gt=0, description="images a step")
     learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
+    trunk_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="of the trunk where it is trained too; unset: learning_rate; a tenth of it for given weights",
+    )
     weight_decay: tuple[float, ...] = Field(
         default=(3.0, 10.0),
         min_length=1,
         description="c of the penalty c/N ||W||^2 on the head's weights, N training images; of several, the one "
         "of least validation loss is kept, or the first if there are no validation labels",
     )
+    folds: int = Field(
+        default=0,
+        ge=0,
+        description="without validation labels, and where only the head is trained, weight_decay is chosen by "
+        "cross-validation over this many folds of the training labels; 0: not",
+    )
+    balance: Literal["none", "weights", "sampling"] = Field(
+        default="none",
+        description="rare classes count like common ones: by weights N/(C n_c) in the loss, or by "
+        "minibatches that draw every class as often",
+    )
+    augment: Literal["none", "flips", "standard"] = Field(
+        default="none",
+        description="training images changed at random, where the trunk is trained too: flips: left-right and "
+        "up-down; standard: left-right, a crop of 70 % or more, and light of three channels",
+    )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
+
+    @field_validator("folds")
+    @classmethod
+    def _two_folds(cls, folds: int) -> int:
+        if folds == 1:
+            raise ValueError("one fold leaves nothing to train on: 0 for none, or 2 and more")
+        return folds
 
 
 class StrategyConfig(_Section):

@@ -4,13 +4,16 @@ import math
 import time
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from jaxtyping import Int
+import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from askance.maths import Draws, keyed_seed, log_mean_probs
-from askance.tasks.classification.train import Examples, Outcome, Recipe, minimise
+from askance.tasks.classification.folds import cross_validated, folds_of
+from askance.tasks.classification.posteriors import drawing
+from askance.tasks.classification.train import Examples, Outcome, Recipe, check_options, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import Fitted, Json, Progress, silent
 
@@ -36,14 +39,20 @@ def choose(
 ) -> Fitted[SplitNet]:
     """Train a copy of `start` for each weight decay and keep the one of the least validation loss.
 
-    Without validation labels the first candidate is taken. The log: `steps`, `loss` (training, nats),
-    `weight_decay` and why it, `validation_nll` by candidate, `seconds` of processor and wall time.
+    Without validation labels it is the one of least cross-validated loss, or the first where there are no folds.
+    The log: `steps`, `loss` (training, nats; `balanced_loss`, the mean over classes, where they are balanced),
+    `weight_decay` and why it, `validation_nll` or `folds_nll` by candidate, `best_step` where validation says
+    which weights are kept, `seconds` of processor and wall time.
+
+    Raises:
+        LabelError: validation labels are to say when training ends, and there are none.
     """
     began, busy = time.perf_counter(), time.process_time()
-    grid = recipe.config.weight_decay
     can_choose = len(val.targets) > 0
-    if not can_choose:
-        grid = grid[:1]
+    check_options(recipe.config, recipe.moves, validated=can_choose)
+    if recipe.config.stop == "validation":
+        recipe = replace(recipe, watch=lambda net: _validation_nll(net, val, seed))
+    grid, why, by_fold = _candidates(start, train, recipe, can_choose, seed)
     best: tuple[float, float, SplitNet, Outcome] | None = None
     losses: dict[str, Json] = {}
     for decay in grid:
@@ -56,18 +65,54 @@ def choose(
     if best is None:
         raise AssertionError("TrainConfig holds at least one weight decay")
     _, decay, net, outcome = best
-    why = "the only candidate" if len(recipe.config.weight_decay) == 1 else "least validation loss"
     log: dict[str, Json] = {
         "steps": outcome.steps,
-        "loss": outcome.loss,
+        "loss" if recipe.config.balance == "none" else "balanced_loss": outcome.loss,
         "weight_decay": decay,
-        "weight_decay_by": why if can_choose else "the first candidate: no validation labels",
+        "weight_decay_by": why,
         "cpu_seconds": round(time.process_time() - busy, 3),
         "seconds": round(time.perf_counter() - began, 3),
     }
+    if outcome.best is not None:
+        log["best_step"] = outcome.best
     if can_choose and len(grid) > 1:
         log["validation_nll"] = losses
+    if by_fold:
+        log["folds_nll"] = by_fold
     return Fitted(net, outcome.converged, log)
+
+
+def _candidates(
+    start: SplitNet, train: Examples, recipe: Recipe, can_choose: bool, seed: int
+) -> tuple[tuple[float, ...], str, dict[str, Json]]:
+    """The weight decays left to try on all labels, why these, and their cross-validated losses if need be."""
+    config = recipe.config
+    grid = config.weight_decay
+    if can_choose:
+        return grid, "the only candidate" if len(grid) == 1 else "least validation loss", {}
+    folds = folds_of(train.ids, train.targets, config.folds, seed) if config.folds and len(grid) > 1 else None
+    if folds is None or int(folds.max()) < 1:
+        short = ", and no class has two labels for folds" if folds is not None else ""
+        return grid[:1], f"the first candidate: no validation labels{short}", {}
+    found = {decay: _cross_validated_nll(start, train, folds, recipe, decay, seed) for decay in grid}
+    why = f"least loss over {int(folds.max()) + 1} folds of the training labels: no validation labels"
+    return (min(found, key=found.__getitem__),), why, {f"{decay:g}": loss for decay, loss in found.items()}
+
+
+def _cross_validated_nll(
+    start: SplitNet, train: Examples, folds: Int[Tensor, "N"], recipe: Recipe, decay: float, seed: int
+) -> float:
+    """Of one weight decay: negative log-likelihood of held-out labels, as of validation labels."""
+
+    def losses(some: Examples, held_out: Examples) -> Tensor:
+        net = _copy(start, recipe)
+        minimise(net, some, recipe, decay=decay, seed=seed)
+        rows = held_out.read(torch.arange(len(held_out.targets))).cpu()
+        key = keyed_seed("validation", seed)
+        draws = drawing(net.to(recipe.fabric.device), VALIDATION_DRAWS, key)(rows)
+        return _nll(draws, held_out.targets)
+
+    return cross_validated(train, folds, losses)
 
 
 def _copy(start: SplitNet, recipe: Recipe) -> SplitNet:
@@ -81,5 +126,10 @@ def _copy(start: SplitNet, recipe: Recipe) -> SplitNet:
 
 def _validation_nll(net: SplitNet, val: Validation, seed: int) -> float:
     draws = val.draws(net, VALIDATION_DRAWS, keyed_seed("validation", seed))
-    nll = -log_mean_probs(draws.log_probs).gather(1, val.targets[:, None]).mean()
+    nll = _nll(draws, val.targets).mean()
     return float(nll) if bool(nll.isfinite()) else math.inf
+
+
+def _nll(draws: Draws, targets: Int[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """-log p of each label, nats, p the mean of the draws."""
+    return -log_mean_probs(draws.log_probs.cpu()).gather(1, targets[:, None])[:, 0]

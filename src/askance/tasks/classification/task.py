@@ -16,6 +16,7 @@ from askance.maths import Chunk, Draws, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.answers import Answers, answers
+from askance.tasks.classification.augment import augmented
 from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import Validation, choose
@@ -32,7 +33,7 @@ from askance.tasks.classification.model import (
 from askance.tasks.classification.nearest import nearest
 from askance.tasks.classification.posteriors import Drawing, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, Features, draw
-from askance.tasks.classification.train import Examples, Recipe
+from askance.tasks.classification.train import Examples, Recipe, check_options
 from askance.tasks.classification.units import stream
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import (
@@ -104,7 +105,8 @@ class Classification:
         cannot be read is left out. The log says what was trained on, from what, and how it went.
 
         Raises:
-            LabelError: no readable image, or fewer than two classes among them.
+            LabelError: no readable image, fewer than two classes among them, or no validation label to stop by.
+            ConfigError: an option of training that could have no effect, see `check_options`.
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
         train, val = data.by_id(train), data.by_id(val)
@@ -113,6 +115,7 @@ class Classification:
         start, said = self._start(warm, seed)
         check_posterior(self._model, start)
         moves = self._moves(start)
+        check_options(self._train, moves, validated=len(val) > 0)
         recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None)
         examples = self._examples(start, train, progress)
         present = self._enough(examples.targets, len(train))
@@ -278,10 +281,20 @@ class Classification:
         if self._moves(start) == "head":
             found = self._extractor.once(start, train.ids)
             rows = found.rows.to(device)
-            return Examples(lambda chosen: rows[chosen], targets[found.places])
+            ids = tuple(train.ids[place] for place in found.places)
+            return Examples(lambda chosen: rows[chosen], targets[found.places], ids)
         pixels = data.read(self._images, train.ids, data.look(self._model), progress)
         normalise = data.Normalisation(self._model.mean, self._model.std)
-        return Examples(lambda chosen: normalise(pixels.values[chosen].to(device)), targets[pixels.places])
+        kind = self._train.augment
+
+        def varied(chosen: Tensor, seed: int) -> Tensor:
+            return normalise(augmented(pixels.values[chosen], kind, seed).to(device))
+
+        return Examples(
+            lambda chosen: normalise(pixels.values[chosen].to(device)),
+            targets[pixels.places],
+            varied=None if kind == "none" else varied,
+        )
 
     def _validation(self, start: SplitNet, val: Labelled) -> Validation:
         """Validation images, read once for all candidates."""

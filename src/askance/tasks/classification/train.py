@@ -4,9 +4,8 @@ The objective is Gal, Islam, Ghahramani 2017's: mean cross-entropy + c/N ||W||^2
 is applied to, that is of the head's linear layers; biases and the trunk are not decayed. Of a network that is
 one head, only the classifier is. Dividing by N makes c the strength of one prior, whatever the number of labels.
 
-What is kept is not the last step's weights but their running average (Polyak & Juditsky 1992): a constant
-learning rate bounces about the minimum, its average lies in it. That takes the place of a schedule, which would
-have to know the last step beforehand.
+What is kept is not the last step's weights but their running average, see `kept`: the one at the end, or where the
+validation loss was least.
 
 Letters: N training images, D features, C classes, c the weight decay.
 """
@@ -18,15 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
 from askance.maths import keyed_seed
+from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
+from askance.tasks.classification.kept import Average, Best
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.uncertainty import SplitNet, is_plain
-from askance.vocab import ModelError, Progress, silent
+from askance.vocab import ConfigError, LabelError, ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
 
 WINDOW = 50
@@ -42,10 +43,6 @@ FLOOR = 0.02
 """A mean loss, in nats, below which there is nothing left to fit."""
 
 
-AVERAGE = 0.98
-"""Of the weights' running average: it looks back about 1 / (1 - 0.98) = 50 steps."""
-
-
 @dataclass(frozen=True)
 class Examples:
     """Training examples.
@@ -53,10 +50,18 @@ class Examples:
     Attributes:
         read: positions `[b]` -> network input of these b examples, on the training device.
         targets: `[N]`, class indices.
+        ids: of the images, `[N]`, by which folds are made; none: no folds can be made.
+        varied: the same as `read` of images changed at random, by a seed; None: there is nothing to change.
     """
 
     read: Callable[[Tensor], Tensor]
     targets: Int[Tensor, "N"]
+    ids: tuple[str, ...] = ()
+    varied: Callable[[Tensor, int], Tensor] | None = None
+
+    def at(self, chosen: Int[Tensor, "b"], seed: int) -> Tensor:
+        """What a step is made of, changed by that seed if it is to be changed."""
+        return self.read(chosen) if self.varied is None else self.varied(chosen, seed)
 
 
 @dataclass(frozen=True)
@@ -65,13 +70,15 @@ class Outcome:
 
     Attributes:
         steps: optimiser steps taken.
-        loss: mean cross-entropy of the last window, nats.
+        loss: mean cross-entropy of the last window, nats; where classes are balanced, of each class alike.
         converged: False when `max_steps` came first.
+        best: the step whose weights were kept, where validation decides; None: the last.
     """
 
     steps: int
     loss: float
     converged: bool
+    best: int | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +89,8 @@ class Recipe:
         moves: `head`: examples are features and only the head is trained; `all`: examples are images.
         freeze_statistics: keep BatchNorm in eval mode, as its statistics came with the weights.
         observe: told of what is trained after each step, and the number of the step.
+        watch: the validation loss of a network, nats: its least ends training and is kept; None: training ends
+            when its own loss has settled.
     """
 
     config: TrainConfig
@@ -89,6 +98,46 @@ class Recipe:
     moves: Literal["head", "all"]
     freeze_statistics: bool
     observe: Callable[[nn.Module, int], None] | None = None
+    watch: Callable[[SplitNet], float] | None = None
+
+
+def check_options(config: TrainConfig, moves: Literal["head", "all"], *, validated: bool) -> None:
+    """Refuse, before anything is trained, what could have no effect.
+
+    Args:
+        config: how training is to go.
+        moves: what it moves.
+        validated: whether there are validation labels.
+
+    Raises:
+        ConfigError: images changed at random, or a rate for the trunk, where only the head is trained; folds where
+            it is not.
+        LabelError: no validation labels, and they are to say when training ends.
+    """
+    if config.stop == "validation" and not validated:
+        raise LabelError(
+            "validation labels on images that can be read, for train.stop = validation",
+            "none",
+            'label some for the validation split, or set train.stop = "settled"',
+        )
+    if moves == "all" and config.folds:
+        raise ConfigError(
+            f"only the head to be trained, for train.folds = {config.folds}",
+            "the whole network is, and would be once more for every fold and candidate",
+            'set model.train = "head", or train.folds = 0 and label a validation split',
+        )
+    if moves == "head" and config.trunk_learning_rate is not None:
+        raise ConfigError(
+            "a trunk that training moves, for train.trunk_learning_rate",
+            f"{config.trunk_learning_rate:g}, and only the head is trained",
+            'set model.train = "all", or leave train.trunk_learning_rate out',
+        )
+    if moves == "head" and config.augment != "none":
+        raise ConfigError(
+            f"a trunk that training moves, for train.augment = {config.augment}",
+            "only the head is trained, on features that are computed once an image",
+            'set model.train = "all", or train.augment = "none"',
+        )
 
 
 def minimise(
@@ -100,7 +149,7 @@ def minimise(
         net: where training starts from.
         examples: what it is trained on; they alone set the order of the minibatches.
         decay: c, see the module.
-        seed: of minibatches and dropout.
+        seed: of minibatches, dropout and random changes of images.
 
     Raises:
         ModelError: the loss is no longer a finite number.
@@ -108,58 +157,38 @@ def minimise(
     config, fabric = recipe.config, recipe.fabric
     part: nn.Module = net.head if recipe.moves == "head" else net
     strength = decay / len(examples.targets)
-    module, optimiser = fabric.setup(part, _adam(net, part, strength, config.learning_rate))
+    module, optimiser = fabric.setup(
+        part, _adam(net, part, strength, config.learning_rate, config.trunk_learning_rate)
+    )
     _training_mode(part, recipe.freeze_statistics)
     settled, average = Settled(config.min_steps), Average(part)
-    order = minibatches(len(examples.targets), config.batch, keyed_seed("minibatches", seed))
+    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, config.min_steps)
+    order = _order(examples, config, keyed_seed("minibatches", seed))
+    weights = balanced_weights(examples.targets) if config.balance == "weights" else None
     step = 0
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
         for step in range(1, config.max_steps + 1):
             chosen = next(order)
             targets = examples.targets[chosen].to(fabric.device)
-            loss = functional.cross_entropy(module(examples.read(chosen)), targets)
+            inputs = examples.at(chosen, keyed_seed("augment", seed, step))
+            loss = _loss(module(inputs), targets, None if weights is None else weights[chosen])
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
             average.take(part)
             if recipe.observe is not None:
                 recipe.observe(part, step)
-            if settled(_finite(float(loss.detach()), step, config)):
+            done = settled(_finite(float(loss.detach()), step, config))
+            if best is not None:
+                done = best(part, step, last=step == config.max_steps)
+            if done:
                 break
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
-    average.put(part)
+    kept, end = (average, settled) if best is None else (best, best)
+    kept.put(part)
     net.eval().cpu()
-    return Outcome(step, settled.mean, settled.reached)
-
-
-class Average:
-    """The running average of a module's weights and statistics, whose first steps count in full.
-
-    After step t it moves by `1 - min(AVERAGE, t / (t + 10))` towards the weights of that step.
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self._mean = [tensor.clone() for tensor in _moving(module)]
-        self._step = 0
-
-    @torch.no_grad()
-    def take(self, module: nn.Module) -> None:
-        """Count a step in."""
-        self._step += 1
-        share = 1 - min(AVERAGE, self._step / (self._step + 10))
-        torch._foreach_lerp_(self._mean, _moving(module), share)
-
-    @torch.no_grad()
-    def put(self, module: nn.Module) -> None:
-        """Give the module the average."""
-        torch._foreach_copy_(_moving(module), self._mean)
-
-
-def _moving(module: nn.Module) -> list[Tensor]:
-    """What training moves: weights, and the statistics of normalisation layers."""
-    tensors = [*module.parameters(), *module.buffers()]
-    return [tensor.detach() for tensor in tensors if tensor.is_floating_point()]
+    return Outcome(step, settled.mean, end.reached, None if best is None else best.step)
 
 
 class Settled:
@@ -207,14 +236,63 @@ def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
         left = left[size:]
 
 
-def _adam(net: SplitNet, part: nn.Module, strength: float, learning_rate: float) -> torch.optim.Adam:
-    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`."""
+def _watched(net: SplitNet, part: nn.Module, recipe: Recipe) -> Callable[[], float]:
+    """The validation loss of the network as it stands in its training, which goes on as it was."""
+    watch = recipe.watch
+
+    def loss() -> float:
+        if watch is None:
+            raise AssertionError("nothing is watched")
+        with seeded(0):  # so that training's own dropout does not notice
+            found = watch(net.eval())
+        _training_mode(part, recipe.freeze_statistics)
+        return found
+
+    return loss
+
+
+def _order(examples: Examples, config: TrainConfig, seed: int) -> Iterator[Int[Tensor, "b"]]:
+    """The minibatches that the configuration asks for."""
+    if config.balance == "sampling":
+        return balanced_minibatches(examples.targets, config.batch, seed)
+    return minibatches(len(examples.targets), config.batch, seed)
+
+
+def _loss(
+    logits: Float[Tensor, "b C"], targets: Int[Tensor, "b"], weights: Float[Tensor, "b"] | None
+) -> Float[Tensor, ""]:
+    """Mean cross-entropy, nats; with weights, the mean of each example's times its own.
+
+    The mean is over examples and not over their weights, so that minibatches add up to the loss of all.
+    """
+    if weights is None:
+        return functional.cross_entropy(logits, targets)
+    return (functional.cross_entropy(logits, targets, reduction="none") * weights.to(logits.device)).mean()
+
+
+def _adam(
+    net: SplitNet, part: nn.Module, strength: float, learning_rate: float, trunk_rate: float | None = None
+) -> torch.optim.Adam:
+    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`.
+
+    With a rate of its own the trunk is all that is trained but the head; of a network that is one head, but the
+    classifier.
+    """
     layers = net.head if is_plain(net.head) else classifier_of(net)
     decayed = [weight for weight in layers.parameters() if weight.dim() > 1]
-    names = {id(weight) for weight in decayed}
-    others = [weight for weight in part.parameters() if id(weight) not in names]
+    others = _without(part, decayed)
     groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]
+    trunk = _without(part, list(layers.parameters()))
+    if trunk_rate is not None and trunk:
+        groups[1]["params"] = [weight for weight in layers.parameters() if weight.dim() <= 1]
+        groups.append({"params": trunk, "lr": trunk_rate})
     return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+
+
+def _without(part: nn.Module, some: list[nn.Parameter]) -> list[nn.Parameter]:
+    """The weights of a module but some."""
+    names = {id(weight) for weight in some}
+    return [weight for weight in part.parameters() if id(weight) not in names]
 
 
 def _training_mode(part: nn.Module, freeze_statistics: bool) -> None:
