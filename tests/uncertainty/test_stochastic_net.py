@@ -245,6 +245,47 @@ def test_same_seed_same_draws_and_global_randomness_untouched() -> None:
         torch.testing.assert_close(mc_dropout(net, x, k=3, seed=0).log_probs, first)
 
 
+class Functions(nn.Module):
+    """As people write them: activations and dropout as functions, one activation in place of another's tensor."""
+
+    def __init__(self, activation: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv, self.first, self.last = nn.Conv2d(3, 4, 3), nn.Linear(16, 8), nn.Linear(8, 3)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.dropout(functional.relu(self.conv(x)).flatten(1), 0.3, self.training)
+        out: Tensor = self.last(functional.dropout(self.activation(self.first(x)), 0.5, self.training))
+        return out
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        functional.relu,
+        lambda x: functional.relu(input=x, inplace=True),
+        torch.relu,
+        torch.tanh,
+        Tensor.relu,
+        nn.SiLU(),
+    ],
+)
+def test_a_tail_of_functions_is_a_head(activation: Callable[[Tensor], Tensor]) -> None:
+    torch.manual_seed(0)
+    net, x = Functions(activation), torch.randn(5, 3, 4, 4)
+    drawn = StochasticNet(net, x)
+    assert drawn.way == "head"
+    torch.testing.assert_close(drawn.draws(x, k=4, seed=1).log_probs, drawn.full_passes(x, k=4, seed=1).log_probs)
+
+
+def test_a_function_that_is_no_plain_activation_is_run_as_it_is() -> None:
+    torch.manual_seed(0)
+    net, x = Functions(lambda x: functional.softmax(x, dim=1)), torch.randn(5, 3, 4, 4)
+    drawn = StochasticNet(net, x)
+    assert drawn.way == "rest"
+    torch.testing.assert_close(drawn.draws(x, k=4, seed=1).log_probs, drawn.full_passes(x, k=4, seed=1).log_probs)
+
+
 class Gated(nn.Module):
     """Asks its own flag before it calls its dropout."""
 

@@ -35,6 +35,20 @@ class Tail:
     names: tuple[str, ...]
 
 
+_ACTIVATIONS: dict[Any, type[nn.Module]] = {
+    functional.relu: nn.ReLU,
+    torch.relu: nn.ReLU,
+    Tensor.relu: nn.ReLU,
+    functional.silu: nn.SiLU,
+    functional.tanh: nn.Tanh,
+    torch.tanh: nn.Tanh,
+    Tensor.tanh: nn.Tanh,
+    torch.sigmoid: nn.Sigmoid,
+    Tensor.sigmoid: nn.Sigmoid,
+}
+"""Activations that a `forward` may call as functions, and the layers that do the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     layer: nn.Module
@@ -43,18 +57,30 @@ class _Step:
 
 
 class _Dropouts(TorchFunctionMode):
-    """Calls `act` with (input, p) at each dropout that drops; what it returns, unless None, is the result."""
+    """Calls `act` at each dropout that drops, and `pass_by` after each activation that is called as a function.
 
-    def __init__(self, act: Callable[[Tensor, float, Callable[[], Tensor]], Tensor]) -> None:
+    Args:
+        act: (input, p, the dropout itself) -> what is given in its place.
+        pass_by: (the layer that does the same, input, output).
+    """
+
+    def __init__(
+        self,
+        act: Callable[[Tensor, float, Callable[[], Tensor]], Tensor],
+        pass_by: Callable[[nn.Module, Tensor, Tensor], None] | None = None,
+    ) -> None:
         super().__init__()
-        self._act = act
+        self._act, self._pass_by = act, pass_by
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         given = dict(kwargs or {})
         if func is not functional.dropout:
-            return func(*args, **given)
+            result = func(*args, **given)
+            if self._pass_by is not None and func in _ACTIVATIONS:
+                self._pass_by(_ACTIVATIONS[func](), args[0] if args else given["input"], result)
+            return result
         x, p, training = _arguments(*args, **given)
         if not training or not 0 < p < 1:
             return func(*args, **given)
@@ -155,8 +181,13 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
         steps.append(_Step(nn.Dropout(p), x, gave))
         return gave
 
+    def activate(layer: nn.Module, given: Tensor, gave: Tensor) -> None:
+        if steps:
+            steps.append(_Step(layer, given, gave))
+
     def leave(layer: nn.Module, given: tuple[Any, ...], gave: Any) -> None:
-        if steps and (type(layer) is nn.Linear or type(layer) in ELEMENTWISE):
+        told = bool(steps) and steps[-1].gave is gave  # by the function that the layer calls
+        if steps and not told and (type(layer) is nn.Linear or type(layer) in ELEMENTWISE):
             steps.append(_Step(layer, given[0], gave))
 
     places = Places(found.watched)
@@ -168,7 +199,7 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
         stack.enter_context(visible_attention())
         stack.enter_context(torch.no_grad())
         randomness = stack.enter_context(Randomness(places, images=len(example), seed=0, draw=0))
-        stack.enter_context(_Dropouts(drop))
+        stack.enter_context(_Dropouts(drop, activate))
         logits = read(model(example))
     dropouts = sum(type(step.layer) is nn.Dropout for step in steps)
     if not steps or dropouts != len(randomness.requests) or not _is_chain(steps, logits):
