@@ -178,7 +178,7 @@ class TestAugment:
         for seed in (0, 0, 1):
             net, examples = toy()
             said = Told(examples.read)
-            some = Examples(examples.read, examples.targets, said)
+            some = Examples(examples.read, examples.targets, varied=said)
             recipe = Recipe(TrainConfig(min_steps=0, max_steps=9), FABRIC, "head", False)
             minimise(net, some, recipe, decay=0.5, seed=seed)
             seeds.append(said.seeds)
