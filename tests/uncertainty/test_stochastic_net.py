@@ -206,6 +206,29 @@ def test_what_is_remembered_stays_as_it_was() -> None:
     assert "forward" not in net.first.__dict__
 
 
+def test_writing_that_depends_on_the_batch_is_seen_when_it_happens() -> None:
+    class Sometimes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.drop, self.out = nn.Linear(4, 4), nn.Dropout(0.5), nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a = self.first(x)
+            b = self.drop(a).tanh()
+            if float(x.abs().max()) > 100:
+                a += b
+            out: Tensor = self.out(a + b)
+            return out
+
+    torch.manual_seed(0)
+    net, x = Sometimes(), torch.randn(3, 4)
+    drawn = StochasticNet(net, x)
+    for images in (x, x * 1000):
+        torch.testing.assert_close(
+            drawn.draws(images, k=4, seed=0).log_probs, drawn.full_passes(images, k=4, seed=0).log_probs
+        )
+
+
 def test_only_what_follows_the_first_dropout_runs_again() -> None:
     torch.manual_seed(0)
     runs = {"trunk": 0, "head": 0}

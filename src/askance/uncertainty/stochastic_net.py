@@ -98,10 +98,9 @@ class StochasticNet:
         self._found = discover(self.model, example, read)
         if not self._found.requests:
             raise no_dropout(self.model)
-        self.joint = True
+        self.joint, self._fragile = True, frozenset[int]()
         with buffers_kept(self.model):
             self._tail = self._plain_tail(example)
-            self._fragile = self._written_into(example)
             self.joint = self._is_joint(example)
             self.work = self._count(example[:1])
         self.layers = [_row(self.model, request, self.joint) for request in self._found.requests]
@@ -156,26 +155,25 @@ class StochasticNet:
         ):
             yield places
 
-    def _remember(
-        self, images: Tensor, places: Places, seed: int, fragile: frozenset[int] | None = None
-    ) -> tuple[Tensor, Memory]:
-        places.begin()
-        randomness = Randomness(places, images=len(images), seed=seed, draw=0)
-        known = self._fragile if fragile is None else fragile
-        with remembering(self.model, randomness, known) as memory, randomness:
-            output = self.model(images)
-        return self._read(output), memory
+    def _remember(self, images: Tensor, places: Places, seed: int) -> tuple[Tensor, Memory]:
+        """Logits of the first draw, and what ran before its first random number.
+
+        Where the pass wrote into an output that was not known to be written into, the memory is spoilt: once more.
+        """
+        while True:
+            places.begin()
+            randomness = Randomness(places, images=len(images), seed=seed, draw=0)
+            with remembering(self.model, randomness, self._fragile) as memory, randomness:
+                output = self.model(images)
+            if memory.fragile <= self._fragile:
+                return self._read(output), memory
+            self._fragile = memory.fragile
 
     def _again(self, begin: Callable[[], None], images: Tensor, places: Places, seed: int, draw: int) -> Tensor:
         begin()
         places.begin()
         with Randomness(places, images=len(images), seed=seed, draw=draw):
             return self._read(self.model(images))
-
-    def _written_into(self, example: Tensor) -> frozenset[int]:
-        """Places in the memory that later layers write into."""
-        with self._ready() as places:
-            return self._remember(example, places, 0, frozenset())[1].fragile
 
     def _plain_tail(self, example: Tensor) -> Tail | None:
         """The tail, if a head made of it gives the same numbers as the network itself."""

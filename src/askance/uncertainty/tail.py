@@ -187,7 +187,7 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
 
     def leave(layer: nn.Module, given: tuple[Any, ...], gave: Any) -> None:
         told = bool(steps) and steps[-1].gave is gave  # by the function that the layer calls
-        if steps and not told and (type(layer) is nn.Linear or type(layer) in ELEMENTWISE):
+        if steps and given and not told and (type(layer) is nn.Linear or type(layer) in ELEMENTWISE):
             steps.append(_Step(layer, given[0], gave))
 
     places = Places(found.watched)

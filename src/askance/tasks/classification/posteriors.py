@@ -8,7 +8,7 @@ Letters: N training images, D features, C classes, K draws, M members.
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -90,43 +90,58 @@ def check_posterior(config: ModelConfig, net: SplitNet) -> None:
         )
 
 
+@dataclass(frozen=True)
+class HeadTraining:
+    """How heads are trained further, on features.
+
+    Attributes:
+        features: `[N, D]`, of the training images.
+        targets: `[N]`, their class indices.
+        recipe: of heads alone.
+        decay: c of the weight decay that was chosen.
+    """
+
+    features: Tensor
+    targets: Tensor
+    recipe: Recipe
+    decay: float
+
+    def __call__(self, head: nn.Sequential, seed: int) -> Outcome:
+        """Fit a head, in place."""
+        rows = self.features.to(self.recipe.fabric.device)
+        examples = Examples(lambda chosen: rows[chosen], self.targets)
+        net = SplitNet(nn.Identity(), head)
+        return minimise(net, examples, self.recipe, decay=self.decay, seed=seed)
+
+
 def fit_posterior(
-    config: ModelConfig,
-    head: nn.Sequential,
-    labelled: tuple[Tensor, Tensor],
-    recipe: Recipe,
-    *,
-    decay: float,
-    seed: int,
+    config: ModelConfig, head: nn.Sequential, training: HeadTraining, seed: int
 ) -> tuple[Posterior, dict[str, Json]]:
     """The posterior `config.posterior` names, and what to log of it.
 
     Args:
         head: as training left it.
-        labelled: features `[N, D]` and class indices `[N]` of the training images.
-        recipe: how heads are trained; they are trained on features.
-        decay: c of the weight decay that was chosen.
+        training: on what it was trained, and how heads are trained further.
         seed: of whatever is trained further.
     """
-    features, targets = labelled
     match config.posterior:
         case "softmax":
             return Softmax(head), {}
         case "dropout-moments":
             return DropoutMoments(head), {}
         case "swag":
-            return _swag(head, labelled, recipe, decay, seed), {}
+            return _swag(head, training, seed), {}
         case "ensemble" | "snapshots":
-            return _members(config, head, labelled, recipe, decay, seed)
-    laplace = fit_laplace(head, [(features, targets)], structure=STRUCTURES[config.posterior])
+            return _members(config, head, training, seed)
+    labelled = [(training.features, training.targets)]
+    laplace = fit_laplace(head, labelled, structure=STRUCTURES[config.posterior])
     return laplace, {"prior_precision": laplace.precision, "log_evidence": laplace.log_evidence}
 
 
-def _swag(
-    head: nn.Sequential, labelled: tuple[Tensor, Tensor], recipe: Recipe, decay: float, seed: int
-) -> Posterior:
+def _swag(head: nn.Sequential, training: HeadTraining, seed: int) -> Posterior:
     """Moments of the weights while training goes on at its constant rate."""
-    epoch = max(1, len(labelled[1]) // recipe.config.batch)
+    recipe = training.recipe
+    epoch = max(1, len(training.targets) // recipe.config.batch)
     steps = (BURN_IN + SNAPSHOTS) * epoch
     collector = Collector(rank=SNAPSHOTS)
 
@@ -135,17 +150,12 @@ def _swag(
             collector.take(part)
 
     config = recipe.config.model_copy(update={"min_steps": steps, "max_steps": steps})
-    _train(deepcopy(head), labelled, replace(recipe, config=config, observe=observe), decay, seed)
+    replace(training, recipe=replace(recipe, config=config, observe=observe))(deepcopy(head), seed)
     return collector.posterior(head)
 
 
 def _members(
-    config: ModelConfig,
-    head: nn.Sequential,
-    labelled: tuple[Tensor, Tensor],
-    recipe: Recipe,
-    decay: float,
-    seed: int,
+    config: ModelConfig, head: nn.Sequential, training: HeadTraining, seed: int
 ) -> tuple[Posterior, dict[str, Json]]:
     """M heads: of an ensemble each from its own start, of snapshots each from where the last one ended."""
     heads, unsettled = [head], 0
@@ -155,18 +165,9 @@ def _members(
         if config.posterior == "ensemble":
             with seeded(key):
                 glorot(start)
-        unsettled += not _train(start, labelled, recipe, decay, key).converged
+        unsettled += not training(start, key).converged
         heads.append(start)
     return Ensemble(heads), {"members": config.members, "members_not_converged": unsettled}
-
-
-def _train(
-    head: nn.Sequential, labelled: tuple[Tensor, Tensor], recipe: Recipe, decay: float, seed: int
-) -> Outcome:
-    """Fit a head to features, in place."""
-    rows, targets = labelled[0].to(recipe.fabric.device), labelled[1]
-    net = SplitNet(nn.Identity(), head)
-    return minimise(net, Examples(lambda chosen: rows[chosen], targets), recipe, decay=decay, seed=seed)
 
 
 def tensors_of(net: SplitNet) -> dict[str, Tensor]:

@@ -31,7 +31,7 @@ from askance.tasks.classification.model import (
     join,
 )
 from askance.tasks.classification.nearest import nearest
-from askance.tasks.classification.posteriors import Drawing, check_posterior, drawing, fit_posterior
+from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, Features, draw
 from askance.tasks.classification.train import Examples, Recipe, check_options
 from askance.tasks.classification.units import stream
@@ -236,9 +236,8 @@ class Classification:
         targets = data.targets_of(train, len(self.classes))[found.places]
         recipe = Recipe(self._train, self._fabric, "head", True)
         decay = float(str(fitted.log["weight_decay"]))
-        net.posterior, log = fit_posterior(
-            self._model, net.head, (found.rows, targets), recipe, decay=decay, seed=keyed_seed("posterior", seed)
-        )
+        training = HeadTraining(found.rows, targets, recipe, decay)
+        net.posterior, log = fit_posterior(self._model, net.head, training, keyed_seed("posterior", seed))
         return {"posterior": self._model.posterior, **log}
 
     def _enough(self, targets: Tensor, asked: int) -> list[int]:
