@@ -102,3 +102,13 @@ def test_refusals(tmp_path: Path) -> None:
     one.save(net, tmp_path / "m.safetensors")
     with pytest.raises(ModelError, match="posterior = swag"):
         task(images, posterior="swag").load(tmp_path / "m.safetensors")
+
+
+def test_a_class_that_only_validation_has_is_named() -> None:
+    images, labelled = pool(45)
+    two = [i for i, target in enumerate(labelled.targets) if target != 2]
+    train = Labelled(tuple(labelled.ids[i] for i in two), tuple(labelled.targets[i] for i in two))
+    log = task(images).fit(train, Labelled(labelled.ids[2:5], labelled.targets[2:5]), warm=None, seed=0).log
+    assert (log["classes_without_labels"], log["classes_only_validated"]) == (["c"], ["c"])
+    log = task(images).fit(train, Labelled((), ()), warm=None, seed=0).log
+    assert (log["classes_without_labels"], log["classes_only_validated"]) == (["c"], [])

@@ -127,6 +127,7 @@ class Classification:
             "images": len(examples.targets),
             "unreadable": len(train) - len(examples.targets),
             "classes_without_labels": [name for name, n in zip(self.classes, present, strict=True) if not n],
+            "classes_only_validated": [self.classes[t] for t in sorted(set(val.targets)) if not present[t]],
         }
         return Fitted(fitted.model, fitted.converged, {**log, **fitted.log, **said_of_posterior})
 
