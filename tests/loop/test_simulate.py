@@ -3,9 +3,10 @@ import pytest
 
 from askance.loop.experiment import Experiment, Problem, start_and_validation
 from askance.loop.runs import RunFolder
-from askance.loop.simulate import Lab, simulate
+from askance.loop.simulate import Lab, simulate, simulate_all
 from askance.pool import ArrayImages
 from askance.vocab import ConfigError, LabelError, Labelled
+from askance.vocab.config import TrainConfig
 from tests.loop.fakes import BoxTask
 
 IDS = tuple(f"image-{i:03d}" for i in range(60))
@@ -108,6 +109,40 @@ def test_more_seeds_and_strategies_may_join_but_other_settings_may_not(tmp_path)
         simulate(lab(tmp_path, batch=7))
 
 
+def test_a_run_goes_on_to_a_larger_budget_as_if_it_had_been_asked_for_at_once(tmp_path):
+    whole = simulate(lab(tmp_path / "whole", until=36))
+    simulate(lab(tmp_path / "grown", until=16))
+    assert simulate(lab(tmp_path / "grown", until=36)) == whole
+    bought = [
+        [line["picked"] for line in RunFolder.of(tmp_path / one, "bald", 0).lines()] for one in ("whole", "grown")
+    ]
+    assert bought[0] == bought[1]
+    cut = simulate(lab(tmp_path / "grown", until=21))
+    assert [curve.labels for curve in cut] == [(6, 11, 16, 21)] * 4
+    assert simulate(lab(tmp_path / "grown", until=36)) == whole  # and nothing was lost by looking at less of it
+
+
+def test_a_budget_with_a_smaller_last_batch_is_another_experiment(tmp_path):
+    simulate(lab(tmp_path, until=16))
+    with pytest.raises(ConfigError, match="last_batch"):
+        simulate(lab(tmp_path, until=18))
+
+
+def test_a_warm_run_grows_too(tmp_path):
+    warm = TrainConfig(start="warm")
+    whole = simulate(lab(tmp_path / "whole", until=26, train=warm))
+    simulate(lab(tmp_path / "grown", until=16, train=warm))
+    assert simulate(lab(tmp_path / "grown", until=26, train=warm)) == whole
+    left = sorted(path.name for path in RunFolder.of(tmp_path / "grown", "bald", 0).path.glob("model*"))
+    assert left == ["model-0003.safetensors", "model-0004.safetensors"]
+
+
+def test_several_labs_in_one_go_are_each_what_they_are_alone(tmp_path):
+    labs = [lab(tmp_path / "a"), lab(tmp_path / "b", batch=6, seeds=(1,))]
+    together = simulate_all(labs, workers=2)
+    assert together == [simulate(lab(tmp_path / "c")), simulate(lab(tmp_path / "d", batch=6, seeds=(1,)))]
+
+
 def test_start_labels_are_balanced_even_where_a_class_is_small():
     pool = Labelled(IDS[:20], tuple([0] * 17 + [1, 1, 2]))
     start, val = start_and_validation(pool, 9, 3, 0)
@@ -156,9 +191,9 @@ def test_an_experiment_that_outgrows_its_pool_is_refused_at_the_door(tmp_path):
 
 def test_a_line_that_was_cut_is_cut_off_and_the_rest_stays(tmp_path):
     folder = RunFolder(tmp_path)
-    assert folder.open() == []
-    folder.append({"round": 0})
+    assert folder.open(9) == []
+    folder.append({"round": 0, "picked": ["a"]})
     with (tmp_path / "curve.jsonl").open("a") as file:
         file.write('{"round": 1, "la')
-    assert folder.open() == [{"round": 0}]
-    assert (tmp_path / "curve.jsonl").read_text() == '{"round": 0}\n'
+    assert folder.open(9) == [{"round": 0, "picked": ["a"]}]
+    assert (tmp_path / "curve.jsonl").read_text() == '{"round": 0, "picked": ["a"]}\n'

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,14 @@ def test_a_subset_belongs_to_seed_and_id():
     assert len(some) == 7
     assert set(random_subset(IDS[::-1], 7, 0)) == set(some)
     assert random_subset(IDS, 7, 1) != some
+
+
+def test_a_random_part_of_the_pool_has_groups_whole():
+    groups = {name: str(i // 3) for i, name in enumerate(IDS)}
+    some = random_subset(IDS, 9, 0, groups)
+    assert len(some) == 9
+    assert sorted(Counter(groups[name] for name in some).values()) == [3, 3, 3]
+    assert random_subset(IDS, 9, 0, {}) == random_subset(IDS, 9, 0)
 
 
 def boxes_of(task, names, k, seed):

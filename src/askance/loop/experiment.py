@@ -1,6 +1,7 @@
 """What is simulated: images whose labels are known, and the strategies to compare on them."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from typing import Any
@@ -22,16 +23,22 @@ class Problem:
         classes: names, in the order of the targets.
         pool: what may be started from, validated on and picked; the oracle knows its targets.
         test: what every model is measured on; never picked.
+        groups: image id -> the group it is of (copies, a burst), where that is known; a part of the pool that is
+            drawn to be scored has groups whole.
     """
 
     images: Images
     classes: tuple[str, ...]
     pool: Labelled
     test: Labelled
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """32 hex digits of the classes, and of which images are what."""
-        said = (self.classes, self.pool.ids, self.pool.targets, self.test.ids, self.test.targets)
+        said: tuple[object, ...] = (
+            self.classes, self.pool.ids, self.pool.targets, self.test.ids, self.test.targets,
+        )  # fmt: skip
+        said += (sorted(self.groups.items()),) if self.groups else ()
         return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
@@ -77,9 +84,14 @@ class Experiment:
         return 1 + -(-(self.until - self.start) // self.batch)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that one run's rounds depend on, but its strategy and its seed."""
-        free = {"strategies", "seeds"}
+        """Everything that one run's rounds depend on, but its strategy and its seed.
+
+        Where a run ends is not of it, unless that makes the last batch a smaller one: a run goes on from a smaller
+        budget to a larger.
+        """
+        free = {"strategies", "seeds", "until"}
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
+        plain["last_batch"] = (self.until - self.start) % self.batch or self.batch
         return plain | {"model": self.model.model_dump(mode="json"), "train": self.train.model_dump(mode="json")}
 
 

@@ -43,12 +43,21 @@ class RunFolder:
         file = self.path / "curve.jsonl"
         return file.read_bytes().count(b"\n") if file.exists() else 0
 
-    def open(self) -> list[dict[str, Any]]:
-        """Make the folder, cut off a half-written line, and return the finished rounds."""
+    def open(self, rounds: int) -> list[dict[str, Any]]:
+        """Make the folder, cut off what cannot be gone on from, and return the finished rounds.
+
+        That is a half-written line, and a last round that bought nothing because it was the last of a smaller
+        budget: where more than these rounds are wanted now, it is run again.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / "curve.jsonl").open("a+b") as file:
             file.seek(0)
-            file.truncate(file.read().rfind(b"\n") + 1)
+            whole = file.read()
+            whole = whole[: whole.rfind(b"\n") + 1]
+            lines = whole.splitlines(keepends=True)
+            if lines and len(lines) < rounds and not json.loads(lines[-1])["picked"]:
+                lines.pop()
+            file.truncate(sum(map(len, lines)))
         return self.lines()
 
     @contextmanager
@@ -60,12 +69,17 @@ class RunFolder:
             yield
 
     def append(self, line: dict[str, Any]) -> None:
-        """Write a finished round; its model's file must be whole by now. The model before it goes."""
+        """Write a finished round; its model's file must be whole by now. The model before it goes.
+
+        But not when nothing was bought, see `open`.
+        """
         with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        self.model(line["round"] - 1).unlink(missing_ok=True)
+        if line["picked"]:
+            for before in (1, 2):  # two, where a round was the last of a smaller budget
+                self.model(line["round"] - before).unlink(missing_ok=True)
 
 
 def claim(out: Path, experiment: Experiment, problem: Problem) -> None:

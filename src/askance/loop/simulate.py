@@ -47,68 +47,95 @@ class Lab:
     out: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One strategy on one seed of a lab."""
+
+    lab: Lab
+    strategy: str
+    seed: int
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where it is written."""
+        return RunFolder.of(self.lab.out, self.strategy, self.seed)
+
+    def written(self) -> int:
+        """Its finished rounds."""
+        return min(self.folder.finished(), self.lab.experiment.rounds)
+
+
 def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list[Curve]:
     """Run every strategy on every seed and return the curves; what `lab.out` already holds is not run again.
 
     Raises:
         ConfigError: `lab.out` holds runs of another experiment.
     """
-    problem = lab.problem()
-    check_budget(lab.experiment, problem.pool)
-    claim(lab.out, lab.experiment, problem)
-    rounds = lab.experiment.rounds
-    runs = [(strategy, seed) for seed in lab.experiment.seeds for strategy in lab.experiment.strategies]
+    return simulate_all([lab], workers=workers, progress=progress)[0]
 
-    def written(strategy: str, seed: int) -> int:
-        return min(RunFolder.of(lab.out, strategy, seed).finished(), rounds)
+
+def simulate_all(labs: Sequence[Lab], *, workers: int = 1, progress: Progress = silent) -> list[list[Curve]]:
+    """The same of several labs, in the same processes; the first seeds of all come first.
+
+    Raises:
+        ConfigError: a lab's folder holds runs of another experiment.
+    """
+    problems = {lab.out: lab.problem() for lab in labs}
+    for lab in labs:
+        check_budget(lab.experiment, problems[lab.out].pool)
+        claim(lab.out, lab.experiment, problems[lab.out])
+    runs = [
+        Run(lab, name, seed) for lab in labs for seed in lab.experiment.seeds for name in lab.experiment.strategies
+    ]
+    total = sum(run.lab.experiment.rounds for run in runs)
 
     def show() -> None:
-        progress(f"simulating {len(runs)} runs", sum(written(*run) for run in runs), rounds * len(runs))
+        progress(f"simulating {len(runs)} runs", sum(run.written() for run in runs), total)
 
     show()
-    todo = [run for run in runs if written(*run) < rounds]
+    todo = [run for run in runs if run.written() < run.lab.experiment.rounds]
+    todo.sort(key=lambda run: run.lab.experiment.seeds.index(run.seed))
     if workers > 1 and len(todo) > 1:
-        _in_processes(lab, todo, workers, show)
+        _in_processes(todo, workers, show)
     else:
         with _one_thread():  # as in a process of its own: the sums of more threads differ in their last bits
-            for strategy, seed in todo:
-                simulate_one(lab, problem, strategy, seed, after_round=show)
+            for run in todo:
+                simulate_one(run, problems[run.lab.out], after_round=show)
     show()
-    return read_curves(lab.out, lab.experiment)
+    return [read_curves(lab.out, lab.experiment) for lab in labs]
 
 
 def simulate_one(
-    lab: Lab, problem: Problem, strategy: str, seed: int, *, after_round: Callable[[], None] = lambda: None
+    run: Run, problem: Problem | None = None, *, after_round: Callable[[], None] = lambda: None
 ) -> None:
-    """One strategy on one seed, from its last written round to its end; a second process on it waits."""
-    folder = RunFolder.of(lab.out, strategy, seed)
-    with folder.alone():
-        _play(lab, problem, strategy, seed, folder, after_round)
+    """A run from its last written round to its end; a second process on it waits."""
+    with run.folder.alone():
+        _play(run, problem or run.lab.problem(), after_round)
 
 
-def _play(
-    lab: Lab, problem: Problem, strategy: str, seed: int, folder: RunFolder, after_round: Callable[[], None]
-) -> None:
-    experiment = lab.experiment
-    lines = folder.open()
-    task = lab.task(experiment.model, experiment.train, problem)
+def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
+    experiment, folder, seed = run.lab.experiment, run.folder, run.seed
+    strategy = Strategy.parse(run.strategy, experiment.draws)
+    lines = folder.open(experiment.rounds)
+    task = run.lab.task(experiment.model, experiment.train, problem)
     oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
     start, val = start_and_validation(problem.pool, experiment.start, experiment.val, seed)
     known = [*start, *(name for line in lines for name in line["picked"])]
-    model = task.load(folder.model(len(lines) - 1)) if lines else None
+    warm_start = experiment.train.start == "warm"
+    model = task.load(folder.model(len(lines) - 1)) if lines and warm_start else None
     for number in range(len(lines), experiment.rounds):
         round_seed = keyed_seed("simulate", seed, number)
         clock = [time.process_time()]
-        warm = model if experiment.train.start == "warm" else None
+        warm = model if warm_start else None
         fitted = task.fit(_reveal(oracle, known), _reveal(oracle, val), warm=warm, seed=round_seed)
         model = fitted.model
         clock.append(time.process_time())
         metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
         clock.append(time.process_time())
         hidden = sorted(oracle.keys() - {*known, *val})
-        picked = _ask(
-            experiment, Strategy.parse(strategy, experiment.draws), task, model, hidden, len(known), round_seed
-        )
+        ids = random_subset(hidden, experiment.subset, round_seed, problem.groups)
+        n = min(experiment.batch, experiment.until - len(known))
+        picked = _ask(strategy, task, model, ids, n, round_seed)
         clock.append(time.process_time())
         task.save(model, folder.model(number))
         folder.append(
@@ -125,14 +152,10 @@ def _play(
         after_round()
 
 
-def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
-    experiment: Experiment, strategy: Strategy, task: Task[M], model: M, hidden: list[str], known: int, seed: int
-) -> list[str]:
+def _ask(strategy: Strategy, task: Task[M], model: M, ids: list[str], n: int, seed: int) -> list[str]:
     """The next images to buy labels for; none when the budget is spent."""
-    n = min(experiment.batch, experiment.until - known)
     if n == 0:
         return []
-    ids = random_subset(hidden, experiment.subset, seed)
     scored = score_pool(task, model, ids, strategy, seed=seed)
     return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
 
@@ -141,12 +164,12 @@ def _reveal(oracle: Mapping[str, int], ids: Sequence[str]) -> Labelled:
     return Labelled(tuple(ids), tuple(oracle[name] for name in ids))
 
 
-def _in_processes(lab: Lab, todo: list[tuple[str, int]], workers: int, show: Callable[[], None]) -> None:
+def _in_processes(todo: list[Run], workers: int, show: Callable[[], None]) -> None:
     """One process a run, spawned (a forked torch may hang), each on one thread."""
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_in_a_child)
     try:
-        waiting: set[Future[None]] = {pool.submit(_in_child, lab, *run) for run in todo}
+        waiting: set[Future[None]] = {pool.submit(simulate_one, run) for run in todo}
         while waiting:
             done, waiting = wait(waiting, timeout=2.0, return_when=FIRST_COMPLETED)
             for future in done:
@@ -181,7 +204,3 @@ def _in_a_child() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
-
-
-def _in_child(lab: Lab, strategy: str, seed: int) -> None:
-    simulate_one(lab, lab.problem(), strategy, seed)

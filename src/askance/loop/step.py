@@ -3,7 +3,7 @@
 Letters: N images, U units, M target images, K draws, C classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -173,9 +173,14 @@ def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed
     return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
 
 
-def random_subset(ids: Sequence[str], m: int | None, seed: int) -> list[str]:
-    """m of the ids at random (all where m is None), in their own order; which ones belongs to seed and id."""
+def random_subset(
+    ids: Sequence[str], m: int | None, seed: int, groups: Mapping[str, str] | None = None
+) -> list[str]:
+    """m of the ids at random (all where m is None), in their own order; which ones belongs to seed and id.
+
+    With groups, an id's place in the lot is its group's: groups come whole, but for the last.
+    """
     if m is None or m >= len(ids):
         return list(ids)
-    keys = keyed_uniform(ids, seed, "subset")
+    keys = keyed_uniform([groups.get(name, name) for name in ids] if groups else ids, seed, "subset")
     return [ids[int(i)] for i in np.sort(np.argpartition(keys, m)[:m])]
