@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from fractions import Fraction
+from itertools import product
 from statistics import median
+
+from scipy import stats
 
 from askance.vocab import Curve
 
@@ -39,3 +43,28 @@ def saved(arm: Sequence[Curve], random: Sequence[Curve], metric: str, level: flo
                 at_least = theirs.labels[-1] if r is None else r
                 differences.append(-math.inf if a is None else at_least - a)
     return float(median(differences))
+
+
+def sign_flip_test(differences: Sequence[float]) -> float:
+    """Every assignment of signs, written out with exact fractions."""
+    exact = [Fraction(value) for value in differences]
+    said = abs(sum(exact))
+    sums = [
+        abs(sum(e * d for e, d in zip(signs, exact, strict=True))) for signs in product((1, -1), repeat=len(exact))
+    ]
+    return sum(value >= said for value in sums) / len(sums)
+
+
+def wins(better: Sequence[Curve], worse: Sequence[Curve], metric: str) -> float:
+    """At what share of the sizes that two pairs have, scipy's paired t-test finds the better lower."""
+    pairs = [(a, b) for a in better for b in worse if a.seed == b.seed]
+    sizes = sorted({n for a, b in pairs for n in a.labels if n in b.labels})
+    found = []
+    for n in sizes:
+        at = [(a, b) for a, b in pairs if n in a.labels and n in b.labels]
+        ours = [a.metrics[metric][a.labels.index(n)] for a, _ in at]
+        theirs = [b.metrics[metric][b.labels.index(n)] for _, b in at]
+        if len(at) > 1:
+            test = stats.ttest_rel(ours, theirs)
+            found.append(bool(test.statistic < 0 and test.pvalue < 0.05))
+    return sum(found) / len(found) if found else 0.0

@@ -4,7 +4,14 @@ from dataclasses import replace
 import pytest
 
 from askance.report import ReportData
-from askance.report.compare import area_differences, differences_table, headline, saved_table, targets_table
+from askance.report.compare import (
+    area_differences,
+    differences_table,
+    headline,
+    penalties_table,
+    saved_table,
+    targets_table,
+)
 from askance.vocab import Curve
 from tests.report.conftest import make_curve
 
@@ -112,8 +119,18 @@ RANDOM = (("random", 0, [0.4, 0.3]), ("random", 1, [0.4, 0.3]))
 
 def test_area_compares_only_sizes_both_have() -> None:
     found = area_differences(data(("bald", 0, [0.3, 0.3, 0.0]), ("random", 0, [0.4, 0.4])))
-    assert found["bald"].mean[0] == pytest.approx(-0.1)
-    assert math.isnan(found["bald"].low[0])
+    assert found["bald"].mean == pytest.approx(-0.1)
+    assert math.isnan(found["bald"].low)
+    assert found["bald"].p == 1.0
+
+
+def test_who_beats_whom_is_said_by_row_and_column() -> None:
+    made = [
+        (name, seed, [level + seed / 1000] * 2) for name, level in (("a", 0.1), ("b", 0.2)) for seed in range(3)
+    ]
+    table = penalties_table(data(*made))
+    assert table.head == ("beats", "a", "b")
+    assert table.rows == (("a", "", "1.00"), ("b", "0.00", ""), ("beaten, mean", "0.00", "0.50"))
 
 
 def test_a_curve_lacking_the_metric_is_refused(curves: list[Curve]) -> None:

@@ -9,6 +9,7 @@ from askance.maths.calibration import (
     fit_temperature,
     reliability_table,
 )
+from askance.maths.comparisons import Gap, Penalties, area_gap, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.draws import Draws
 from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
@@ -25,13 +26,16 @@ __all__ = [
     "Band",
     "Chunk",
     "Draws",
+    "Gap",
     "GaussianLogits",
+    "Penalties",
     "Saved",
     "SuspectedErrors",
     "Units",
     "adaptive_calibration_error",
     "aggregate",
     "apply_temperature",
+    "area_gap",
     "area_under",
     "bernoulli_units",
     "brier_score",
@@ -49,7 +53,9 @@ __all__ = [
     "mean_probs",
     "over_units",
     "paired_difference",
+    "penalty_matrix",
     "reliability_table",
+    "sign_flip_test",
     "sum_by_halves",
     "suspected_errors",
     "wilson",

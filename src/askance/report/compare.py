@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askance.maths import Band, Saved, area_under, labels_saved, labels_to, paired_difference
+from askance.maths import Band, Gap, Saved, area_gap, labels_saved, labels_to, paired_difference, penalty_matrix
 from askance.report.data import ReportData
 from askance.report.plot import by_strategy
-from askance.report.words import count, difference, listing, show, words_for
+from askance.report.words import Words, count, difference, listing, show, words_for
 from askance.vocab import Curve
 
 ROWS = 8
@@ -35,19 +35,15 @@ def differences(data: ReportData) -> dict[str, Band]:
     }
 
 
-def area_differences(data: ReportData) -> dict[str, Band]:
+def area_differences(data: ReportData) -> dict[str, Gap]:
     """The same of the area under the curve over the sizes both runs of a pair have: one number a strategy."""
     groups = by_strategy(data.curves)
-    reference = {c.seed: c for c in groups.pop(data.reference, [])}
-    found = {}
-    for name, runs in groups.items():
-        pairs = [(c, reference[c.seed]) for c in runs if c.seed in reference and _shared(c, reference[c.seed])]
-        if pairs:
-            ours = [_area(a, b, data.metric) for a, b in pairs]
-            theirs = [_area(b, a, data.metric) for a, b in pairs]
-            generator = np.random.default_rng(0)
-            found[name] = paired_difference(ours, theirs, data.metric, generator=generator)
-    return found
+    reference = groups.pop(data.reference, [])
+    gaps = {
+        name: area_gap(runs, reference, data.metric, generator=np.random.default_rng(0))
+        for name, runs in groups.items()
+    }
+    return {name: gap for name, gap in gaps.items() if gap is not None}
 
 
 def saved(data: ReportData, levels: Sequence[float] | None = None) -> dict[str, list[Saved]]:
@@ -73,13 +69,15 @@ def differences_table(data: ReportData) -> Table:
             return ""
         i = band.labels.index(size)
         text = difference(band.mean[i], words)
-        if not math.isnan(band.low[i]):
-            text += f" ({difference(band.low[i], words)} to {difference(band.high[i], words)})"
-        return f"{text}, n = {band.n[i]}"
+        return f"{text}{_between(band.low[i], band.high[i], words)}, n = {band.n[i]}"
+
+    def whole(gap: Gap) -> str:
+        interval = _between(gap.low, gap.high, words)
+        return f"{difference(gap.mean, words)}{interval}, n = {gap.n}, p = {gap.p:.2g}"
 
     sizes = _spread(sorted({size for band in bands.values() for size in band.labels}))
     rows = [(f"{size:,}", *(cell(band, size) for band in bands.values())) for size in sizes]
-    rows.append(("whole curve", *(cell(areas[name], 0) if name in areas else "" for name in bands)))
+    rows.append(("whole curve", *(whole(areas[name]) if name in areas else "" for name in bands)))
     return Table(("labels", *bands), tuple(rows))
 
 
@@ -94,6 +92,17 @@ def targets_table(data: ReportData) -> Table:
         for name, runs in by_strategy(data.curves).items()
     ]
     return Table(("strategy", *(show(target, words) for target in data.targets)), tuple(rows))
+
+
+def penalties_table(data: ReportData) -> Table:
+    """Strategy x strategy: at what share of training sizes the row beats the column, by paired t-tests."""
+    found = penalty_matrix([by_strategy(data.curves)], data.metric, below=data.below)
+    rows = [
+        (name, *("" if i == j else f"{wins:.2f}" for j, wins in enumerate(row)))
+        for i, (name, row) in enumerate(zip(found.names, found.wins, strict=True))
+    ]
+    rows.append(("beaten, mean", *(f"{mean:.2f}" for mean in found.beaten)))
+    return Table(("beats", *found.names), tuple(rows))
 
 
 def saved_table(data: ReportData) -> Table:
@@ -116,17 +125,17 @@ def headline(data: ReportData) -> tuple[str, str]:
         names = listing(list(by_strategy(data.curves)))
         return f"Learning curves of {names}.", f"No runs of {data.reference} on the same seeds to compare with."
     sign = 1 if data.below else -1
-    name = min(areas, key=lambda one: sign * areas[one].mean[0])
-    band = areas[name]
+    name = min(areas, key=lambda one: sign * areas[one].mean)
+    gap = areas[name]
     row = _best_level(data, name)
     first = _saving_sentence(row, name, data) if row else f"{name} was compared with {data.reference}."
-    gap = f"{difference(band.mean[0], words)}{' points' if words.percent else ''}"
-    second = f"Over the whole curve its {words.title} differs from {data.reference} by {gap}"
-    if band.n[0] < 2:
+    by = f"{difference(gap.mean, words)}{' points' if words.percent else ''}"
+    second = f"Over the whole curve its {words.title} differs from {data.reference} by {by}"
+    if gap.n < 2:
         return first, f"{second}. One pair of runs: nothing can be said about chance."
-    second += f" (95 % interval {difference(band.low[0], words)} to {difference(band.high[0], words)}"
-    second += f", {band.n[0]} pairs of runs)"
-    if band.low[0] <= 0 <= band.high[0]:
+    second += f" (95 % interval {difference(gap.low, words)} to {difference(gap.high, words)}"
+    second += f", {gap.n} pairs of runs, permutation test p = {gap.p:.2g})"
+    if gap.low <= 0 <= gap.high:
         return first, f"{second}: that may be chance."
     return first, second + "."
 
@@ -175,10 +184,8 @@ def _to_target(runs: Sequence[Curve], target: float, data: ReportData) -> str:
     return text + (f"; {missed} of {len(runs)} never" if missed else "")
 
 
-def _area(curve: Curve, other: Curve, metric: str) -> Curve:
-    sizes = _shared(curve, other)
-    value = area_under(sizes, [curve.metrics[metric][curve.labels.index(n)] for n in sizes])
-    return Curve(curve.strategy, curve.seed, (0,), {metric: (value,)})
+def _between(low: float, high: float, words: Words) -> str:
+    return "" if math.isnan(low) else f" ({difference(low, words)} to {difference(high, words)})"
 
 
 def _shared(a: Curve, b: Curve) -> list[int]:

@@ -22,6 +22,9 @@ SHOWN = 50
 FEW = 8
 """Pairs of runs below which the bootstrap interval is told to be too short."""
 
+TESTED = 3
+"""Runs a strategy from which a t-test against another is shown."""
+
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -78,6 +81,12 @@ def write_report(path: Path, data: ReportData) -> None:
     write_whole(path, render(data).encode())
 
 
+def _repeated(data: ReportData) -> bool:
+    """Whether enough seeds were run for tests of a strategy against another to say anything."""
+    runs = Counter(curve.strategy for curve in data.curves)
+    return len(runs) > 2 and sorted(runs.values())[-2] >= TESTED
+
+
 def render(data: ReportData) -> str:
     """The page as text."""
     compared = bool(compare.differences(data))
@@ -93,6 +102,7 @@ def render(data: ReportData) -> str:
         differences_table=compare.differences_table(data) if compared else None,
         targets_table=compare.targets_table(data) if data.curves and data.targets else None,
         saved_table=compare.saved_table(data) if compared else None,
+        penalties_table=compare.penalties_table(data) if compared and _repeated(data) else None,
         rounds=_rounds_chart(data),
         rounds_table=project.rounds_table(data.rounds, data.metric) if data.rounds else None,
         recalls=project.recalls(data),
