@@ -1,10 +1,11 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test check format demo bench docs wheel clean
+.PHONY: help setup test check format demo bench bench-peers docs wheel clean
 
 BIN := .venv/bin
 WORKERS ?= 2
+DATA ?= ../shared/data
 export OMP_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 
@@ -29,8 +30,17 @@ format: setup  ## format the code and mend what the linter can
 demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot in askance-demo/
 	@$(BIN)/askance demo
 
-bench: setup  ## run every benchmark; one that was stopped goes on where it was
+bench: setup  ## run every benchmark, for a night or more; what was stopped goes on where it was
+	@for paper in gal2017 batchbald2019; do echo "== $$paper"; $(BIN)/askance bench "$$paper" --data "$(DATA)"; done
 	@shopt -s nullglob; for script in benchmarks/*/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+bench-peers: setup  ## measure beside baal and batchbald_redux, and make their faults happen, in .venv-peers
+	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
+	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python baal==2.1.0 batchbald-redux==2.0.5
+	@$(BIN)/python benchmarks/speed/mc_dropout.py --peer
+	@$(BIN)/python benchmarks/speed/batchbald.py --peer
+	@$(BIN)/python benchmarks/speed/loop.py
+	@.venv-peers/bin/python benchmarks/speed/peers/faults.py 2>/dev/null | tee benchmarks/speed/results/peers-faults.md
 
 docs: setup  ## write the generated pages and build the site into site/
 	@$(BIN)/python -m tools.write_docs

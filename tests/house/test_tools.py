@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.plant_errors import planted, plants
 from tools.rules import ROOT
 
 BIN = Path(sys.executable).parent
@@ -69,3 +70,11 @@ def test_the_contracts_see_an_import_that_runs_up(tmp_path):
     assert done.returncode == 1
     assert "askance.vocab is not allowed to import askance.cli" in done.stdout
     assert "askance.vocab is not allowed to import torch" in done.stdout
+
+
+@pytest.mark.parametrize("plant", plants(), ids=lambda plant: plant.error)
+def test_an_error_that_is_planted_still_has_its_place(plant):
+    text = (ROOT / "src" / "askance" / plant.file).read_text()
+    assert planted(plant, text) != text
+    compile(planted(plant, text), plant.file, "exec")
+    assert all((ROOT / path).exists() for path in plant.tests)

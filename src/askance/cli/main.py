@@ -7,6 +7,7 @@ import typer
 
 from askance import __version__
 from askance.cli import (
+    bench,
     demo,
     doctor,
     export,
@@ -38,6 +39,7 @@ app.command("import")(import_.import_labels)
 app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
+app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from askance.loop.experiment import Problem
 from askance.maths import keyed_uniform
-from askance.pool import MAX_PIXELS, ArrayImages, FileImages, scan
+from askance.pool import MAX_PIXELS, ArrayImages, FileImages, Look, scan
 from askance.session.labels import read_rows
 from askance.vocab import ConfigError, Labelled, Sighting
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -46,8 +46,11 @@ def digits() -> Problem:
     return _split("digits", pixels, data.target.astype(int), tuple("0123456789"))
 
 
-def mnist(folder: str) -> Problem:
-    """MNIST from its idx files, gzipped or not; the official test set."""
+def mnist(folder: str, test: int | None = None) -> Problem:
+    """MNIST from its idx files, gzipped or not; the official test set, or the first images of it.
+
+    Its first 5,000 test images are the cleaner half, so a part of it is no stand-in for the whole.
+    """
     x, y = (_idx(Path(folder), f"train-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
     x_test, y_test = (_idx(Path(folder), f"t10k-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
     ids = [f"mnist-{i:05d}" for i in range(len(x) + len(x_test))]
@@ -55,7 +58,35 @@ def mnist(folder: str) -> Problem:
         ArrayImages(np.concatenate([x, x_test]), ids),
         tuple("0123456789"),
         Labelled(tuple(ids[: len(x)]), tuple(int(t) for t in y)),
-        Labelled(tuple(ids[len(x) :]), tuple(int(t) for t in y_test)),
+        Labelled(tuple(ids[len(x) :][:test]), tuple(int(t) for t in y_test[:test])),
+    )
+
+
+def repeated_mnist(folder: str, copies: int = 3, noise: float = 7.86, test: int | None = None) -> Problem:
+    """Repeated MNIST: every training image `copies` times, each with noise of its own; copies are a group.
+
+    Kirsch et al. 2019 add noise of 0.1 to pixels in units of their standard deviation (0.3081 of white), which is
+    7.86 grey levels; here it is rounded to whole levels, and clipped at black and white.
+
+    Args:
+        folder: of MNIST's idx files.
+        copies: of each training image.
+        noise: standard deviation, grey levels.
+        test: how many of the test images; None for all.
+    """
+    once = mnist(folder, test)
+    look = Look(28, 1)
+    pixels, _ = once.images.load(once.pool.ids, look)
+    held_out, _ = once.images.load(once.test.ids, look)
+    generator = np.random.default_rng(0)
+    parts = [_noisy(pixels[:, 0], noise, generator) for _ in range(copies)]
+    ids = [f"{name}-{copy}" for copy in range(copies) for name in once.pool.ids]
+    return Problem(
+        ArrayImages(np.concatenate([*parts, held_out[:, 0]]), [*ids, *once.test.ids]),
+        once.classes,
+        Labelled(tuple(ids), once.pool.targets * copies),
+        once.test,
+        dict(zip(ids, once.pool.ids * copies, strict=True)),
     )
 
 
@@ -92,6 +123,16 @@ def natural_look(name: str) -> dict[str, Any]:
     if _find_idx(Path(name)) is not None:
         return {"name": "gal-cnn", "size": 28, "channels": 1, "mean": 0.1307, "std": 0.3081}
     return {}
+
+
+def _noisy(pixels: NDArray[np.uint8], noise: float, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Grey levels with Gaussian noise, a thousand images at a time: the noise is not held for all of them."""
+    noisy = np.empty_like(pixels)
+    for at in range(0, len(pixels), 1000):
+        part = pixels[at : at + 1000]
+        loud = part + noise * generator.standard_normal(part.shape, dtype=np.float32)
+        noisy[at : at + 1000] = np.rint(loud).clip(0, 255)
+    return noisy
 
 
 def _split(

@@ -1,0 +1,40 @@
+"""`askance bench`: a paper's experiments again, with honest statistics."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def bench(
+    paper: Annotated[Literal["gal2017", "batchbald2019"], typer.Argument(help="Which paper's experiments.")],
+    quick: Annotated[bool, typer.Option(help="Minutes in place of a night: to see that it runs.")] = False,
+    seeds: Annotated[int | None, typer.Option(help="Seeds of every part; else as many as planned.")] = None,
+    parts: Annotated[str | None, typer.Option(help="Only these parts, comma separated.")] = None,
+    data: Annotated[
+        Path, typer.Option(envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist.")
+    ] = Path("data"),
+    download: Annotated[bool, typer.Option("--download", help="Fetch MNIST if it is not there.")] = False,
+    out: Annotated[
+        Path, typer.Option(help="The folder for results; runs are under it, and go on where they were.")
+    ] = Path("benchmarks/papers"),
+    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+    run: Annotated[bool, typer.Option(help="--no-run: write the page from the runs there are.")] = True,
+) -> None:
+    """Reproduce a paper: run its experiments, and write a dated page, figures, raw curves and configuration."""
+    from askance.cli.show import bars, console
+    from askance.session.papers import PAPERS
+    from askance.session.papers.mnist import mnist_folder
+    from askance.session.studies import run_study, write_study
+
+    study = PAPERS[paper](mnist_folder(data, download=download), quick=quick)
+    study = study.only([name.strip() for name in parts.split(",")]) if parts else study
+    study = study.with_seeds(seeds) if seeds else study
+    if run:
+        with bars() as progress:
+            run_study(study, out, workers=workers, progress=progress)
+    written = write_study(study, out, " ".join(["askance", *sys.argv[1:]]))
+    if written.whole < written.planned:
+        console.print(f"[yellow]{written.whole} of {written.planned} runs have reached their end[/]")
+    console.print(f"page: {written.page}", *(f"      {path}" for path in written.files), sep="\n", highlight=False)

@@ -1,0 +1,86 @@
+"""Kirsch, van Amersfoort and Gal 2019: batches that do not repeat themselves, on MNIST and Repeated MNIST."""
+
+from pathlib import Path
+
+from askance.report.study import Claim, Published
+from askance.session.papers.mnist import IS_QUICK, SUBSET, Arms, Mnist
+from askance.session.studies import Study
+
+RECOUNT = "recount of their logs"
+"""Training sizes of the models that reach an accuracy; the paper's own table counts one batch fewer."""
+
+PUBLISHED = {
+    "batch-1": Published(RECOUNT, {"bald": ("97", "207")}),
+    "batch-5": Published(RECOUNT, {"batchbald": ("90", "190")}),
+    "batch-10": Published(RECOUNT, {"batchbald": ("100", "210"), "bald": ("130", "260")}),
+    "batch-40": Published(RECOUNT, {"batchbald": ("140", "300"), "bald": ("220 (K = 20)", "340 (K = 20)")}),
+    "repeated": Published(
+        RECOUNT, {"batchbald": ("130", "270"), "bald": ("290", ">300"), "random": ("200 (5 a round)", ">300")}
+    ),
+}
+
+DIFFERS = (
+    "the network is that of Gal et al. 2017, whose dropout begins after its convolutions; theirs drops channels "
+    "of "
+    "the first one, which makes a draw cost a pass",
+    "no validation label is used; theirs ends each training by the accuracy on 1,024 of them",
+    f"a random {SUBSET:,} of the pool are scored a round, of Repeated MNIST 6,000 in whole groups of copies",
+    "K = 100 for Repeated MNIST too, where theirs is 10; its noise is rounded to grey levels and clipped",
+)
+
+CLAIMS = (
+    *(
+        Claim(f"BatchBALD is better than BALD, {n} a round", (f"batch-{n}", "batchbald"), (f"batch-{n}", "bald"))
+        for n in (5, 10, 40)
+    ),
+    Claim("BatchBALD is better than random, 10 a round", ("batch-10", "batchbald"), ("batch-10", "random")),
+    Claim(
+        "BatchBALD, 10 a round, is as good as BALD, one a round",
+        ("batch-10", "batchbald"),
+        ("batch-1", "bald"),
+        expected=False,
+    ),
+    Claim("Repeated MNIST: BatchBALD is better than random", ("repeated", "batchbald"), ("repeated", "random")),
+    Claim("Repeated MNIST: BALD is worse than random", ("repeated", "random"), ("repeated", "bald")),
+)
+
+
+def batchbald2019(folder: Path, *, quick: bool = False) -> Study:
+    """The study on MNIST's files in `folder`: 1, 5, 10 and 40 labels a round, and Repeated MNIST."""
+    make, repeated = Mnist(folder, quick), Mnist(folder, quick, repeated=True)
+    both = ("batchbald", "bald")
+    arms = {
+        "batch-1": Arms(("bald",), until=300, batch=1, seeds=2),
+        "batch-5": Arms(both, until=300, batch=5, seeds=4),
+        "batch-10": Arms((*both, "random"), until=300, batch=10, seeds=4),
+        "batch-40": Arms(both, until=300, batch=40, seeds=4),
+    }
+    wanted = ("batch-10", "batch-40") if quick else tuple(arms)
+    parts = [
+        make.part(
+            name,
+            f"{arms[name].batch} labels a round",
+            arms[name],
+            published=(PUBLISHED[name],),
+            reference="random" if name == "batch-10" else "bald",
+            note="With one label a round BatchBALD is BALD." if name == "batch-1" else "",
+        )
+        for name in wanted
+    ]
+    copies = repeated.part(
+        "repeated",
+        "Repeated MNIST",
+        Arms((*both, "random"), until=300, seeds=4, subset=6000),
+        published=(PUBLISHED["repeated"],),
+        note="Every training image three times, each with noise of its own.",
+    )
+    return Study(
+        "batchbald2019-quick" if quick else "batchbald2019",
+        "MNIST and Repeated MNIST as in Kirsch, van Amersfoort and Gal 2019",
+        "A. Kirsch, J. van Amersfoort and Y. Gal, *BatchBALD: Efficient and Diverse Batch Acquisition for Deep "
+        "Bayesian "
+        "Active Learning*, NeurIPS 2019 (arXiv 1906.08158): table 1, and its figures on MNIST and Repeated MNIST.",
+        (*DIFFERS, *((IS_QUICK,) if quick else ())),
+        (*parts, copies),
+        CLAIMS,
+    )

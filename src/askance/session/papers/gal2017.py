@@ -1,0 +1,106 @@
+"""Gal, Islam and Ghahramani 2017: five acquisitions on MNIST, and what the posterior is worth."""
+
+from pathlib import Path
+
+from askance.report.study import Claim, Published, Standing
+from askance.session.papers.mnist import IS_QUICK, SUBSET, Arms, Mnist
+from askance.session.studies import Study
+
+SCORES = ("variation-ratios", "bald", "max-entropy", "mean-std")
+
+TABLE_1 = Published(
+    "paper",
+    {
+        "variation-ratios": ("120", "295"),
+        "bald": ("145", "335"),
+        "max-entropy": ("165", "355"),
+        "mean-std": ("230", "695"),
+        "random": ("255", "835"),
+    },
+)
+
+TABLE_2 = Standing(
+    1000,
+    {"random": 4.66, "bald": 1.80, "max-entropy": 1.74, "variation-ratios": 1.64},
+    {
+        "semi-supervised embedding": 5.73,
+        "transductive SVM": 5.38,
+        "AtlasRBF": 3.68,
+        "MTC": 3.64,
+        "pseudo-label": 3.46,
+        "DGN": 2.40,
+        "ladder network (Gamma)": 1.53,
+        "virtual adversarial training": 1.32,
+        "ladder network (full)": 0.84,
+    },
+    "The semi-supervised methods saw some 49,000 unlabelled images besides, and chose their settings on 5,000 to "
+    "10,000 labelled ones.",
+)
+
+DIFFERS = (
+    "the weight decay c/N is not chosen on 100 validation images: c = 3 for every arm, and no validation label "
+    "is used",
+    f"a random {SUBSET:,} of the pool are scored a round (the part *whole-pool* scores all)",
+    "each model is trained from scratch by Adam until its loss has settled, 300 to 700 steps of 16 images, and "
+    "its "
+    "weights are averaged over the run",
+    "acquired images leave the pool, which in the authors' code they do not",
+)
+
+CLAIMS = (
+    *(Claim(f"{name} is better than random", ("bayesian", name), ("bayesian", "random")) for name in SCORES),
+    *(
+        Claim(f"{name}: better with the posterior than without", ("bayesian", name), ("deterministic", name))
+        for name in ("variation-ratios", "max-entropy")
+    ),
+    Claim(
+        f"BALD: whether {SUBSET:,} at random or the whole pool are scored makes no difference",
+        ("bayesian", "bald"),
+        ("whole-pool", "bald"),
+        expected=False,
+    ),
+)
+
+
+def gal2017(folder: Path, *, quick: bool = False) -> Study:
+    """The study on MNIST's files in `folder`: acquisitions, no posterior, 1,000 labels, the whole pool."""
+    make = Mnist(folder, quick)
+    parts = [
+        make.part(
+            "bayesian",
+            "Five acquisitions, Bayesian network",
+            Arms((*SCORES, "random", "power:bald")),
+            published=(TABLE_1,),
+            note="`power:bald`, which samples the batch in proportion to the score, is not in the paper: it is "
+            "what "
+            "`askance pick` does by itself.",
+        ),
+        make.part(
+            "deterministic",
+            "The same network without its posterior",
+            Arms(("variation-ratios", "max-entropy", "random"), model={"posterior": "softmax"}),
+            note="Dropout while training only. BALD and mean STD of one network are zero for every image: not "
+            "run.",
+        ),
+        make.part(
+            "to-1000",
+            "To 1,000 labels",
+            Arms(("bald", "variation-ratios", "random"), until=1000, seeds=3),
+            standing=TABLE_2,
+        ),
+        make.part(
+            "whole-pool",
+            "The whole pool scored each round",
+            Arms(("bald",), until=200, seeds=2, subset=None),
+            reference="bald",
+        ),
+    ]
+    return Study(
+        "gal2017-quick" if quick else "gal2017",
+        "MNIST as in Gal, Islam and Ghahramani 2017",
+        "Y. Gal, R. Islam and Z. Ghahramani, *Deep Bayesian Active Learning with Image Data*, ICML 2017 "
+        "(arXiv 1703.02910): figures 1 and 2, tables 1 and 2.",
+        (*DIFFERS, *((IS_QUICK,) if quick else ())),
+        tuple(parts[:2] if quick else parts),
+        CLAIMS,
+    )

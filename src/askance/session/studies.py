@@ -1,0 +1,244 @@
+"""A paper's experiments run again: from a study to a dated page with everything that is needed to doubt it."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from askance.loop.experiment import Experiment, Problem
+from askance.loop.runs import RunFolder
+from askance.loop.simulate import Lab, simulate_all
+from askance.report import plot_curves
+from askance.report.study import TARGETS, Claim, Published, Standing, StudyPage, StudyPart, study_page
+from askance.session.machine import machine
+from askance.session.problems import classification
+from askance.vocab import ConfigError, Curve, Progress, silent
+from askance.vocab.files import write_json, write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Arms that are compared with each other.
+
+    Attributes:
+        name: one word or two with a hyphen; claims and `--parts` call it by that.
+        title: of its section.
+        data: what it is run on, in words; runs of the same data and settings are shared, between studies too.
+        problem: makes the images; picklable.
+        experiment: arms, seeds, budget.
+        reference: the arm that the others are compared with.
+        published: labels to 10 % and 5 % error, as printed.
+        standing: errors at one training size, as printed.
+        note: what a reader has to know of this part.
+    """
+
+    name: str
+    title: str
+    data: str
+    problem: Callable[[], Problem]
+    experiment: Experiment
+    reference: str = "random"
+    published: Sequence[Published] = ()
+    standing: Standing | None = None
+    note: str = ""
+
+    def folder(self, out: Path) -> Path:
+        """Where its runs are: the same for all that depends on the same settings and data."""
+        said = json.dumps([self.data, self.experiment.as_json()], sort_keys=True)
+        return out / "runs" / blake2b(said.encode(), digest_size=6).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A paper's experiments.
+
+    Attributes:
+        name: a word, and the start of its files' names.
+        title: of the page.
+        cites: the paper.
+        differs: what is not as in the paper, a sentence each.
+        parts: what is run.
+        claims: what the paper says of its arms, to be tested.
+    """
+
+    name: str
+    title: str
+    cites: str
+    differs: tuple[str, ...]
+    parts: tuple[Part, ...]
+    claims: tuple[Claim, ...] = ()
+
+    def only(self, names: Sequence[str]) -> "Study":
+        """The same study of some of its parts.
+
+        Raises:
+            ConfigError: there is no such part.
+        """
+        known = [part.name for part in self.parts]
+        if strange := [name for name in names if name not in known]:
+            raise ConfigError(f"parts of {self.name}: {', '.join(known)}", ", ".join(strange), "choose of these")
+        return replace(self, parts=tuple(part for part in self.parts if part.name in names))
+
+    def with_seeds(self, n: int) -> "Study":
+        """The same study with the seeds from 0 to n - 1 in all its parts."""
+        seeds = tuple(range(n))
+        return replace(
+            self,
+            parts=tuple(replace(part, experiment=replace(part.experiment, seeds=seeds)) for part in self.parts),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What came of a study.
+
+    Attributes:
+        page: the dated Markdown file.
+        files: the others: configuration, raw curves, figures.
+        whole: runs that reached their end.
+        planned: runs that were to.
+    """
+
+    page: Path
+    files: tuple[Path, ...]
+    whole: int
+    planned: int
+
+
+def run_study(study: Study, out: Path, *, workers: int | None = None, progress: Progress = silent) -> None:
+    """Run what has not been run; a study that was stopped goes on where it was.
+
+    Raises:
+        ConfigError: a folder of runs was changed by hand.
+    """
+    simulate_all(
+        [_lab(part, out) for part in study.parts], workers=workers or os.cpu_count() or 1, progress=progress
+    )
+
+
+def write_study(study: Study, out: Path, command: str) -> Written:
+    """Write what the finished runs say: page, figures (PNG, SVG), raw curves (Parquet), configuration (JSON).
+
+    Args:
+        study: of which runs may be missing; that is said.
+        out: where its runs are, and the files come to.
+        command: as it was called, for the page.
+    """
+    now = datetime.now(UTC)
+    stem = f"{now:%Y-%m-%d}-{study.name}"
+    found = [(part, _whole(part, out)) for part in study.parts]
+    figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
+    config = out / f"{stem}.json"
+    write_json(config, {"study": study.name, "parts": {part.name: _config(part) for part in study.parts}})
+    raw = out / f"{stem}.parquet"
+    _write_raw(raw, found, out)
+    page = StudyPage(
+        title=f"{study.title}, {now:%Y-%m-%d}",
+        cites=study.cites,
+        differs=study.differs,
+        provenance={
+            **machine(),
+            "command": f"`{command}`",
+            "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
+        },
+        parts=[_section(part, curves, out, stem) for part, curves in found],
+        claims=study.claims,
+    )
+    path = out / f"{stem}.md"
+    write_whole(path, study_page(page).encode())
+    planned = sum(len(part.experiment.strategies) * len(part.experiment.seeds) for part in study.parts)
+    return Written(path, (config, raw, *figures), sum(len(curves) for _, curves in found), planned)
+
+
+def _lab(part: Part, out: Path) -> Lab:
+    return Lab(part.experiment, part.problem, partial(classification, features=None), part.folder(out))
+
+
+def _whole(part: Part, out: Path) -> list[Curve]:
+    """The curves of the runs that reached the part's end."""
+    found = []
+    for strategy in part.experiment.strategies:
+        for seed in part.experiment.seeds:
+            lines = RunFolder.of(part.folder(out), strategy, seed).lines()[: part.experiment.rounds]
+            if len(lines) == part.experiment.rounds:
+                names = lines[0]["metrics"]
+                metrics = {name: tuple(line["metrics"][name] for line in lines) for name in names}
+                found.append(Curve(strategy, seed, tuple(line["labels"] for line in lines), metrics))
+    return found
+
+
+def _figures(part: Part, curves: list[Curve], out: Path, stem: str) -> list[Path]:
+    paths = [out / f"{stem}-{part.name}.{kind}" for kind in ("png", "svg")]
+    for path in paths:
+        plot_curves(curves, path, reference=part.reference, targets=TARGETS)
+    return paths
+
+
+def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart:
+    experiment = part.experiment
+    logs = [
+        line
+        for curve in curves
+        for line in RunFolder.of(part.folder(out), curve.strategy, curve.seed).lines()[: experiment.rounds]
+    ]
+    scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
+    return StudyPart(
+        name=part.name,
+        title=part.title,
+        note=part.note,
+        protocol=f"{experiment.start} labels to start from, {experiment.batch} a round, to {experiment.until}; "
+        f"{experiment.val} validation labels; K = {experiment.draws}; {scored} scored a round; {part.data}",
+        curves=curves,
+        strategies=experiment.strategies,
+        seeds=experiment.seeds,
+        until=experiment.until,
+        paid=experiment.val,
+        reference=part.reference,
+        published=part.published,
+        figure=f"{stem}-{part.name}.png" if curves else "",
+        trainings=len(logs),
+        unsettled=sum(not line["training"]["converged"] for line in logs),
+        cpu_hours=sum(sum(line["cpu_seconds"]) for line in logs) / 3600,
+        standing=part.standing,
+    )
+
+
+def _config(part: Part) -> dict[str, Any]:
+    experiment = part.experiment
+    return {
+        **experiment.as_json(),
+        "until": experiment.until,
+        "strategies": list(experiment.strategies),
+        "seeds": list(experiment.seeds),
+        "data": part.data,
+    }
+
+
+def _write_raw(path: Path, found: Sequence[tuple[Part, list[Curve]]], out: Path) -> None:
+    """A row a round: every metric, what was picked after it, how the training went and what it cost."""
+    rows: list[Mapping[str, Any]] = [
+        {
+            "part": part.name,
+            "strategy": curve.strategy,
+            "seed": curve.seed,
+            "labels": line["labels"],
+            "metrics": json.dumps(line["metrics"]),
+            "picked": line["picked"],
+            "steps": line["training"].get("steps"),
+            "loss": line["training"].get("loss"),
+            "converged": line["training"]["converged"],
+            "cpu_seconds": line["cpu_seconds"],
+        }
+        for part, curves in found
+        for curve in curves
+        for line in RunFolder.of(part.folder(out), curve.strategy, curve.seed).lines()[: part.experiment.rounds]
+    ]
+    pq.write_table(pa.Table.from_pylist(list(map(dict, rows))), path, compression="zstd")

@@ -1,0 +1,105 @@
+from dataclasses import replace
+
+import pytest
+
+from askance.report.study import Claim, Published, Standing, StudyPage, StudyPart, study_page
+from askance.vocab import Curve
+
+SIZES = (20, 30, 40)
+
+
+def runs(name: str, *rows: tuple[float, ...]) -> list[Curve]:
+    return [Curve(name, seed, SIZES, {"error": row}) for seed, row in enumerate(rows)]
+
+
+GOOD = runs("bald", (0.4, 0.09, 0.04), (0.4, 0.08, 0.06), (0.4, 0.2, 0.09))
+BAD = runs("random", (0.4, 0.3, 0.2), (0.4, 0.3, 0.09), (0.4, 0.35, 0.3))
+
+PART = StudyPart(
+    name="one",
+    title="Two arms",
+    note="",
+    protocol="20 labels to start from",
+    curves=[*GOOD, *BAD],
+    strategies=("bald", "random"),
+    seeds=(0, 1, 2),
+    until=40,
+    paid=0,
+    reference="random",
+    published=(Published("paper", {"bald": ("145", "335")}),),
+    figure="one.png",
+    trainings=18,
+    unsettled=2,
+    cpu_hours=0.25,
+)
+PAGE = StudyPage("A study", "Somebody 2017.", ("the moon",), {"machine": "this one"}, [PART])
+
+
+def row(text: str, start: str) -> str:
+    return next(line for line in text.splitlines() if line.startswith(start))
+
+
+def verdict(claim: Claim, part: StudyPart = PART) -> str:
+    page = study_page(replace(PAGE, parts=[part], claims=[claim]))
+    return row(page, f"| {claim.text} ").split("|")[2].strip()
+
+
+def test_labels_to_an_error_are_medians_of_models_that_stay_and_each_seed() -> None:
+    page = study_page(PAGE)
+    to_ten, to_five = "**30** (30 to 40); 30, 30, 40", "**>40** (40 to >40); 40, >40, >40"
+    assert row(page, "| bald | **30") == f"| bald | {to_ten} | {to_five} | 145 | 335 |"
+    assert row(page, "| random | **>40").startswith("| random | **>40** (40 to >40); >40, 40, >40 | **>40**")
+
+
+def test_errors_and_areas_have_intervals_and_the_reference_is_compared_in_pairs() -> None:
+    page = study_page(PAGE)
+    assert "| random | 40.0 (40.0 to 40.0) | 31.7 (24.5 to 38.8) | 19.7 (0.0 to 45.8) | 30.75 |" in page
+    assert row(page, "| bald | -") == "| bald | -13.00 (-14.50 to -11.75), 3, p = 0.25 |"
+    assert "18 models trained, 2 stopped at their step limit" in page
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "said"),
+    [
+        ("bald", "random", "reproduces"),
+        ("random", "bald", "**reversed**"),
+        ("bald", "bald", "**not seen**"),
+        ("bald", "margin", "not run"),
+    ],
+)
+def test_a_claim_is_judged_by_its_interval(better: str, worse: str, said: str) -> None:
+    assert verdict(Claim("it is so", ("one", better), ("one", worse))) == said
+
+
+@pytest.mark.parametrize(("worse", "said"), [("bald", "no difference seen"), ("random", "**they differ**")])
+def test_that_there_is_no_difference_is_a_claim_too(worse: str, said: str) -> None:
+    assert verdict(Claim("the same", ("one", "bald"), ("one", worse), expected=False)) == said
+
+
+def test_one_pair_says_nothing() -> None:
+    part = replace(PART, curves=[GOOD[0], BAD[0]])
+    assert verdict(Claim("it is so", ("one", "bald"), ("one", "random")), part) == "one pair: nothing can be said"
+
+
+def test_what_was_not_run_is_said() -> None:
+    page = study_page(replace(PAGE, parts=[replace(PART, curves=())]))
+    assert "0 of 6 runs have reached their end." in page
+    assert "Labels to an error" not in page
+
+
+def test_other_methods_stand_beside_ours_at_their_size() -> None:
+    standing = Standing(40, {"bald": 1.8}, {"ladder": 0.84}, "They saw more.")
+    page = study_page(replace(PAGE, parts=[replace(PART, standing=standing)]))
+    assert "Test error in % at 40 labels. They saw more." in page
+    assert "| bald | 6.33 (4.00, 6.00, 9.00) | 1.80 |" in page
+    assert "| ladder |  | 0.84 |" in page
+    far = replace(standing, labels=1000)
+    assert "1,000 labels. They" not in study_page(replace(PAGE, parts=[replace(PART, standing=far)]))
+
+
+def test_who_beats_whom_needs_three_arms() -> None:
+    assert "beats the column" not in study_page(PAGE)
+    three = replace(PART, curves=[*PART.curves, *runs("margin", *[(0.4, 0.5, 0.5)] * 3)])
+    page = study_page(replace(PAGE, parts=[three]))
+    assert row(page, "| bald |  | ").startswith("| bald |  | ")
+    assert "*beaten, mean*" in page

@@ -1,0 +1,165 @@
+"""Studies end to end on digits, which are small; the papers' own on MNIST files made for the test."""
+
+import gzip
+import json
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sklearn.datasets import load_digits
+from typer.testing import CliRunner
+
+from askance.cli.main import app
+from askance.pool import Look
+from askance.report.study import Claim
+from askance.session import papers
+from askance.session.papers.mnist import mnist_folder
+from askance.session.problems import digits, mnist, repeated_mnist
+from askance.session.simulations import demo_experiment
+from askance.session.studies import Part, Study, run_study, write_study
+from askance.vocab import ConfigError
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A folder of data sets with a small MNIST: digits, 28 pixels wide, in the files' own format."""
+    folder = tmp_path_factory.mktemp("data")
+    raw = folder / "mnist"
+    raw.mkdir()
+    found = load_digits()
+    images = np.kron(found.images[:260], np.ones((3, 3)))
+    images = np.pad(images, ((0, 0), (2, 2), (2, 2))) * (255 / 16)
+    for stem, part in (("train", slice(0, 200)), ("t10k", slice(200, 260))):
+        for kind, values in (("images-idx3", images), ("labels-idx1", found.target)):
+            some = values[part].astype(np.uint8)
+            head = bytes([0, 0, 8, some.ndim]) + b"".join(n.to_bytes(4, "big") for n in some.shape)
+            (raw / f"{stem}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + some.tobytes()))
+    return folder
+
+
+def small(**changes):
+    settings = {"strategies": ("bald", "random"), "start": 20, "batch": 10, "until": 40, "draws": 5, **changes}
+    experiment = replace(demo_experiment(2), **settings)
+    train = experiment.train.model_copy(update={"min_steps": 20, "max_steps": 40})
+    return replace(experiment, train=train)
+
+
+def study(*parts):
+    one = Part("one", "Two arms", "digits", partial(digits), small())
+    return Study("tiny", "Digits", "Nobody 2026.", ("everything",), parts or (one,), (
+        Claim("BALD is better than random", ("one", "bald"), ("one", "random")),
+    ))  # fmt: skip
+
+
+def test_a_study_writes_everything_that_is_needed_to_doubt_it(tmp_path):
+    run_study(study(), tmp_path, workers=1)
+    written = write_study(study(), tmp_path, "askance bench tiny")
+    assert (written.whole, written.planned) == (4, 4)
+    page = written.page.read_text()
+    assert "`askance bench tiny`" in page
+    assert "Python" in page
+    assert "| BALD is better than random |" in page
+    assert {path.suffix for path in written.files} == {".json", ".parquet", ".png", ".svg"}
+    config = json.loads(next(path for path in written.files if path.suffix == ".json").read_text())
+    assert config["parts"]["one"]["until"] == 40
+    assert config["parts"]["one"]["train"]["max_steps"] == 40
+    rows = pq.read_table(next(path for path in written.files if path.suffix == ".parquet")).to_pylist()
+    assert len(rows) == 4 * 3
+    assert [len(row["picked"]) for row in rows if row["strategy"] == "bald"] == [10, 10, 0] * 2
+    assert 0 < json.loads(rows[0]["metrics"])["error"] < 1
+
+
+def test_a_study_stopped_in_its_middle_says_what_is_missing_and_goes_on(tmp_path):
+    run_study(study().with_seeds(1), tmp_path, workers=1)
+    written = write_study(study(), tmp_path, "x")
+    assert (written.whole, written.planned) == (2, 4)
+    assert "2 of 4 runs have reached their end" in written.page.read_text()
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("curve.jsonl")}
+    run_study(study(), tmp_path, workers=1)
+    assert write_study(study(), tmp_path, "x").whole == 4
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
+
+
+def test_parts_of_the_same_settings_share_their_runs(tmp_path):
+    longer = Part("longer", "More labels", "digits", partial(digits), small(until=50))
+    other = replace(longer, name="other", experiment=small(until=50, draws=4))
+    one = study().parts[0]
+    assert longer.folder(tmp_path) == one.folder(tmp_path)
+    assert other.folder(tmp_path) != one.folder(tmp_path)
+    assert replace(one, data="other images").folder(tmp_path) != one.folder(tmp_path)
+    both = study(one, longer)
+    run_study(both.with_seeds(1), tmp_path, workers=1)
+    assert len(list(tmp_path.rglob("curve.jsonl"))) == 2
+    assert write_study(both.with_seeds(1), tmp_path, "x").whole == 4
+
+
+def test_parts_can_be_chosen_by_name():
+    both = study(study().parts[0], Part("two", "t", "digits", partial(digits), small()))
+    assert [part.name for part in both.only(["two"]).parts] == ["two"]
+    with pytest.raises(ConfigError, match="three"):
+        both.only(["three"])
+
+
+def test_repeated_mnist_has_noisy_copies_in_whole_groups_and_a_clean_test_set(data):
+    once, thrice = mnist(str(data / "mnist")), repeated_mnist(str(data / "mnist"))
+    assert len(thrice.pool) == 3 * len(once.pool) == 600
+    assert thrice.test == once.test
+    first = once.pool.ids[0]
+    copies = [name for name, group in thrice.groups.items() if group == first]
+    assert len(copies) == 3
+    target = dict(zip(thrice.pool.ids, thrice.pool.targets, strict=True))
+    assert {target[name] for name in copies} == {once.pool.targets[0]}
+    levels, _ = thrice.images.load(copies, Look(28, 1))
+    clean, _ = once.images.load([first], Look(28, 1))
+    grey = (clean[0] > 40) & (clean[0] < 215)  # where nothing is clipped
+    noise = levels[:, grey] - clean[:, grey].astype(float)
+    assert noise.std() == pytest.approx(7.86, rel=0.1)
+    assert abs(np.corrcoef(noise)[0, 1]) < 0.2
+    assert thrice.fingerprint() != replace(thrice, groups={}).fingerprint()
+
+
+@pytest.mark.parametrize("name", sorted(papers.PAPERS))
+@pytest.mark.parametrize("quick", [True, False])
+def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quick):
+    made = papers.PAPERS[name](data / "mnist", quick=quick)
+    arms = {(part.name, strategy) for part in made.parts for strategy in part.experiment.strategies}
+    for claim in made.claims:
+        assert quick or {claim.better, claim.worse} <= arms, claim.text
+    for part in made.parts:
+        assert not quick or part.experiment.until <= 100
+        assert all(set(one.labels) <= {*part.experiment.strategies, "mean-std"} for one in part.published)
+
+
+def test_both_papers_share_the_runs_that_they_have_in_common(data, tmp_path):
+    gal, kirsch = (papers.PAPERS[name](data / "mnist") for name in ("gal2017", "batchbald2019"))
+    folders = [{part.folder(tmp_path): part.name for part in one.parts} for one in (gal, kirsch)]
+    assert {folders[1][path] for path in folders[0].keys() & folders[1].keys()} == {"batch-10"}
+
+
+def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch):
+    def tiny(folder, *, quick):
+        made = papers.gal2017(folder, quick=True)
+        part = made.parts[0]
+        train = part.experiment.train.model_copy(update={"min_steps": 5, "max_steps": 10})
+        shrunk = replace(part.experiment, strategies=("bald", "random"), until=30, draws=3, subset=50, train=train)
+        return replace(made, parts=(replace(part, experiment=shrunk),))
+
+    monkeypatch.setitem(papers.PAPERS, "gal2017", tiny)
+    monkeypatch.setenv("ASKANCE_DATA", str(data))
+    out = tmp_path / "papers"
+    said = CliRunner().invoke(
+        app, ["bench", "gal2017", "--quick", "--seeds", "1", "--workers", "1", "--out", str(out)]
+    )
+    assert said.exit_code == 0, said.output
+    assert "page:" in said.output
+    assert len(list(out.glob("*-gal2017-quick.md"))) == 1
+    missing = CliRunner().invoke(app, ["bench", "gal2017", "--seeds", "2", "--no-run", "--out", str(out)])
+    assert "2 of 4 runs" in missing.output
+
+
+def test_mnist_that_is_not_there_is_asked_for(tmp_path, data):
+    assert mnist_folder(data, download=False) == data / "mnist"
+    with pytest.raises(ConfigError, match="--download"):
+        mnist_folder(tmp_path, download=False)
