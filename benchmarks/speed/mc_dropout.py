@@ -211,8 +211,8 @@ def peer(n: int, k: int, pool: int) -> list[str]:
     lines = [
         "## Beside baal",
         "",
-        f"`ModelWrapper.predict_on_dataset`, batch 32, then its BALD, in its own process, one run each; ours on the "
-        f"same {n} images and network, K = {k}, best of 3 before and best of 3 after it, their mean.",
+        f"`ModelWrapper.predict_on_dataset`, batch 32, then its BALD, in its own process, one run each; ours on "
+        f"the same {n} images and network, K = {k}, best of 3 before and best of 3 after it, their mean.",
         "",
         f"| | baal, CPU s | ours | baal / ours | goal | baal's peak memory | {pool:,} images, extrapolated |",
         "|---|---|---|---|---|---|---|",
@@ -224,7 +224,8 @@ def peer(n: int, k: int, pool: int) -> list[str]:
         versions = ", ".join(f"{name} {number}" for name, number in baal["versions"].items())
         lines.append(
             f"| {mode}, replicate_in_memory={baal['replicate_in_memory']} ({versions}) | {baal['cpu']:.1f} "
-            f"| {mine:.3f} | **{baal['cpu'] / mine:.0f}** | {goal} | {baal['rss_mb']:+.0f} MB | {baal['cpu'] * pool / n:.0f} s |"
+            f"| {mine:.3f} | **{baal['cpu'] / mine:.0f}** | {goal} | {baal['rss_mb']:+.0f} MB "
+            f"| {baal['cpu'] * pool / n:.0f} s |"
         )
     return [*lines, ""]
 
