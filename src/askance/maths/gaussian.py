@@ -95,7 +95,8 @@ def _root(covariance: Float64[Tensor, "N C C"]) -> Float64[Tensor, "N C C"]:
     )
     if bool(weak.any()):
         values, vectors = torch.linalg.eigh(covariance[weak])
-        root[weak] = (vectors * values.clamp_min(0).sqrt().unsqueeze(-2)) @ vectors.mT
+        noise = _WEAK**2 * values[:, -1:].clamp_min(0)  # what rounding makes of an eigenvalue that is zero
+        root[weak] = (vectors * torch.where(values > noise, values, 0).sqrt().unsqueeze(-2)) @ vectors.mT
     return root
 
 
