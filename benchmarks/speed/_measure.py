@@ -33,6 +33,11 @@ def ratio(times: Mapping[str, list[float]], of: str, to: str) -> str:
     return f"{statistics.median(ratios):.4g} ({ratios[0]:.4g} to {ratios[-1]:.4g})"
 
 
+def least(times: Mapping[str, list[float]], of: str, to: str) -> str:
+    """The ratio of the least times: what other load on the machine moved least."""
+    return f"{min(times[of]) / min(times[to]):.4g}"
+
+
 def write(name: str, lines: list[str]) -> Path:
     """A dated page under results/, with the machine, the versions and the command."""
     now = datetime.now(UTC)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from askance.maths import GaussianLogits
+from askance.maths.gaussian import normals
 from askance.vocab import DrawsError
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -56,6 +57,36 @@ def test_rounding_of_a_covariance_does_not_make_other_draws():
     skewed = covariance + 1e-9 * (ROOT[1] + ROOT[1].mT)
     one, two = (GaussianLogits(MEAN[:1], each[None]).draw(20, generator()) for each in (covariance, skewed))
     torch.testing.assert_close(one.log_probs, two.log_probs, atol=1e-7, rtol=0)
+
+
+@pytest.mark.parametrize("k", [8, 9, 40])
+def test_enough_draws_have_the_moments_exactly(k: int):
+    got = centred(GaussianLogits(MEAN, COVARIANCE).draw(k, generator()).log_probs)
+    centre = torch.eye(4, dtype=torch.float64) - 1 / 4
+    torch.testing.assert_close(got.mean(1), centred(MEAN), atol=1e-12, rtol=0)
+    error = got - got.mean(1, keepdim=True)
+    torch.testing.assert_close(error.mT @ error / k, centre @ COVARIANCE @ centre, atol=1e-10, rtol=0)
+
+
+def test_few_draws_are_independent_normals():
+    noise = normals(7, 4, generator())
+    assert noise.shape == (7, 4)
+    assert float((noise[:3] + noise[3:6]).abs().min()) > 0
+
+
+def test_draws_are_gaussian_axis_by_axis():
+    """Whitening turns and stretches; quantiles of many draws stay those of the normal."""
+    noise = normals(20_000, 4, generator()).flatten().sort().values
+    for p in (0.01, 0.1, 0.5, 0.9, 0.99):
+        due = float(torch.special.ndtri(torch.tensor(p, dtype=torch.float64)))
+        assert float(noise[int(p * len(noise))]) == pytest.approx(due, abs=0.03)
+
+
+def test_a_narrow_dtype_rounds_the_same_draws():
+    posterior = GaussianLogits(MEAN, COVARIANCE)
+    narrow = posterior.draw(9, generator(), torch.float32).log_probs
+    assert narrow.dtype == torch.float32
+    torch.testing.assert_close(narrow.double(), posterior.draw(9, generator()).log_probs, atol=1e-5, rtol=0)
 
 
 def test_draws_are_never_called_joint():

@@ -20,6 +20,37 @@ def moments_over_all_masks(weight: Tensor, bias: Tensor, g: Tensor, p: float) ->
     return mean, sum(chance * torch.outer(logits - mean, logits - mean) for chance, logits in found)
 
 
+def rectified_by_quadrature(mean: float, variance: float) -> tuple[float, float]:
+    """Mean and variance of max(a, 0), a Gaussian, by the midpoint rule over twelve standard deviations."""
+    s, steps = math.sqrt(variance), 200_000
+    a = mean + s * ((torch.arange(steps, dtype=torch.float64) + 0.5) / steps * 24 - 12)
+    chance = torch.exp(-((a - mean) ** 2) / (2 * variance))
+    chance = chance / chance.sum()
+    first = float((chance * a.relu()).sum())
+    return first, float((chance * (a.relu() - first) ** 2).sum())
+
+
+def moments_of_two_layers(
+    weights: list[tuple[Tensor, Tensor | None]], z: Tensor, p1: float, p2: float
+) -> tuple[Tensor, Tensor]:
+    """Of the logits of dropout -> linear -> ReLU -> dropout -> linear; one image, independent hidden units.
+
+    What goes into the ReLU has the moments that all masks give; then each unit alone, then each pair of classes.
+    """
+    (w1, b1), (w2, b2) = weights
+    into, spread = moments_over_all_masks(w1, torch.zeros(len(w1)) if b1 is None else b1.detach(), z, p1)
+    h, c = len(w1), len(w2)
+    mean, covariance = torch.zeros(c, dtype=torch.float64), torch.zeros(c, c, dtype=torch.float64)
+    for unit in range(h):
+        m, v = rectified_by_quadrature(float(into[unit]), float(spread[unit, unit]))
+        second = (1 - p2) * (v + m * m) / (1 - p2) ** 2  # of the unit where it is kept, scaled
+        for i in range(c):
+            mean[i] += w2[i, unit] * m
+            for j in range(c):
+                covariance[i, j] += w2[i, unit] * w2[j, unit] * (second - m * m)
+    return mean + (0 if b2 is None else b2.detach()), covariance
+
+
 def jacobian(phi: Tensor, c: int) -> Tensor:
     """Of one image's logits by the weights, `[C, P]`, entry by entry."""
     found = torch.zeros(c, c * len(phi), dtype=torch.float64)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from askance.uncertainty import SplitNet, dropout_masks, mc_dropout, split
+from askance.uncertainty.split import lean
 from askance.vocab import ModelError
 from tests.reference.dropout import k_full_passes
 
@@ -60,6 +61,33 @@ def test_a_plain_sequential_and_its_split_agree():
     assert cut.n_features == 45
     torch.testing.assert_close(cut.eval()(x), net.eval()(x))
     torch.testing.assert_close(cut.eval()(x), net.eval()(x))
+
+
+def test_a_lean_trunk_gives_the_same_bits_and_gradients():
+    layers = [
+        nn.Conv2d(1, 4, 3), nn.ReLU(), nn.MaxPool2d(2, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.Sigmoid(),
+        nn.ReLU(), nn.Conv2d(4, 2, 2), nn.ReLU(), nn.AvgPool2d(2), nn.Flatten(),
+    ]  # fmt: skip
+    plain, quick = nn.Sequential(*layers).eval(), nn.Sequential(*lean(layers)).eval()
+    kinds = [str(layer) for layer in quick]
+    assert kinds[1].startswith("MaxPool2d")
+    assert [i for i, kind in enumerate(kinds) if kind == "ReLU(inplace=True)"] == [2, 4, 8]
+    assert kinds[6] == "ReLU()"  # the sigmoid's gradient needs what it gave
+    results = []
+    for net in (plain, quick):
+        x = images(5).requires_grad_()
+        y = net(x)
+        y.square().sum().backward()
+        results.append((y.detach(), x.grad, layers[0].weight.grad.clone()))
+        net.zero_grad()
+    for one, other in zip(*results, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_watched_rectifier_stays_where_it_is():
+    relu = nn.ReLU()
+    relu.register_forward_hook(lambda *_: None)
+    assert lean([nn.Conv2d(1, 4, 3), relu, nn.MaxPool2d(2)])[1] is relu
 
 
 @pytest.mark.parametrize("training", [True, False])

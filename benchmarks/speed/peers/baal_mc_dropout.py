@@ -1,6 +1,6 @@
-"""MC-dropout BALD by baal on Gal's network, by its defaults; prints JSON. Runs in its own environment.
+"""MC-dropout BALD by baal on Gal's network, prints JSON. Runs in its own environment.
 
-python baal_mc_dropout.py IMAGES.npy K
+python baal_mc_dropout.py IMAGES.npy K default|loop
 """
 
 import json
@@ -15,6 +15,8 @@ from baal.active.heuristics import BALD
 from baal.bayesian.dropout import patch_module
 from baal.modelwrapper import ModelWrapper, TrainingArgs
 from torch import nn
+
+MODES = {"default": {}, "loop": {"replicate_in_memory": False}}
 
 
 class Images(torch.utils.data.Dataset):
@@ -42,7 +44,7 @@ def main():
     images, k = np.load(sys.argv[1]), int(sys.argv[2])
     torch.manual_seed(0)
     net = patch_module(gal_net(), inplace=False).eval()
-    wrapper = ModelWrapper(net, TrainingArgs(batch_size=32, use_cuda=False))  # replicate_in_memory is its default
+    wrapper = ModelWrapper(net, TrainingArgs(batch_size=32, use_cuda=False, **MODES[sys.argv[3]]))
     wrapper.predict_on_dataset(Images(images[:32]), iterations=2)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start, wall = time.process_time(), time.perf_counter()

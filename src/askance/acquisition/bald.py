@@ -36,7 +36,7 @@ def _of_slice(log_probs: Float64[Tensor, "n K C"]) -> Float64[Tensor, "n"]:
     peak = log_probs.amax(1, keepdim=True).clamp_min(LOWEST)  # finite where a class is impossible in all draws
     gap = log_probs - peak
     ratio = gap.exp()  # p_kc / max_k p_kc, in [0, 1]
-    mean_of_terms = mean_by_halves(ratio * gap.clamp_min(LOWEST), 1)
+    mean_of_terms = mean_by_halves(gap.clamp_min_(LOWEST).mul_(ratio), 1)
     term_of_mean = -torch.special.entr(mean_by_halves(ratio, 1))
     jensen = (mean_of_terms - term_of_mean).clamp_min(0)  # >= 0 by convexity of x log x; the clamp meets rounding
     return sum_by_halves(peak.squeeze(1).exp() * jensen, -1)

@@ -43,8 +43,16 @@ class Draws:
 
     @classmethod
     def from_logits(cls, logits: Float[Tensor, "N K C"], *, joint: bool) -> "Draws":
-        """Normalise logits over the last axis."""
-        return cls(torch.log_softmax(logits, dim=-1), joint)
+        """Normalise logits over the last axis, in the order in which they lie in memory.
+
+        Raises:
+            DrawsError: not floating-point `[N, K, C]`, NaN or `+inf`.
+        """
+        _check_shape(logits)
+        if logits.is_contiguous():
+            return cls._normalised(torch.log_softmax(logits, dim=-1), joint)
+        # Where units lie closest together, ten classes of many units at once: a twentieth of the time.
+        return cls._normalised(torch.log_softmax(logits.permute(1, 2, 0), dim=1).permute(2, 0, 1), joint)
 
     @classmethod
     def from_probs(cls, probs: Float[Tensor, "N K C"], *, joint: bool) -> "Draws":
@@ -62,7 +70,28 @@ class Draws:
         if len(shapes) != 1:
             got = ", ".join(f"K={k} C={c}" for k, c in shapes)
             raise DrawsError("chunks of one K and one C", got or "no chunks", "join chunks of the same scoring")
-        return cls(torch.cat([part.log_probs for part in parts]), all(part.joint for part in parts))
+        joined, joint = torch.cat([part.log_probs for part in parts]), all(part.joint for part in parts)
+        alike = all(part.log_probs.dtype == joined.dtype for part in parts)
+        return cls._trusted(joined, joint) if alike else cls(joined, joint)
+
+    @classmethod
+    def _normalised(cls, log_probs: Float[Tensor, "N K C"], joint: bool) -> "Draws":
+        """What was just normalised sums to one unless it is NaN, and one NaN makes a sum NaN."""
+        if bool(log_probs.detach().sum().isnan()):
+            raise _not_normalised(math.nan)
+        return cls._trusted(log_probs, joint)
+
+    @classmethod
+    def _trusted(cls, log_probs: Float[Tensor, "N K C"], joint: bool) -> "Draws":
+        """Draws that were checked before."""
+        draws = object.__new__(cls)
+        object.__setattr__(draws, "log_probs", log_probs)
+        object.__setattr__(draws, "joint", joint)
+        return draws
+
+    def cpu(self) -> "Draws":
+        """The same on the CPU."""
+        return Draws._trusted(self.log_probs.cpu(), self.joint)
 
     def __len__(self) -> int:
         return int(self.log_probs.shape[0])
@@ -79,24 +108,36 @@ class Draws:
 
     def __getitem__(self, which: slice | Tensor) -> "Draws":
         """Some of the units, all of the draws."""
-        return Draws(self.log_probs[which], self.joint)
+        some = self.log_probs[which]
+        _check_shape(some)
+        return Draws._trusted(some, self.joint)
+
+
+_FIX = "build with Draws.from_logits(...) or Draws.from_probs(...), which say what the numbers are"
 
 
 def _check(log_probs: Tensor) -> None:
-    fix = "build with Draws.from_logits(...) or Draws.from_probs(...), which say what the numbers are"
-    if not log_probs.is_floating_point() or log_probs.dim() != 3 or 0 in log_probs.shape[1:]:
-        raise DrawsError(
-            "floating-point log-probabilities [N, K, C] with K, C >= 1",
-            f"{log_probs.dtype} of shape {list(log_probs.shape)}",
-            fix,
-        )
+    _check_shape(log_probs)
     if log_probs.numel() == 0:
         return
     total = torch.logsumexp(log_probs.detach(), dim=-1)
     worst = float(total.abs().max()) if not bool(total.isnan().any()) else math.nan
     if not worst <= _TOLERANCE.get(log_probs.dtype, 1e-3):
+        raise _not_normalised(worst)
+
+
+def _check_shape(log_probs: Tensor) -> None:
+    if not log_probs.is_floating_point() or log_probs.dim() != 3 or 0 in log_probs.shape[1:]:
         raise DrawsError(
-            "log-probabilities that are finite and sum to one over the last axis",
-            f"a log-sum of {worst:.3g} where 0 was due (NaN: an input was NaN or +inf)",
-            fix,
+            "floating-point log-probabilities [N, K, C] with K, C >= 1",
+            f"{log_probs.dtype} of shape {list(log_probs.shape)}",
+            _FIX,
         )
+
+
+def _not_normalised(worst: float) -> DrawsError:
+    return DrawsError(
+        "log-probabilities that are finite and sum to one over the last axis",
+        f"a log-sum of {worst:.3g} where 0 was due (NaN: an input was NaN or +inf)",
+        _FIX,
+    )

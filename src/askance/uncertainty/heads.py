@@ -3,7 +3,7 @@
 Letters: n images of a block, N images, D features, G inputs of the last layer, K draws, C classes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -84,12 +84,25 @@ def check_labels(labels: Tensor, n: int, c: int) -> None:
 @torch.no_grad()
 def in_blocks(function: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
     """Apply a function of each row alone to blocks of one size, the last one filled up with zeros."""
-    parts = []
+    return torch.cat([function(block)[:n] for block, n in _blocks(features)])
+
+
+@torch.no_grad()
+def draws_in_blocks(logits: Callable[[Tensor], Tensor], features: Float[Tensor, "N D"], *, joint: bool) -> Draws:
+    """`in_blocks` of a function that gives logits `[n, K, C]`, normalised in at least float32."""
+
+    def of(block: Tensor) -> Draws:
+        found = logits(block)
+        return Draws.from_logits(found.to(wide(found.dtype)), joint=joint)
+
+    return Draws.cat([of(block)[:n] for block, n in _blocks(features)])
+
+
+def _blocks(features: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Blocks of one size, and how many rows of each are not filling."""
     for block in torch.split(features, BLOCK):  # one empty block where N = 0
         gap = BLOCK - len(block)
-        filled = torch.cat([block, block.new_zeros(gap, block.shape[1])]) if gap else block
-        parts.append(function(filled)[: len(block)])
-    return torch.cat(parts)
+        yield torch.cat([block, block.new_zeros(gap, block.shape[1])]) if gap else block, len(block)
 
 
 def draws_of(heads: Iterable[Callable[[Tensor], Tensor]], features: Tensor, like: nn.Sequential) -> Draws:

@@ -5,18 +5,18 @@ a unit is kept; what is kept is scaled by 1 / (1 - p), as in training (inverted 
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 GATHER_LIMIT = 1 << 28
 """Bytes of sub-matrices that are kept for a whole scoring; beyond, they are gathered anew for each block."""
 
-GROUP = 20
-"""Draws whose hidden units are held at once: enough to make few calls, few enough to stay in cache."""
+NEAR = 128
+"""Draws among which partners are sought; even."""
 
 
 class Mask:
@@ -59,69 +59,136 @@ class Pair:
         h = act( (W1 x + b1)[r] - W1[r, d] x[d] ),   logits = W2[:, r] h + b2
 
     `W1 x + b1` is the same in all draws, so a draw costs |r| x |d| in place of H x D. Where more is dropped than
-    kept (p1 >= 0.5) the kept inputs are multiplied instead. Blocks are held `[D, n]`, so that gathering rows
-    copies whole lines.
+    kept (p1 >= 0.5) the kept inputs are multiplied instead. Draws go two and two, see `_Two`. Blocks are held
+    `[D, n]`, so that gathering rows copies whole lines.
     """
 
     def __init__(
         self, inputs: Mask, first: nn.Linear, between: Sequence[nn.Module], hidden: Mask | None, second: nn.Linear
     ) -> None:
-        self._complement = inputs.scale < 2
+        self._k, self._sign = len(inputs.kept), -1 if inputs.scale < 2 else 1
         self._w1, self._b1 = first.weight * inputs.scale, _bias(first).unsqueeze(1)
         self._w2, self._b2 = second.weight * (hidden.scale if hidden else 1.0), _bias(second).unsqueeze(1)
-        self._act = nn.Sequential(*between)
-        self._used = ~inputs.kept if self._complement else inputs.kept
-        self._kept = hidden.kept if hidden else self._used.new_ones(len(self._used), first.out_features)
-        entries = self._used.sum(1) @ self._kept.sum(1) + self._kept.sum() * second.out_features
+        self._act = nn.Sequential(*(_in_place(layer) for layer in between))
+        used = ~inputs.kept if self._sign < 0 else inputs.kept
+        kept = hidden.kept if hidden else used.new_ones(len(used), first.out_features)
+        if self._k % 2:  # one more, that uses and keeps nothing
+            used, kept = (torch.cat([mask, mask.new_zeros(1, mask.shape[1])]) for mask in (used, kept))
+        self._used, self._kept = used, kept
+        self._partners = partners(used, kept)
+        entries = used.sum(1) @ kept.sum(1) + kept.sum() * second.out_features
         small = int(entries) * self._w1.element_size() <= GATHER_LIMIT
-        self._gathered = list(self._groups()) if small else None
+        self._gathered = list(self._twos()) if small else None
 
-    def _groups(self) -> Iterator["_Group"]:
-        for used, kept in zip(torch.split(self._used, GROUP), torch.split(self._kept, GROUP), strict=True):
-            yield _Group.gather(used, kept, self._w1, self._w2)
+    def _twos(self) -> Iterator["_Two"]:
+        for a, b in self._partners:
+            yield _Two.gather((a, b), self._used, self._kept, self._w1, self._w2)
 
     def __call__(self, x: Float[Tensor, "n D"]) -> Float[Tensor, "n K C"]:
-        """Logits."""
+        """Logits, images fastest in memory."""
         x = x.t().contiguous()
-        base = torch.addmm(self._b1, self._w1, x) if self._complement else self._b1.expand(-1, x.shape[1])
-        sign = -1 if self._complement else 1
-        lines = torch.empty_like(x)  # reused: fresh memory costs more than the copying
-        logits = []
-        for group in self._gathered or self._groups():
-            hidden = base.index_select(0, group.rows.flatten()).view(*group.rows.shape, -1)
-            for units, columns, w1 in zip(hidden, group.columns, group.w1, strict=True):
-                taken = torch.index_select(x, 0, columns, out=lines[: len(columns)])
-                units[: len(w1)].addmm_(w1, taken, alpha=sign)
-            logits.append(torch.baddbmm(self._b2, group.w2, self._act(hidden)))
-        return torch.cat(logits).permute(2, 0, 1)
+        base = torch.addmm(self._b1, self._w1, x) if self._sign < 0 else self._b1.expand(-1, x.shape[1])
+        logits = x.new_empty(len(self._used), len(self._b2), x.shape[1])
+        room = _Room(x, len(base))
+        for two in self._gathered or self._twos():
+            hidden = two.hidden(x, base, room, self._sign)
+            for draw, units, w2 in zip(two.draws, hidden, two.w2, strict=True):
+                torch.addmm(self._b2, w2, self._act(units), out=logits[draw])
+        return logits[: self._k].permute(2, 0, 1)
+
+
+def partners(used: Bool[Tensor, "K D"], kept: Bool[Tensor, "K H"]) -> list[tuple[int, int]]:
+    """Draws two and two, so that much of what they multiply is the same.
+
+    Each takes the best that is left among its neighbours.
+
+    Args:
+        used: the inputs that each of an even number of draws multiplies.
+        kept: by how many hidden units.
+
+    >>> used = torch.tensor([[1, 1, 0], [0, 0, 1], [0, 1, 1], [1, 1, 0]]).bool()
+    >>> partners(used, torch.ones(4, 2).bool())
+    [(0, 3), (1, 2)]
+    """
+    pairs: list[tuple[int, int]] = []
+    for start in range(0, len(used), NEAR):
+        near = slice(start, start + NEAR)
+        inputs, units = (mask[near].cpu().float() for mask in (used, kept))  # counts, exact
+        shared = (inputs @ inputs.T).double() * (units @ units.T)
+        shared.fill_diagonal_(-1)
+        free = [True] * len(shared)
+        for draw in range(len(shared)):
+            if free[draw]:
+                best = int(shared[draw].argmax())
+                shared[:, [draw, best]] = -1
+                free[best] = False
+                pairs.append((start + draw, start + best))
+    return pairs
+
+
+class _Room:
+    """Memory that is used again and again: fresh memory costs more than the copying."""
+
+    def __init__(self, x: Float[Tensor, "D n"], h: int) -> None:
+        self.lines = torch.empty_like(x)
+        self.union = x.new_empty(h, x.shape[1])
+        self.units = x.new_empty(2 * h, x.shape[1])
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
-    """What some draws multiply: R is the most hidden units that one of them keeps, fewer are filled up.
+class _Two:
+    """What two draws multiply; what both use, for any unit that either keeps, is multiplied once for both.
+
+    At p = 0.25 and 0.5 that saves 6 to 8 % of the multiplications and an eighth of the copying, and gives larger
+    pieces of work.
 
     Attributes:
-        rows: `[G, R]`, hidden units kept; what fills them up stands against zeros in `w2`.
-        columns: the inputs to multiply, for each draw.
-        w1: their weights, for each draw.
-        w2: `[G, C, R]`.
+        draws: which two, a and b.
+        columns: the inputs to multiply: of a alone, of both, of b alone, one after another.
+        sizes: how many of each.
+        rows: hidden units that a or b keeps.
+        places: where in `rows` those of a stand, then those of b.
+        w1: weights of a alone for its units, of both for `rows`, of b alone for its units.
+        w2: `[C, units of a]`, `[C, units of b]`.
     """
 
-    rows: Int[Tensor, "G R"]
-    columns: list[Tensor]
-    w1: list[Tensor]
-    w2: Float[Tensor, "G C R"]
+    draws: tuple[int, int]
+    columns: Int[Tensor, "Q"]
+    sizes: list[int]
+    rows: Int[Tensor, "R"]
+    places: Int[Tensor, "S"]
+    w1: tuple[Tensor, Tensor, Tensor]
+    w2: tuple[Tensor, Tensor]
 
     @classmethod
-    def gather(cls, used: Tensor, kept: Tensor, w1: Tensor, w2: Tensor) -> "_Group":
-        columns = [row.nonzero().squeeze(1) for row in used]
-        rows = [row.nonzero().squeeze(1) for row in kept]
-        filled = pad_sequence(rows, batch_first=True, padding_value=-1)
-        second = w2[:, filled].transpose(0, 1) * (filled >= 0).unsqueeze(1)
-        first = [
-            w1[r.unsqueeze(1), c] for r, c in zip(rows, columns, strict=True)
-        ]  # not one by one: thrice the time
-        return cls(filled.clamp_min(0), columns, first, second.contiguous())
+    def gather(cls, draws: tuple[int, int], used: Tensor, kept: Tensor, w1: Tensor, w2: Tensor) -> "_Two":
+        a, b = (used[draw] for draw in draws)
+        own, other = (kept[draw] for draw in draws)
+        either = own | other
+        columns = [_where(a & ~b), _where(a & b), _where(b & ~a)]
+        units = [_where(own), _where(either), _where(other)]
+        first, both, second = (w1[r.unsqueeze(1), c] for r, c in zip(units, columns, strict=True))
+        return cls(
+            draws,
+            torch.cat(columns),
+            [len(some) for some in columns],
+            units[1],
+            torch.cat([_where(own[either]), _where(other[either])]),
+            (first, both, second),
+            (w2[:, units[0]], w2[:, units[2]]),
+        )
+
+    def hidden(
+        self, x: Float[Tensor, "D n"], base: Float[Tensor, "H n"], room: _Room, sign: int
+    ) -> tuple[Float[Tensor, "A n"], Float[Tensor, "B n"]]:
+        """What the two draws put into the activation."""
+        lines = torch.index_select(x, 0, self.columns, out=room.lines[: len(self.columns)])
+        alone, both, other = torch.split(lines, self.sizes)
+        union = torch.index_select(base, 0, self.rows, out=room.union[: len(self.rows)])
+        union.addmm_(self.w1[1], both, alpha=sign)
+        units = torch.index_select(union, 0, self.places, out=room.units[: len(self.places)])
+        a, b = units.tensor_split([len(self.w1[0])])
+        return a.addmm_(self.w1[0], alone, alpha=sign), b.addmm_(self.w1[2], other, alpha=sign)
 
 
 class Plain:
@@ -147,3 +214,16 @@ class Plain:
 
 def _bias(linear: nn.Linear) -> Tensor:
     return linear.weight.new_zeros(linear.out_features) if linear.bias is None else linear.bias
+
+
+def _where(mask: Bool[Tensor, "W"]) -> Int[Tensor, "w"]:
+    return mask.nonzero().squeeze(1)
+
+
+def _in_place(layer: nn.Module) -> nn.Module:
+    """The same activation, writing where it read, if it can."""
+    if not hasattr(layer, "inplace"):
+        return layer
+    own = copy(layer)
+    setattr(own, "inplace", True)  # noqa: B010 -- not every module has one
+    return own

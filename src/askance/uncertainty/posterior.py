@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from askance.maths import Draws
-from askance.uncertainty.heads import check_features, check_k, frozen, in_blocks, wide
+from askance.uncertainty.heads import check_features, check_k, draws_in_blocks, frozen
 from askance.uncertainty.kernels import Folded, Mask, Pair, Plain
 from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.split import (
@@ -70,11 +70,10 @@ class DropoutPosterior:
             ModelError: features that are not `[N, D]` with the head's D.
         """
         check_features(features, self._width)
-        return Draws(in_blocks(self._log_probs, features), joint=True)
+        return draws_in_blocks(self._logits, features, joint=True)
 
-    def _log_probs(self, block: Tensor) -> Tensor:
-        logits = self._kernel(self._prefix(block.to(self._like)))
-        return torch.log_softmax(logits.to(wide(logits.dtype)), dim=-1)
+    def _logits(self, block: Tensor) -> Tensor:
+        return self._kernel(self._prefix(block.to(self._like)))
 
 
 def check_dropout(head: nn.Sequential) -> None:

@@ -4,7 +4,7 @@ Letters: N images, D features, C classes.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -76,7 +76,7 @@ class SplitNet(nn.Module):
 
 
 def split(model: nn.Sequential) -> SplitNet:
-    """Cut a plain `nn.Sequential` at its first dropout; the layers are shared with the model, not copied.
+    """Cut a plain `nn.Sequential` at its first dropout; layers with weights are shared with the model, not copied.
 
     A flattening behind the cut moves before it where only elementwise layers lie between, which changes nothing.
 
@@ -92,7 +92,36 @@ def split(model: nn.Sequential) -> SplitNet:
     if flatten is not None and all(is_dropout(layer) or type(layer) in ELEMENTWISE for _, layer in head[:flatten]):
         trunk = [*trunk, head[flatten]]
         head = head[:flatten] + head[flatten + 1 :]
-    return SplitNet(_sequential(trunk), _sequential(head))
+    return SplitNet(nn.Sequential(*lean([layer for _, layer in trunk])), _sequential(head))
+
+
+def lean(layers: Sequence[nn.Module]) -> list[nn.Module]:
+    """The same layers with less memory traffic, bit for bit, gradients included.
+
+    A rectifier before a maximum moves behind it, as relu(max) is max(relu); one that follows what keeps no copy of
+    its output writes in place.
+
+    >>> lean([nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2)])[1:]
+    [MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False), ReLU(inplace=True)]
+    """
+    found = list(layers)
+    for i in range(len(found) - 1):
+        pools = type(found[i + 1]) is nn.MaxPool2d and not found[i + 1].return_indices
+        if pools and _is_bare_relu(found[i]):
+            found[i : i + 2] = [found[i + 1], found[i]]
+    for i in range(1, len(found)):
+        if _is_bare_relu(found[i]) and type(found[i - 1]) in _FORGETFUL:
+            found[i] = nn.ReLU(inplace=True)
+    return found
+
+
+_FORGETFUL = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d)
+"""Layers whose gradient needs what went in, not what came out."""
+
+
+def _is_bare_relu(layer: nn.Module) -> bool:
+    """Whether nobody watches this rectifier."""
+    return type(layer) is nn.ReLU and not layer._forward_hooks and not layer._forward_pre_hooks
 
 
 def flat_layers(model: nn.Sequential, prefix: str = "") -> list[tuple[str, nn.Module]]:

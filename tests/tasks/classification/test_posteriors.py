@@ -89,11 +89,22 @@ def test_what_a_fit_says_of_itself() -> None:
     assert (log["members"], log["members_not_converged"]) == (4, 3)
 
 
+def test_moments_of_a_head_with_a_hidden_layer() -> None:
+    images, labelled = pool(45)
+    one = task(images, posterior="dropout-moments", hidden=8)
+    net = one.fit(labelled, Labelled((), ()), warm=None, seed=0).model
+    draws = Draws.cat([chunk.units.draws for chunk in one.draws(net, list(labelled.ids), k=6, seed=0)])
+    assert (len(draws), draws.k, draws.joint) == (45, 6, False)
+
+
 def test_refusals(tmp_path: Path) -> None:
     images, labelled = pool(45)
-    with pytest.raises(ModelError, match="right before the last linear layer"):
-        task(images, posterior="dropout-moments", hidden=8).fit(labelled, Labelled((), ()), warm=None, seed=0)
     branches = {"drop_path_rate": 0.2, "in_chans": 1}
+    whole = task(
+        images, name="resnet10t", head="own", size=8, train="all", options=branches, posterior="dropout-moments"
+    )
+    with pytest.raises(ModelError, match=r"ends with nn.Linear"):
+        whole.fit(labelled, Labelled((), ()), warm=None, seed=0)
     whole = task(images, name="resnet10t", head="own", size=8, train="all", options=branches, posterior="laplace")
     with pytest.raises(ConfigError, match="mc-dropout"):
         whole.fit(labelled, Labelled((), ()), warm=None, seed=0)

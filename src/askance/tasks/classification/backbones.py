@@ -149,10 +149,10 @@ def _gal(config: ModelConfig) -> Backbone:
     # max(relu(x)) is relu(max(x)): pooling first leaves the rectifier a quarter of the work
     trunk = nn.Sequential(
         nn.Conv2d(config.channels, 32, 4),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Conv2d(32, 32, 4),
         nn.MaxPool2d(2),
-        nn.ReLU(),
+        nn.ReLU(inplace=True),
         nn.Flatten(),
     )
     glorot(trunk)

@@ -150,5 +150,4 @@ def fingerprint(trunk: nn.Module, config: ModelConfig, fabric: Fabric) -> str:
 
 def draw(posterior: Callable[[Tensor], Draws], features: Features) -> Draws:
     """K draws of each image, `[n, K, C]`, on the CPU."""
-    draws = posterior(features.rows)
-    return Draws(draws.log_probs.cpu(), draws.joint)
+    return posterior(features.rows).cpu()
