@@ -2,9 +2,9 @@
 
 python benchmarks/speed/batchbald.py [--peer] [--only b10,b4,growth,classes]
 
-Draws are those of Gal's network after a training on 100 labels of MNIST, over 10,000 others of its training images;
-they are made once and kept in work/. `--peer` wants `.venv-peers` with batchbald-redux==2.0.5; its ten images take
-minutes, and its answers are kept in work/ too.
+Draws are those of Gal's network after a training on 100 labels of MNIST, over 10,000 others of its training
+images; they are made once and kept in work/. `--peer` wants `.venv-peers` with batchbald-redux==2.0.5; its ten
+images take minutes, and its answers are kept in work/ too.
 """
 
 import argparse
@@ -143,8 +143,8 @@ def beside(draws: Draws, size: int, limits: tuple[int, ...], repetitions: int, p
     lines = [
         f"## B = {size}, N = {len(draws):,}, K = {draws.k}, C = {draws.c}",
         "",
-        f"Error: of the joint entropy of our first batch, root mean square over 20 seeds, against {100 * 50_000:,} "
-        f"plain samples ({truth:.4f} nats, standard error {doubt:.4f}, below which nothing is seen).",
+        f"Error: of the joint entropy of our first batch, root mean square over 20 seeds, against "
+        f"{100 * 50_000:,} plain samples ({truth:.4f} nats, standard error {doubt:.4f}: less cannot be seen).",
         "",
         "| | CPU s | redux / it | picks as redux | error, nats | peak above the draws, MiB |",
         "|---|---|---|---|---|---|",
