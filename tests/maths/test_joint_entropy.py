@@ -165,3 +165,7 @@ def test_narrow_draws_are_normalised_before_anything_else(dtype):
 def test_refuses_draws_that_are_not_joint():
     with pytest.raises(DrawsError, match="joint"):
         joint_entropy(Draws(made(2, 3, 2).log_probs, joint=False))
+
+
+def test_every_place_of_every_seed_has_a_lot_of_its_own():
+    assert len({lot_of(seed, place) for seed in range(5) for place in range(20)}) == 100
