@@ -111,7 +111,7 @@ def redux(size: int, repeats: int) -> dict[str, object]:
 
 
 def fresh(what: str, size: int, limit: int) -> dict[str, float]:
-    """A process that loads the draws and picks: CPU seconds of picking, nats told, peak MiB in all and above that."""
+    """A process that loads the draws and picks: CPU seconds of picking, nats told, peak MiB in all and above."""
     code = f"import batchbald as b; b.alone({what!r}, {size}, {limit})"
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path(__file__).parent
