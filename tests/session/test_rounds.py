@@ -1,6 +1,7 @@
 """A project from its first label to its third round."""
 
 import json
+import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -84,6 +85,18 @@ def test_doing_it_again_does_nothing_again(site):
         csv = site.answer(session)
         assert session.import_labels(csv, "expert").new == 5
         assert session.import_labels(csv, "expert").unchanged == 5
+
+
+def test_a_batch_of_the_most_information_together(site):
+    strategy = {"draws": 3, "acquisition": "bald", "selection": "batchbald"}
+    with site.init(strategy=strategy) as session:
+        session.train()
+        done = session.pick(25)
+        gains = [pick.gain for pick in done.picks]
+        assert len(gains) == len({pick.image_id for pick in done.picks}) == 25
+        assert 0 < sum(gains) <= math.log(3) + 1e-9
+        assert gains[0] == max(gains)
+        assert session.pick(25).picks == done.picks
 
 
 def test_the_same_seed_gives_the_same_picks_and_another_seed_others(site, tmp_path):

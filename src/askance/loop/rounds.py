@@ -150,6 +150,8 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     quarantine_unreadable(project, dict(task.problems))
     if len(picks) < n:
         note = f"{note}; " * bool(note) + f"{n} were asked for and {len(picks)} are all there are"
+    if scored.kept is not None and (doubt := scored.kept.doubt(picks)):
+        note = f"{note}; " * bool(note) + doubt
     return _record(project, task, model, current, picks, scored, ids, request, note)
 
 

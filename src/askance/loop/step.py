@@ -14,6 +14,7 @@ from torch import Tensor
 
 from askance.acquisition import acquisitions, score
 from askance.loop.contract import M, Task
+from askance.loop.kept import Keeper, Kept
 from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
 from askance.vocab import ConfigError, Picks, Progress, silent
@@ -34,7 +35,8 @@ class Strategy:
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
 
     Raises:
-        ConfigError: no such acquisition or selection, or an acquisition that needs what the loop does not have.
+        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have, or
+            another than BALD for a selection that looks at draws itself.
     """
 
     acquisition: str = "bald"
@@ -51,10 +53,16 @@ class Strategy:
                 f"{entry.name}, which needs {', '.join(lacking)}",
                 f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
             )
+        if self.together and entry.name != "bald":
+            raise ConfigError(
+                f"bald, which bounds what {self.selection} looks for in the draws itself",
+                f"{self.selection} of {self.acquisition}",
+                f"{self.selection} alone, or top-k:{self.acquisition}",
+            )
 
     @classmethod
     def parse(cls, name: str, draws: int = 100) -> "Strategy":
-        """`bald`, `power:bald`, `random`, `class-balanced-random`: a score, a selection of one, or a selection.
+        """`bald`, `power:bald`, `random`, `batchbald`: a score, a selection of one, or a selection.
 
         >>> Strategy.parse("power:bald").selection
         'power'
@@ -63,13 +71,18 @@ class Strategy:
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            return cls("random", acquisition, draws)
+            return cls("bald" if "draws" in selections[acquisition].needs else "random", acquisition, draws)
         return cls(acquisition, selection or "top-k", draws)
 
     @property
     def looks(self) -> bool:
         """Whether it needs a model's draws at all."""
         return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
+
+    @property
+    def together(self) -> bool:
+        """Whether images are picked by what their draws say together, not by scores."""
+        return "draws" in selections[self.selection].needs
 
     @property
     def aims(self) -> bool:
@@ -84,10 +97,12 @@ class Scored:
     Attributes:
         scores: `[N]` float64, NaN where an image could not be read.
         groups: `[N]` predicted class of each image's highest scoring unit, -1 where there is none.
+        kept: draws, for a strategy that looks at images together.
     """
 
     scores: NDArray[np.float64]
     groups: NDArray[np.int64]
+    kept: Kept | None = None
 
 
 def score_pool(
@@ -100,7 +115,7 @@ def score_pool(
     targets: Sequence[str] | None = None,
     progress: Progress = silent,
 ) -> Scored:
-    """Score images chunk by chunk: `[N, K, C]` never exists for the whole pool.
+    """Score images chunk by chunk: `[N, K, C]` exists for the whole pool only where it is kept (`Keeper`).
 
     Args:
         model: the task's model; None only for strategies that do not look.
@@ -120,11 +135,14 @@ def score_pool(
             f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
         )
     aim = draw_targets(task, model, ids if targets is None else targets, strategy, seed) if strategy.aims else None
+    keeper = Keeper(ids, seed) if strategy.together else None
     for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
         positions = chunk.positions.numpy()
         names = [ids[int(i)] for i in positions]
         scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
-    return Scored(scores, groups)
+        if keeper is not None:
+            keeper.take(positions, chunk.units, scores[positions])
+    return Scored(scores, groups, keeper.kept() if keeper is not None else None)
 
 
 def draw_targets(task: Task[M], model: M, ids: Sequence[str], strategy: Strategy, seed: int) -> Draws | None:
@@ -169,6 +187,8 @@ def _scores_of(
 
 def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed: int) -> Picks:
     """An ordered batch of n (or all there are) from the scores."""
+    if strategy.together:
+        return scored.kept.pick(strategy.selection, ids, n=n, seed=seed) if scored.kept else Picks((), (), ())
     names = [str(group) for group in scored.groups]
     return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
 

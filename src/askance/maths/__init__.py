@@ -14,6 +14,7 @@ from askance.maths.curves import Band, Saved, area_under, interval, labels_saved
 from askance.maths.draws import Draws
 from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
 from askance.maths.gaussian import GaussianLogits
+from askance.maths.joint_entropy import joint_entropy
 from askance.maths.keyed import keyed_seed, keyed_uniform
 from askance.maths.label_errors import SuspectedErrors, suspected_errors
 from askance.maths.shares import wilson
@@ -44,6 +45,7 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "interval",
+    "joint_entropy",
     "keyed_seed",
     "keyed_uniform",
     "labels_saved",

@@ -1,5 +1,6 @@
 """Scores in, an ordered batch to label out."""
 
+from askance.selection.batchbald import batchbald
 from askance.selection.catalogue import Selection, selections
 from askance.selection.random import class_balanced_random, random
 from askance.selection.selecting import select
@@ -8,6 +9,7 @@ from askance.selection.top_k import top_k
 
 __all__ = [
     "Selection",
+    "batchbald",
     "class_balanced_random",
     "power",
     "random",

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from askance.maths import Draws
 from askance.selection.catalogue import selections
 from askance.selection.door import Scores, check_groups, check_request, checked_scores
 from askance.vocab import Picks
@@ -17,6 +19,7 @@ def select(
     seed: int,
     scores: Scores | None = None,
     groups: Sequence[str | int] | None = None,
+    draws: Draws | None = None,
     **options: object,
 ) -> Picks:
     """Pick a batch by a selection of the catalogue, bringing it what its signature asks for.
@@ -29,6 +32,7 @@ def select(
         scores: `[N]`. An image whose score is NaN is never picked, not even by a selection that does not
             look at scores.
         groups: N, the class of each image, for those that balance classes.
+        draws: `[N, K, C]`, joint, for those that look at images together.
         options: what else the selection takes, as `beta`.
 
     Returns:
@@ -49,7 +53,9 @@ def select(
         if groups is not None:
             check_groups(groups, ids)
             groups = [groups[i] for i in kept]
+        if draws is not None and len(kept) < len(ids):
+            draws = draws[torch.as_tensor(kept, dtype=torch.long, device=draws.log_probs.device)]
         ids = [ids[i] for i in kept]
-    offered = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups}
+    offered = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups, "draws": draws}
     picked = entry.function(**entry.arguments(offered, options))
     return Picks(picked.ids, tuple(kept[i] for i in picked.positions), picked.gains)
