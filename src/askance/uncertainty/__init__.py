@@ -5,7 +5,7 @@ from askance.uncertainty.density import ClassDensities, fit_density
 from askance.uncertainty.discovery import logits_of, run
 from askance.uncertainty.dropout import MCDropout
 from askance.uncertainty.ensemble import Ensemble, ensemble_draws
-from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace
+from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace, held_out_precision
 from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
 from askance.uncertainty.moments import DropoutMoments, dropout_moments
@@ -40,6 +40,7 @@ __all__ = [
     "fit_density",
     "fit_laplace",
     "head_posterior",
+    "held_out_precision",
     "is_plain",
     "logits_of",
     "mc_dropout",

@@ -57,6 +57,11 @@ class ModelConfig(_Section):
         "softmax",
     ] = Field(default="mc-dropout", description="what networks are drawn from, see the page on uncertainty")
     members: int = Field(default=5, ge=2, description="heads of an ensemble, or snapshots of one run")
+    prior: Literal["folds", "evidence"] = Field(
+        default="folds",
+        description="how wide a prior Laplace has: folds: as training labels held out in turn say; "
+        "evidence: of highest marginal likelihood, faster and much too wide for few labels",
+    )
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="further keyword arguments of the network's factory"
     )

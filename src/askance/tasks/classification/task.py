@@ -237,7 +237,8 @@ class Classification:
         targets = data.targets_of(train, len(self.classes))[found.places]
         recipe = Recipe(self._train, self._fabric, "head", True)
         decay = float(str(fitted.log["weight_decay"]))
-        training = HeadTraining(found.rows, targets, recipe, decay)
+        ids = tuple(train.ids[place] for place in found.places)
+        training = HeadTraining(found.rows, targets, recipe, decay, ids)
         net.posterior, log = fit_posterior(self._model, net.head, training, keyed_seed("posterior", seed))
         return {"posterior": self._model.posterior, **log}
 
