@@ -197,8 +197,9 @@ def loop_table(curves: list[Curve]) -> list[str]:
     return [*lines, ""]
 
 
-def head(seeds: int) -> list[str]:
+def head(seeds: int, names: tuple[str, ...]) -> list[str]:
     """What was run, with what."""
+    only = "" if names == ROWS else f" --only {','.join(names)}"
     return [
         f"# Posteriors on TrashNet, {datetime.date.today()}",
         "",
@@ -206,7 +207,7 @@ def head(seeds: int) -> list[str]:
         "",
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "timm")),
-        f"- command: `python benchmarks/posteriors/trashnet.py`; {seeds} seeds",
+        f"- command: `python benchmarks/posteriors/trashnet.py{only}`; {seeds} seeds",
         "- in brackets the lowest and highest seed; fit and score: processor time as a multiple of MC dropout's in"
         " the same run; every posterior costs one pass through the trunk an image",
         "",
@@ -234,7 +235,7 @@ def main() -> None:
                 file.write_text(json.dumps(one_seed(data, options.work, n, seed, names)))
                 print(f"{n} labels, seed {seed}", flush=True)
             rows += json.loads(file.read_text())
-    text = [*head(options.seeds), *(line for n in SIZES for line in table(rows, n))]
+    text = [*head(options.seeds, names), *(line for n in SIZES for line in table(rows, n))]
     print("\n".join(text), flush=True)
     RESULTS.mkdir(exist_ok=True)
     if names != ROWS:
