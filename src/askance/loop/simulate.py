@@ -21,7 +21,7 @@ import torch
 from askance.loop.contract import M, Task
 from askance.loop.experiment import Experiment, Problem, check_budget, start_and_validation
 from askance.loop.runs import RunFolder, claim, read_curves
-from askance.loop.step import Strategy, pick, random_subset, score_pool
+from askance.loop.step import Beside, Strategy, pick, random_subset, score_pool
 from askance.maths import keyed_seed
 from askance.vocab import Curve, Labelled, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -106,9 +106,10 @@ def _play(
         metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
         clock.append(time.process_time())
         hidden = sorted(oracle.keys() - {*known, *val})
-        picked = _ask(
-            experiment, Strategy.parse(strategy, experiment.draws), task, model, hidden, len(known), round_seed
-        )
+        targets = problem.test.ids if experiment.targets == "test" else None
+        beside = Beside(targets, _reveal(oracle, known))
+        named = Strategy.parse(strategy, experiment.draws, experiment.n_targets)
+        picked = _ask(experiment, named, task, model, hidden, beside, round_seed)
         clock.append(time.process_time())
         task.save(model, folder.model(number))
         folder.append(
@@ -126,14 +127,20 @@ def _play(
 
 
 def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
-    experiment: Experiment, strategy: Strategy, task: Task[M], model: M, hidden: list[str], known: int, seed: int
+    experiment: Experiment,
+    strategy: Strategy,
+    task: Task[M],
+    model: M,
+    hidden: list[str],
+    beside: Beside,
+    seed: int,
 ) -> list[str]:
     """The next images to buy labels for; none when the budget is spent."""
-    n = min(experiment.batch, experiment.until - known)
+    n = min(experiment.batch, experiment.until - len(beside.labelled))
     if n == 0:
         return []
     ids = random_subset(hidden, experiment.subset, seed)
-    scored = score_pool(task, model, ids, strategy, seed=seed)
+    scored = score_pool(task, model, ids, strategy, seed=seed, beside=beside)
     return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
 
 

@@ -4,7 +4,7 @@ Letters: N images, U units, M target images, K draws, C classes.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from askance.acquisition import acquisitions, score
 from askance.loop.contract import M, Task
 from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
-from askance.vocab import ConfigError, Picks, Progress, silent
+from askance.vocab import ConfigError, Labelled, Picks, Progress, silent
 
-_BROUGHT = {"draws", "targets", "ids", "seed"}
+_BROUGHT = {"draws", "targets", "log_density", "ids", "seed"}
 """What the loop can bring to an acquisition."""
 
 
@@ -34,7 +34,8 @@ class Strategy:
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
 
     Raises:
-        ConfigError: no such acquisition or selection, or an acquisition that needs what the loop does not have.
+        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have, or a
+            selection that weighs by a power scores that may be below zero.
     """
 
     acquisition: str = "bald"
@@ -44,16 +45,23 @@ class Strategy:
     n_targets: int = 200
 
     def __post_init__(self) -> None:
-        entry, _ = acquisitions[self.acquisition], selections[self.selection]  # both raise with the nearest name
+        entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
+        selection = selections[self.selection].name
         if lacking := sorted(entry.needs - _BROUGHT):
             raise ConfigError(
                 f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
                 f"{entry.name}, which needs {', '.join(lacking)}",
                 f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
             )
+        if self.compares and selection == "power":
+            raise ConfigError(
+                "scores of zero or more, which a power can weigh",
+                f"power of {entry.name}, a log density that may have any sign",
+                f"softrank:{entry.name}, for which only the order counts; in askance.toml selection = softrank",
+            )
 
     @classmethod
-    def parse(cls, name: str, draws: int = 100) -> "Strategy":
+    def parse(cls, name: str, draws: int = 100, n_targets: int = 200) -> "Strategy":
         """`bald`, `power:bald`, `random`, `class-balanced-random`: a score, a selection of one, or a selection.
 
         >>> Strategy.parse("power:bald").selection
@@ -63,18 +71,42 @@ class Strategy:
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            return cls("random", acquisition, draws)
-        return cls(acquisition, selection or "top-k", draws)
+            return cls("random", acquisition, draws, n_targets=n_targets)
+        return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
 
     @property
     def looks(self) -> bool:
-        """Whether it needs a model's draws at all."""
+        """Whether it needs a model at all."""
+        return self.draws_pool or self.compares
+
+    @property
+    def draws_pool(self) -> bool:
+        """Whether it needs draws of the images it picks from."""
         return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
+
+    @property
+    def compares(self) -> bool:
+        """Whether it asks how unlike the labelled images others are."""
+        return "log_density" in acquisitions[self.acquisition].needs
 
     @property
     def aims(self) -> bool:
         """Whether it needs the draws of target images."""
         return "targets" in acquisitions[self.acquisition].needs
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Images that are not picked from, and that a score is about all the same.
+
+    Attributes:
+        targets: ids of images that are to be predicted well, of which `n_targets` at random are asked about by an
+            acquisition that needs targets; None for the images that are scored.
+        labelled: what was trained on, for an acquisition that asks what is unlike it.
+    """
+
+    targets: Sequence[str] | None = None
+    labelled: Labelled = field(default_factory=lambda: Labelled((), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +129,7 @@ def score_pool(
     strategy: Strategy,
     *,
     seed: int,
-    targets: Sequence[str] | None = None,
+    beside: Beside | None = None,
     progress: Progress = silent,
 ) -> Scored:
     """Score images chunk by chunk: `[N, K, C]` never exists for the whole pool.
@@ -105,11 +137,11 @@ def score_pool(
     Args:
         model: the task's model; None only for strategies that do not look.
         seed: of the masks (and of `random`): same seed, same scores, whatever the chunks.
-        targets: image ids that are to be predicted well, of which `n_targets` at random are asked about by an
-            acquisition that needs targets; None for the images that are scored.
+        beside: targets and labelled images, for what asks about them.
 
     Raises:
         ConfigError: no model for a strategy that looks, or no target that can be read.
+        LabelError: too few labels to say what is unlike them.
     """
     scores = np.full(len(ids), np.nan)
     groups = np.full(len(ids), -1, dtype=np.int64)
@@ -119,11 +151,19 @@ def score_pool(
         raise ConfigError(
             f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
         )
-    aim = draw_targets(task, model, ids if targets is None else targets, strategy, seed) if strategy.aims else None
-    for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
-        positions = chunk.positions.numpy()
-        names = [ids[int(i)] for i in positions]
-        scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
+    beside = beside or Beside()
+    if strategy.draws_pool:
+        targets = ids if beside.targets is None else beside.targets
+        aim = draw_targets(task, model, targets, strategy, seed) if strategy.aims else None
+        for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
+            positions = chunk.positions.numpy()
+            names = [ids[int(i)] for i in positions]
+            scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
+    if strategy.compares:
+        for near in task.log_density(model, ids, labelled=beside.labelled, progress=progress):
+            scores[near.positions.numpy()] = (
+                score(strategy.acquisition, log_density=near.log_density).cpu().numpy()
+            )
     return Scored(scores, groups)
 
 
@@ -156,8 +196,8 @@ def _score_units(
 def _scores_of(
     draws: Draws, owners: Sequence[str], strategy: Strategy, seed: int, targets: Draws | None
 ) -> Float64[Tensor, "U"]:
-    if not owners:
-        return torch.zeros(0, dtype=torch.float64)
+    if not owners or strategy.compares:  # then units are drawn for their classes alone
+        return torch.zeros(len(owners), dtype=torch.float64)
     if strategy.aims and targets is None:
         raise ConfigError(
             "a target image that can be read and has something in it",
@@ -171,6 +211,17 @@ def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed
     """An ordered batch of n (or all there are) from the scores."""
     names = [str(group) for group in scored.groups]
     return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
+
+
+def standing(scored: Scored, picks: Picks) -> tuple[float, ...]:
+    """For each pick the share, in [0, 1), of all scored images that score less.
+
+    >>> standing(Scored(np.array([3.0, 1.0, np.nan, 2.0]), np.zeros(4, int)), Picks(("a",), (3,), (2.0,)))
+    (0.3333333333333333,)
+    """
+    known = np.sort(scored.scores[np.isfinite(scored.scores)])
+    chosen = scored.scores[list(picks.positions)]
+    return tuple((np.searchsorted(known, chosen) / max(1, len(known))).tolist())
 
 
 def random_subset(ids: Sequence[str], m: int | None, seed: int) -> list[str]:

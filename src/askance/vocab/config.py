@@ -133,6 +133,12 @@ class StrategyConfig(_Section):
     subset: int | None = Field(
         default=None, gt=0, description="score only this many of the pool, at random, a round"
     )
+    targets: str | None = Field(
+        default=None,
+        description="what EPIG is to predict well: val or test, the images of that set (never their labels); or a "
+        "pattern of names below the pool, as site-b/*; unset: images like those that are scored",
+    )
+    n_targets: int = Field(default=200, gt=0, description="how many of them, at random, EPIG is asked about")
 
 
 class Config(_Section):
