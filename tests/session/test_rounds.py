@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from askance.cli.status import print_imported
 from askance.session import Session
 from askance.session.reporting import write_project_report
 from askance.tasks.classification import Classification
@@ -246,6 +247,27 @@ def test_images_of_one_group_lie_on_one_side(site):
         outside = {record.group for image_id, record in images.items() if image_id not in set(chosen)}
         assert len(chosen) >= 5
         assert not inside & outside
+
+
+def test_groups_are_the_word_of_the_pool_and_a_label_file_that_says_others_is_told(site, capsys):
+    names = sorted(site.truth)[:6]
+    pool = site.csv([(f"{site.pool}/{name}", "belt 1") for name in names[:4]], "path,group", "pool.csv")
+    with site.init(n_labels=0, n_test=0, pool={"source": str(pool)}) as session:
+        groups = ["belt 1", "belt 2", "", "belt 3"]
+        rows = [(*row, group) for row, group in zip(site.known(names[:4]), groups, strict=True)]
+        done = session.import_labels(site.csv(rows, "path,label,group"), "me")
+        assert (done.new, done.rejected, done.other_groups) == (4, (), 2)
+        assert {image.group for image in session.project.store.images().values()} == {"belt 1"}
+        print_imported(done)
+        assert "2 images have another group" in capsys.readouterr().out
+        session.export_labels(site.folder / "all.csv")
+        again = session.import_labels(site.folder / "all.csv", "me")
+        assert (again.unchanged, again.other_groups) == (4, 0)
+        print_imported(again)
+        assert "group" not in capsys.readouterr().out
+    settings = {"pool": {"source": str(site.pool)}, "classes": list("0123456789")}
+    with Session.init(site.folder / "other", settings)[0] as session:  # a folder says nothing of groups
+        assert session.import_labels(site.folder / "labels.csv", "me").other_groups == 3
 
 
 def test_a_model_file_that_is_gone_is_made_again(site):

@@ -13,7 +13,7 @@ from askance.uncertainty.posterior import DropoutPosterior
 from askance.uncertainty.softmax import Softmax
 from askance.uncertainty.split import SplitNet, is_plain, split
 from askance.uncertainty.stochastic import StochasticLayer, stochastic_layers
-from askance.uncertainty.stochastic_net import HeadDraws, StochasticNet, Work, head_posterior, work_of
+from askance.uncertainty.stochastic_net import HeadDraws, StochasticNet, Work, head_posterior, look_at, work_of
 from askance.uncertainty.swag import Collector, Swag
 from askance.uncertainty.tail import cut
 
@@ -43,6 +43,7 @@ __all__ = [
     "held_out_precision",
     "is_plain",
     "logits_of",
+    "look_at",
     "mc_dropout",
     "run",
     "split",

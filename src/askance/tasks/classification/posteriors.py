@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
@@ -23,15 +24,18 @@ from askance.uncertainty import (
     Collector,
     DropoutMoments,
     Ensemble,
+    HeadDraws,
     LastLayerLaplace,
     Posterior,
     Softmax,
     SplitNet,
+    StochasticNet,
     Swag,
     fit_laplace,
     head_posterior,
     held_out_precision,
     is_plain,
+    look_at,
 )
 from askance.uncertainty.laplace import Structure
 from askance.vocab import ConfigError, Json
@@ -73,9 +77,23 @@ def drawing(net: SplitNet, k: int, seed: int) -> Drawing:
         ModelError: no posterior was fitted and nothing in the head is random.
     """
     posterior = net.posterior
+    if posterior is None and not is_plain(net.head):
+        return HeadDraws(net.head, k=k, seed=seed, known=_looked_at(net))
     if posterior is None:
         return head_posterior(net.head, k=k, seed=seed)
     return partial(posterior.draws, k=min(k, posterior.most or k), seed=seed)
+
+
+_LOOKED: WeakKeyDictionary[SplitNet, StochasticNet] = WeakKeyDictionary()
+"""What was found in heads that are whole networks, as long as these live. It does not hang on their weights."""
+
+
+def _looked_at(net: SplitNet) -> StochasticNet:
+    """What is random in a network's head, looked for once."""
+    found = _LOOKED.get(net)
+    if found is None or found.model is not net.head:
+        found = _LOOKED[net] = look_at(net.head)
+    return found
 
 
 def check_posterior(config: ModelConfig, net: SplitNet) -> None:
