@@ -74,7 +74,7 @@ def print_imported(imported: "Imported") -> None:
         )
     if imported.other_groups:
         console.print(
-            f"  {imported.other_groups} images have another group in that file than in the pool. Groups keep a split "
+            f"  {imported.other_groups} images have another group there than in the pool. Groups keep a split "
             "together where the pool's source names them: make pool.source a CSV with the columns path and group",
             highlight=False,
         )
