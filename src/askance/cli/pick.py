@@ -20,9 +20,7 @@ def pick(
         str | None, typer.Option(help="As in bald, power:bald, random; else as in askance.toml.")
     ] = None,
     draws: Annotated[int | None, typer.Option("-k", help="Networks drawn from the posterior.")] = None,
-    targets: Annotated[
-        str | None, typer.Option(help="What EPIG is to predict well: val, test or a pattern, as site-b/*.")
-    ] = None,
+    targets: Annotated[str | None, typer.Option(help="What EPIG is to predict well: as strategy.targets.")] = None,
     split: Annotated[
         HeldOut | None, typer.Option(help="Freeze random images into that set instead, to be labelled.")
     ] = None,
