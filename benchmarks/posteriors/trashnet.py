@@ -7,6 +7,7 @@ BALD of ten heads trained apart from other starts, which no row contains. Then t
 labels, 50 a round, with three of them, against random.
 
     python benchmarks/posteriors/trashnet.py      # resumes; some twenty minutes on two cores
+    python benchmarks/posteriors/trashnet.py --only mc-dropout,laplace --work DIR      # no loop
 """
 
 import argparse
@@ -73,7 +74,7 @@ def draws_of(task: Classification, net: SplitNet, ids: list[str], seed: int) -> 
     return Draws.cat([chunk.units.draws for chunk in task.draws(net, ids, k=K, seed=seed)])
 
 
-def one_seed(data: Problem, work: Path, n: int, seed: int) -> list[dict[str, Any]]:
+def one_seed(data: Problem, work: Path, n: int, seed: int, names: tuple[str, ...]) -> list[dict[str, Any]]:
     """A row a posterior."""
     chosen, _ = start_and_validation(data.pool, n, 0, seed)
     known = dict(zip(data.pool.ids, data.pool.targets, strict=True))
@@ -86,7 +87,7 @@ def one_seed(data: Problem, work: Path, n: int, seed: int) -> list[dict[str, Any
     net = apart.fit(train, Labelled((), ()), warm=None, seed=1000 + seed).model
     reference = bald(draws_of(apart, net, rest, seed)).numpy()
     rows: list[dict[str, Any]] = []
-    for name in ROWS:
+    for name in names:
         task = make(model(name))
         began = time.process_time()
         net = task.fit(train, Labelled((), ()), warm=None, seed=seed).model
@@ -123,6 +124,8 @@ def table(rows: list[dict[str, Any]], n: int) -> list[str]:
     base = {r["seed"]: r for r in rows if r["posterior"] == "mc-dropout" and r["labels"] == n}
     for name in ("softmax", "density", *ROWS[1:]):
         own = [r for r in rows if r["posterior"] == name and r["labels"] == n]
+        if not own:
+            continue
 
         def cell(key: str, digits: int, scale: float = 1.0, own: list[dict[str, Any]] = own) -> str:
             values = [scale * r[key] for r in own]
@@ -194,8 +197,9 @@ def loop_table(curves: list[Curve]) -> list[str]:
     return [*lines, ""]
 
 
-def head(seeds: int) -> list[str]:
+def head(seeds: int, names: tuple[str, ...]) -> list[str]:
     """What was run, with what."""
+    only = "" if names == ROWS else f" --only {','.join(names)}"
     return [
         f"# Posteriors on TrashNet, {datetime.date.today()}",
         "",
@@ -203,7 +207,7 @@ def head(seeds: int) -> list[str]:
         "",
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "timm")),
-        f"- command: `python benchmarks/posteriors/trashnet.py`; {seeds} seeds",
+        f"- command: `python benchmarks/posteriors/trashnet.py{only}`; {seeds} seeds",
         "- in brackets the lowest and highest seed; fit and score: processor time as a multiple of MC dropout's in"
         " the same run; every posterior costs one pass through the trunk an image",
         "",
@@ -217,24 +221,28 @@ def main() -> None:
     parser.add_argument(
         "--loop", default="dropout-moments,mc-dropout,swag", help="posteriors to run the loop with"
     )
+    parser.add_argument("--only", default=",".join(ROWS), help="rows, mc-dropout among them; then no loop is run")
     parser.add_argument("--work", type=Path, default=Path("work/posteriors"))
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    data = problem()
+    data, names = problem(), tuple(options.only.split(","))
     rows: list[dict[str, Any]] = []
     for n in SIZES:
         for seed in range(options.seeds):
             file = options.work / f"{n}-{seed}.json"
             if not file.exists():
-                file.write_text(json.dumps(one_seed(data, options.work, n, seed)))
+                file.write_text(json.dumps(one_seed(data, options.work, n, seed, names)))
                 print(f"{n} labels, seed {seed}", flush=True)
             rows += json.loads(file.read_text())
-    text = [*head(options.seeds), *(line for n in SIZES for line in table(rows, n))]
+    text = [*head(options.seeds, names), *(line for n in SIZES for line in table(rows, n))]
     print("\n".join(text), flush=True)
+    RESULTS.mkdir(exist_ok=True)
+    if names != ROWS:
+        (RESULTS / f"{datetime.date.today()}-trashnet-{names[-1]}.md").write_text("\n".join(text))
+        return
     curves = loops(options.loop.split(","), options.work, options.seeds)
     text += loop_table(curves)
-    RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{datetime.date.today()}-trashnet.md").write_text("\n".join(text))
     plot_curves(curves, RESULTS / "trashnet.png", metric="accuracy")
     print("\n".join(text))

@@ -133,7 +133,7 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
         (["simulate", "--data", "nowhere"], "digits"),
         (["simulate", "--strategies", "blad"], "bald"),
-        (["simulate", "--strategies", "novelty"], "log_density"),
+        (["simulate", "--strategies", "power:novelty"], "softrank"),
         (["simulate", "--set", "strategy.draws=5"], "model or train"),
         (["simulate", "--until", 2000], "--until"),
         (["init", "q", "--pool", "pool", "--set", "seed=1", "--set", "seed.x=1"], "section.name=value"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from askance.maths import Chunk, Draws, Units, keyed_seed
+from askance.maths import Chunk, Densities, Draws, Units, keyed_seed
 from askance.vocab import Fitted, Json, Labelled, Progress, silent
 
 
@@ -53,6 +53,18 @@ class BoxTask:
             units = Units(Draws.from_logits(logits, joint=True), owner.long(), len(kept))
             yield Chunk(torch.tensor([start + i for i in kept]).long(), units)
             progress("scoring", start + len(names), len(ids))
+
+    def log_density(
+        self, model: float, ids: Sequence[str], *, labelled: Labelled, progress: Progress = silent
+    ) -> Iterator[Densities]:
+        """The more boxes an image has beyond those of any labelled one, the stranger it is."""
+        most = max(self.boxes[name] for name in labelled.ids)
+        for start in range(0, len(ids), self.chunk):
+            names = ids[start : start + self.chunk]
+            kept = [i for i, name in enumerate(names) if name not in self._unreadable]
+            self.problems |= {name: "cannot be read" for name in names if name in self._unreadable}
+            apart = torch.tensor([float(most - self.boxes[names[i]]) for i in kept], dtype=torch.float64)
+            yield Densities(torch.tensor([start + i for i in kept]).long(), apart)
 
     def measure(
         self, model: float, test: Labelled, *, k: int, seed: int, progress: Progress = silent

@@ -39,7 +39,8 @@ def test_every_setting_stands_in_the_file_under_its_own_section(tmp_path):
         if line.startswith("# ") and line.endswith("="):
             name = line[2:-2]
             raw = tomllib.loads(text.replace(line, f'{name} = "x"'))
-            place = {"store": "", "subset": "strategy", "trunk_learning_rate": "train"}.get(name, "model")
+            places = {"store": "", "subset": "strategy", "targets": "strategy", "trunk_learning_rate": "train"}
+            place = places.get(name, "model")
             section = raw[place] if place else raw
             assert name in section
 

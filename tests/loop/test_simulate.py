@@ -102,6 +102,47 @@ def test_epig_is_simulated_and_picks_what_it_ranks_highest(tmp_path):
     assert [line["picked"] for line in RunFolder.of(tmp_path / "again", "epig", 0).lines()] == bought["epig"]
 
 
+def test_epig_is_asked_about_the_test_images_where_they_are_the_targets(tmp_path):
+    """About their pixels: another labelling of the test set gives the same picks."""
+    runs = {}
+    for name, changes in {
+        "pool": {},
+        "test": {"targets": "test"},
+        "few": {"targets": "test", "n_targets": 3},
+    }.items():
+        made = lab(tmp_path / name, strategies=("epig",), seeds=(0,), **changes)
+        simulate(made)
+        runs[name] = [line["picked"] for line in RunFolder.of(tmp_path / name, "epig", 0).lines()]
+    assert runs["pool"] != runs["test"] != runs["few"]
+    blind = lab(tmp_path / "blind", strategies=("epig",), seeds=(0,), targets="test")
+    simulate(Lab(blind.experiment, with_other_test_labels, blind.task, tmp_path / "blind"))
+    assert [line["picked"] for line in RunFolder.of(tmp_path / "blind", "epig", 0).lines()] == runs["test"]
+
+
+def with_other_test_labels():
+    same = problem()
+    return Problem(same.images, same.classes, same.pool, Labelled(same.test.ids, same.test.targets[::-1]))
+
+
+def test_novelty_is_simulated_against_what_is_labelled_so_far(tmp_path):
+    seen = []
+
+    class Watched(BoxTask):
+        def log_density(self, model, ids, *, labelled, **more):
+            seen.append((tuple(sorted(labelled.ids)), set(ids)))
+            return super().log_density(model, ids, labelled=labelled, **more)
+
+    made = lab(tmp_path, strategies=("softrank:novelty",), seeds=(0,))
+    simulate(Lab(made.experiment, made.problem, lambda *_: Watched(dict.fromkeys(IDS, 1)), tmp_path))
+    lines = RunFolder.of(tmp_path, "softrank:novelty", 0).lines()
+    start, _ = start_and_validation(problem().pool, 6, 4, 0)
+    known = list(start)
+    for line, (labelled, asked) in zip(lines[:-1], seen, strict=True):  # in the last nothing is bought
+        assert labelled == tuple(sorted(known))
+        assert not asked & set(known)
+        known += line["picked"]
+
+
 def test_more_seeds_and_strategies_may_join_but_other_settings_may_not(tmp_path):
     simulate(lab(tmp_path, seeds=(0,)))
     assert len(simulate(lab(tmp_path, seeds=(0, 1), strategies=("bald", "random", "margin")))) == 6
@@ -156,7 +197,16 @@ def test_start_labels_are_balanced_even_where_a_class_is_small():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"start": 0}, {"until": 3}, {"batch": 0}, {"strategies": ("blad",)}, {"strategies": ("novelty",)}]
+    "wrong",
+    [
+        {"start": 0},
+        {"until": 3},
+        {"batch": 0},
+        {"strategies": ("blad",)},
+        {"targets": "train"},
+        {"n_targets": 0},
+        {"strategies": ("power:novelty",)},
+    ],
 )
 def test_an_experiment_that_cannot_be_is_refused(tmp_path, wrong):
     with pytest.raises(ConfigError):

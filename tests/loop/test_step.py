@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from askance.acquisition import epig, score
-from askance.loop.step import Strategy, pick, random_subset, score_pool
+from askance.loop import step
+from askance.loop.step import Beside, Scored, Strategy, pick, random_subset, score_pool, standing
 from askance.maths import Draws
-from askance.vocab import ConfigError
+from askance.vocab import ConfigError, Labelled, SelectionError
 from tests.loop.fakes import BoxTask
 
 IDS = [f"image-{i:02d}" for i in range(23)]
@@ -116,7 +117,7 @@ def test_epig_asks_about_the_boxes_of_random_images_of_the_pool(m):
 
 def test_epig_asks_about_the_images_that_are_named():
     task, strategy = BoxTask(BOXES | {"street": 2, "field": 0}), Strategy("epig", draws=7)
-    scored = score_pool(task, 1.0, IDS, strategy, seed=3, targets=["field", "street"])
+    scored = score_pool(task, 1.0, IDS, strategy, seed=3, beside=Beside(["field", "street"]))
     due = epig(boxes_of(task, [IDS[1]], 7, 3), boxes_of(task, ["street"], 7, 3))
     assert scored.scores[1] == pytest.approx(float(due.mean()), abs=1e-12)
 
@@ -153,7 +154,7 @@ def test_targets_that_cannot_be_read_are_left_out_and_without_any_the_loop_says_
     assert empty.scores.tolist() == [0.0] * len(IDS)
     assert score_pool(BoxTask(BOXES), 1.0, [], strategy, seed=0).scores.tolist() == []
     with pytest.raises(ConfigError, match="name the targets"):
-        score_pool(BoxTask(BOXES), 1.0, IDS, strategy, seed=0, targets=[IDS[0], IDS[4]])  # no boxes in them
+        score_pool(BoxTask(BOXES), 1.0, IDS, strategy, seed=0, beside=Beside([IDS[0], IDS[4]]))  # no boxes in them
 
 
 def test_epig_is_a_strategy_that_looks_at_pool_and_targets():
@@ -165,8 +166,59 @@ def test_epig_is_a_strategy_that_looks_at_pool_and_targets():
         score_pool(BoxTask(BOXES), None, IDS, Strategy("epig"), seed=0)
 
 
-@pytest.mark.parametrize("name", ["novelty", "softmax:novelty"])
-def test_what_the_loop_cannot_bring_is_refused_before_anything_is_trained(name):
+KNOWN = Beside(labelled=Labelled(("image-01", "image-02"), (0, 1)))  # one box, and two
+
+
+@pytest.mark.parametrize("name", ["novelty", "softrank:novelty", "softmax:novelty", "top-k:novelty"])
+def test_novelty_is_what_the_task_says_of_the_labelled_images_and_asks_for_no_draws(name):
+    class NoDraws(BoxTask):
+        def draws(self, *args, **more):
+            raise AssertionError("novelty draws nothing")
+
+    strategy = Strategy.parse(name, 5)
+    assert strategy.looks
+    assert not strategy.draws_pool
+    scored = score_pool(NoDraws(BOXES, unreadable=IDS[:3]), 1.0, IDS, strategy, seed=0, beside=KNOWN)
+    assert np.isnan(scored.scores[:3]).all()
+    assert scored.scores[3:].tolist() == [BOXES[one] - 2.0 for one in IDS[3:]]  # of any sign
+    assert set(scored.groups.tolist()) == {-1}
+    picked = pick(scored, IDS, strategy, n=20, seed=0)
+    assert len(picked) == 20
+    assert not set(picked.ids) & set(IDS[:3])
+    if strategy.selection == "top-k":
+        assert {BOXES[one] for one in picked.ids[:5]} == {3}
+
+
+def test_novelty_beside_the_classes_that_draws_predict():
+    """A selection that balances classes has them from draws, and the scores stay those of the density."""
+    strategy = Strategy("novelty", "class-balanced-random", draws=5)
+    scored = score_pool(BoxTask(BOXES), 1.0, IDS, strategy, seed=0, beside=KNOWN)
+    assert scored.scores.tolist() == [BOXES[one] - 2.0 for one in IDS]
+    assert all((group == -1) == (BOXES[one] == 0) for group, one in zip(scored.groups, IDS, strict=True))
+
+
+def test_novelty_needs_a_model_and_a_selection_that_takes_any_sign():
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(BoxTask(BOXES), None, IDS, Strategy("novelty"), seed=0, beside=KNOWN)
+    for wrong in (lambda: Strategy.parse("power:novelty"), lambda: Strategy("novelty", "power")):
+        with pytest.raises(ConfigError, match="softrank:novelty"):
+            wrong()
+    signed = Scored(np.array([-1.0, 2.0]), np.zeros(2, dtype=np.int64))
+    with pytest.raises(SelectionError):  # which is why
+        pick(signed, IDS[:2], Strategy("bald", "power"), n=1, seed=0)
+
+
+def test_what_the_loop_cannot_bring_is_refused_before_anything_is_trained(monkeypatch):
+    monkeypatch.setattr(step, "_BROUGHT", {"draws", "ids", "seed"})
     with pytest.raises(ConfigError, match="novelty, which needs log_density") as refused:
-        Strategy.parse(name)
+        Strategy.parse("softmax:novelty")
     assert 'score("novelty", log_density=...)' in refused.value.fix
+
+
+def test_the_standing_of_a_pick_counts_what_scores_less_among_what_was_scored():
+    scored = score_pool(BoxTask(BOXES, unreadable=IDS[:3]), 1.0, IDS, Strategy("novelty"), seed=0, beside=KNOWN)
+    picked = pick(scored, IDS, Strategy("novelty"), n=20, seed=0)
+    finite = [BOXES[one] for one in IDS[3:]]
+    due = [sum(other < BOXES[one] for other in finite) / 20 for one in picked.ids]
+    assert list(standing(scored, picked)) == pytest.approx(due)
+    assert standing(scored, pick(Scored(np.full(23, np.nan), scored.groups), IDS, Strategy(), n=1, seed=0)) == ()

@@ -163,6 +163,14 @@ def test_a_picked_image_says_why(full: ReportData) -> None:
     assert "no picture" in html
 
 
+def test_a_batch_by_novelty_says_how_strange_its_images_are(full: ReportData) -> None:
+    strange = [replace(image, stranger_than=0.9996) for image in full.picked]
+    html = render(replace(full, picked=strange))
+    assert html.count("less like the labelled images than 99&nbsp;% of those scored") == 2
+    assert "unlike those of the labelled images" in html
+    assert "less like the labelled" not in render(full)
+
+
 def test_a_batch_that_is_not_shown_whole_is_counted_whole(full: ReportData) -> None:
     html = render(replace(full, batch=200))
     assert "200 images are picked" in html

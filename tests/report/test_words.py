@@ -20,6 +20,12 @@ def test_recalls_and_differences() -> None:
     assert difference(math.nan, words_for("nll")) == "–"
 
 
+def test_the_area_under_a_curve_has_its_words() -> None:
+    words = words_for("auroc")
+    assert (words.title, words.head) == ("area under the ROC curve (AUROC)", "AUROC")
+    assert (show(0.8123, words), difference(0.021, words)) == ("0.812", "+0.021")
+
+
 def test_counts() -> None:
     assert (count(1234), count(math.inf, 1000), count(math.inf)) == ("1,234", ">1,000", "never")
     assert (trim(2.0), trim(-0.01), trim(2.25)) == ("2", "0", "2.2")

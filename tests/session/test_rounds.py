@@ -9,7 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from askance.cli.status import print_imported
 from askance.session import Session
+from askance.session.reporting import write_project_report
+from askance.tasks.classification import Classification
 from askance.vocab import ConfigError, ModelError, SelectionError
 
 
@@ -71,6 +74,79 @@ def test_epig_of_a_real_network_is_what_its_draws_say(site):
     torch.testing.assert_close(found, due, atol=1e-6, rtol=0)
     assert min(scores["score"]) > 0
     assert ids(picked) == [scores["id"][i] for i in due.argsort(descending=True)[:5]]
+
+
+def test_novelty_picks_what_is_unlike_the_labelled_images_and_says_so(site, tmp_path):
+    strategy = {"draws": 6, "acquisition": "novelty", "selection": "top-k"}
+    with site.init(strategy=strategy) as session:
+        session.train()
+        picked = session.pick(5)
+        folder = session.project.round_folder(1)
+        scores = pq.read_table(folder / "scores.parquet").to_pydict()
+        task, known = session.task(), session.project.labelled("train")
+        net = task.load(folder / "model.safetensors")
+        (near,) = task.log_density(net, scores["id"], labelled=known)
+        assert scores["score"] == (-near.log_density).tolist()
+        assert [pick.gain for pick in picked.picks] == sorted(scores["score"], reverse=True)[:5]
+        assert [round(30 * pick.why["stranger_than"]) for pick in picked.picks] == [29, 28, 27, 26, 25]
+        assert picked.picks[0].why["votes"]
+        html = write_project_report(session, tmp_path / "r.html").read_text()
+        assert "less like the labelled images than 96&nbsp;% of those scored" in html
+        assert ids(session.pick(5)) == ids(picked)
+        with pytest.raises(ConfigError, match="softrank"):
+            session.override("strategy", selection="power").pick(5)
+        assert "stranger_than" not in session.override("strategy", acquisition="bald").pick(6).picks[0].why
+
+
+def test_epig_is_asked_about_the_images_that_are_named(site, monkeypatch):
+    """A set, or a pattern of names; what is frozen is no target of a pattern, and labels play no part."""
+    with site.init(strategy={"draws": 6, "acquisition": "epig", "selection": "top-k"}) as session:
+        session.train()
+        images, asked = session.project.store.images(), []
+        draws = Classification.draws
+
+        def watched(self, model, some, **more):
+            asked.append([Path(images[name].uri).name for name in some])
+            return draws(self, model, some, **more)
+
+        monkeypatch.setattr(Classification, "draws", watched)
+        names = sorted(site.truth)
+        batches = {}
+        for targets, n, due in (
+            ("test", 200, names[50:]),
+            ("00*.png", 200, names[:10]),
+            ("0[0-5]?.png", 200, names[:50]),
+            ("test", 4, names[50:]),
+        ):
+            asked.clear()
+            batches[targets, n] = ids(session.override("strategy", targets=targets, n_targets=n).pick(5))
+            assert set(asked[0]) <= set(due)
+            assert len(asked[0]) == min(n, len(due))
+            assert len(asked[1]) == 30  # what is picked from does not change
+        assert len(set(map(tuple, batches.values()))) > 1
+        for wrong in ("val", "site-b/*"):
+            with pytest.raises(ConfigError, match="readable images for strategy"):
+                session.override("strategy", targets=wrong).pick(7)
+        assert session.override("strategy", targets="site-b/*", acquisition="bald").pick(7).fresh  # not asked
+
+
+def test_targets_by_folder_and_by_group(site):
+    (site.pool / "site-b" / "night").mkdir(parents=True)
+    for i in range(3):
+        Image.new("L", (8, 8), 20 * i).save(site.pool / "site-b" / "night" / f"{i}.png")
+    with site.init() as session:
+        store = session.project.store
+        found = session.override("strategy", targets="site-b/*").project.targets()
+        assert sorted(Path(store.images()[name].uri).name for name in found) == ["0.png", "1.png", "2.png"]
+        assert session.project.targets() is None
+    rows = [(f"{site.pool}/{name}", f"belt {i // 6}") for i, name in enumerate(sorted(site.truth))]
+    pool = site.csv(rows, "path,group", "pool.csv")
+    settings = {"pool": {"source": str(pool)}}
+    with Session.init(site.folder / "listed", settings)[0] as session:
+        of_group = session.override("strategy", targets="belt 3").project.targets()
+        assert {session.project.store.images()[name].group for name in of_group} == {"belt 3"}
+        assert len(of_group) == 6
+        assert len(session.override("strategy", targets="pool/00*").project.targets()) == 10
 
 
 def test_doing_it_again_does_nothing_again(site):
@@ -184,6 +260,27 @@ def test_images_of_one_group_lie_on_one_side(site):
         outside = {record.group for image_id, record in images.items() if image_id not in set(chosen)}
         assert len(chosen) >= 5
         assert not inside & outside
+
+
+def test_groups_are_the_word_of_the_pool_and_a_label_file_that_says_others_is_told(site, capsys):
+    names = sorted(site.truth)[:6]
+    pool = site.csv([(f"{site.pool}/{name}", "belt 1") for name in names[:4]], "path,group", "pool.csv")
+    with site.init(n_labels=0, n_test=0, pool={"source": str(pool)}) as session:
+        groups = ["belt 1", "belt 2", "", "belt 3"]
+        rows = [(*row, group) for row, group in zip(site.known(names[:4]), groups, strict=True)]
+        done = session.import_labels(site.csv(rows, "path,label,group"), "me")
+        assert (done.new, done.rejected, done.other_groups) == (4, (), 2)
+        assert {image.group for image in session.project.store.images().values()} == {"belt 1"}
+        print_imported(done)
+        assert "2 images have another group" in capsys.readouterr().out
+        session.export_labels(site.folder / "all.csv")
+        again = session.import_labels(site.folder / "all.csv", "me")
+        assert (again.unchanged, again.other_groups) == (4, 0)
+        print_imported(again)
+        assert "group" not in capsys.readouterr().out
+    settings = {"pool": {"source": str(site.pool)}, "classes": list("0123456789")}
+    with Session.init(site.folder / "other", settings)[0] as session:  # a folder says nothing of groups
+        assert session.import_labels(site.folder / "labels.csv", "me").other_groups == 3
 
 
 def test_a_model_file_that_is_gone_is_made_again(site):

@@ -99,6 +99,18 @@ def test_shrinking_brings_a_covariance_nearer_to_the_truth():
     assert float(errors[2]) < float(errors[0])
 
 
+@pytest.mark.parametrize("covariance", ["class", "pooled"])
+def test_the_bits_do_not_depend_on_company(covariance: str):
+    features, labels = data([20, 30, 25], d=8)
+    densities = fit_density([(features, labels)], n_classes=3, covariance=covariance)
+    new = torch.cat([features, features + 1, features - 2])
+    whole = densities.log_density(new)
+    assert torch.equal(torch.cat([densities.log_density(part) for part in new.split(128)]), whole)
+    order = torch.randperm(128, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(densities.log_density(new[:128][order]), whole[:128][order])
+    assert densities.log_density(new[:0]).shape == (0,)
+
+
 def test_pooled_is_one_covariance_for_all():
     features, labels = data([6, 7, 5])
     densities = fit_density([(features, labels)], n_classes=3, covariance="pooled")

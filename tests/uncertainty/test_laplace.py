@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from askance.uncertainty import LastLayerLaplace, curvature, fit_laplace, laplace
+from askance.uncertainty import LastLayerLaplace, curvature, fit_laplace, held_out_precision, laplace
 from askance.uncertainty.laplace import best_precision
 from askance.vocab import LabelError, ModelError
 from tests.reference import posteriors as slow
@@ -95,6 +95,115 @@ def test_the_evidence_is_highest_at_the_precision_found(structure: str):
     got = fit_laplace(net, [(features, labels)], structure=structure)
     assert got.precision == pytest.approx(best, rel=0.02)
     assert got.log_evidence >= slow.log_evidence(likelihood, weights, h, best) - 1e-9
+
+
+@every
+def test_moderated_predictions_are_the_formula_class_by_class(structure: str):
+    net, (features, labels) = head(), data()
+    phi, weights, probs = by_hand(net, features)
+    h = slow.CURVATURES[structure](phi, probs)
+    precisions = [0.05, 1.0, 40.0]
+    fitted = fit_laplace(net, [(features, labels)], structure=structure)
+    new = torch.cat([features.flip(1), features.roll(1, 1)] * 4)  # more than one block of the full curvature
+    got = fitted.moderated(new, precisions)
+    assert got.shape == (3, len(new), C)
+    for which, d in enumerate(precisions):
+        covariance = torch.linalg.inv(h + d * torch.eye(len(h), dtype=torch.float64))
+        for image in (0, 7, len(new) - 1):
+            due = slow.moderated(by_hand(net, new)[0][image], weights, covariance)
+            torch.testing.assert_close(got[which, image], due, atol=1e-11, rtol=0)
+    assert fitted.moderated(new[:0], precisions).shape == (3, 0, C)
+
+
+@every
+def test_moderated_predictions_are_nearly_the_mean_of_draws(structure: str):
+    """And far nearer than the network alone, which is what leaving the variance out would give."""
+    net, (features, labels) = head(), data()
+    posterior = fit_laplace(net, [(features, labels)], structure=structure, precision=1.5)
+    drawn = posterior.draws(features, k=4000, seed=0).log_probs.exp().mean(1)
+    plain = torch.softmax(posterior.logits(features).mean, -1)
+    got = posterior.moderated(features, [1.5])[0].exp()
+    assert float((got - drawn).abs().mean()) < 0.03
+    assert float((got - drawn).abs().mean()) < float((plain - drawn).abs().mean()) / 2
+
+
+def wide_problem(n: int, noise: float) -> tuple[Tensor, Tensor]:
+    """Three classes along three of forty features."""
+    generator = torch.Generator().manual_seed(2)
+    labels = torch.arange(n) % C
+    features = noise * torch.randn(n, 40, generator=generator, dtype=torch.float64)
+    features[torch.arange(n), labels] += 1.5
+    return features, labels
+
+
+def some_folds(structure: str) -> list[tuple[LastLayerLaplace, Tensor, Tensor]]:
+    features, labels = wide_problem(30, 0.5)
+    fold, found = torch.arange(30) // 3 % 5, []
+    for held in range(5):
+        net = nn.Sequential(nn.Linear(40, C)).double()
+        with torch.no_grad():
+            net[0].weight.zero_()[torch.arange(C), torch.arange(C)] = 2.0
+            net[0].bias.zero_()
+        rest = fit_laplace(net, [(features[fold != held], labels[fold != held])], structure=structure)
+        found.append((rest, features[fold == held], labels[fold == held]))
+    return found
+
+
+@every
+def test_held_out_labels_choose_the_precision_that_a_walk_over_all_finds(structure: str):
+    folds = some_folds(structure)
+    squares = [float(x.square().sum()) + 1 for _, features, _ in folds for x in features]
+    losses = {}
+    for variance in laplace.LOGIT_VARIANCES:
+        d = math.fsum(squares) / len(squares) / variance
+        losses[d] = math.fsum(
+            -float(one.moderated(features[i : i + 1], [d])[0, 0, labels[i]])
+            for one, features, labels in folds
+            for i in range(len(labels))
+        ) / len(squares)
+    precision, nll = held_out_precision(folds)
+    best = min(losses, key=losses.__getitem__)
+    assert precision == pytest.approx(best)
+    assert nll == pytest.approx(losses[best])
+    assert precision > max(one.precision for one, _, _ in folds), "the evidence is too wide for few labels"
+
+
+def test_surprises_among_held_out_labels_ask_for_a_wider_prior():
+    """The same posteriors; of what is held out a third is labelled wrongly."""
+    folds = some_folds("kron")
+    spoilt = [(one, x, torch.where(torch.arange(len(y)) % 3 == 0, (y + 1) % C, y)) for one, x, y in folds]
+    assert held_out_precision(spoilt)[0] < held_out_precision(folds)[0]
+    assert held_out_precision(spoilt)[1] > held_out_precision(folds)[1]
+
+
+def test_the_choice_does_not_depend_on_the_scale_of_features():
+    """Features a thousand times as large, weights a thousandth: the same predictions, a precision 10^6 times."""
+    folds = some_folds("full")
+    scaled = []
+    for one, x, y in folds:
+        net = nn.Sequential(nn.Linear(40, C, bias=False)).double()
+        with torch.no_grad():
+            net[0].weight.copy_(one.head[0].weight)
+        small = fit_laplace(net, [(x, y)], structure="full")
+        with torch.no_grad():
+            net[0].weight.div_(1000)
+        scaled.append(((small, x, y), (fit_laplace(net, [(1000 * x, y)], structure="full"), 1000 * x, y)))
+    one, other = (held_out_precision([pair[i] for pair in scaled]) for i in (0, 1))
+    assert other[0] == pytest.approx(1e6 * one[0])
+    assert other[1] == pytest.approx(one[1], abs=1e-6)
+
+
+@pytest.mark.usefixtures("as_users_run")
+def test_without_held_out_labels_nothing_is_chosen():
+    with pytest.raises(LabelError, match="held out"):
+        held_out_precision([])
+    (one, features, labels), *_ = some_folds("diag")
+    with pytest.raises(LabelError, match="held out"):
+        held_out_precision([(one, features[:0], labels[:0])])
+    with pytest.raises(LabelError, match="class numbers"):
+        held_out_precision([(one, features, labels + 1)])
+    with pytest.raises(ModelError, match=r"features \[N, 40\]"):
+        held_out_precision([(one, features[:, :5], labels)])
 
 
 def test_the_search_ends_where_it_may_look_no_further():

@@ -20,6 +20,7 @@ def pick(
         str | None, typer.Option(help="As in bald, power:bald, random; else as in askance.toml.")
     ] = None,
     draws: Annotated[int | None, typer.Option("-k", help="Networks drawn from the posterior.")] = None,
+    targets: Annotated[str | None, typer.Option(help="What EPIG is to predict well: as strategy.targets.")] = None,
     split: Annotated[
         HeldOut | None, typer.Option(help="Freeze random images into that set instead, to be labelled.")
     ] = None,
@@ -38,6 +39,7 @@ def pick(
         session = opened.override(
             "strategy",
             draws=draws,
+            targets=targets,
             acquisition=named.acquisition if named else None,
             selection=named.selection if named else None,
         )

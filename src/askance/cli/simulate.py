@@ -23,6 +23,10 @@ def simulate(
     subset: Annotated[
         int | None, typer.Option(help="Score only this many of the pool, at random, a round.")
     ] = None,
+    targets: Annotated[
+        str, typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels).")
+    ] = "pool",
+    n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
     workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
@@ -43,6 +47,8 @@ def simulate(
         val=val,
         draws=draws,
         subset=subset,
+        targets=targets,  # type: ignore[arg-type]  # checked there
+        n_targets=n_targets,
         model=model,
         train=train,
     )

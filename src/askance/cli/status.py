@@ -72,3 +72,9 @@ def print_imported(imported: "Imported") -> None:
         console.print(
             f"  all of them, to mend and import again: {imported.rejected_file}", markup=False, highlight=False
         )
+    if imported.other_groups:
+        console.print(
+            f"  {imported.other_groups} images have another group there than in the pool. Groups keep a split "
+            "together where the pool's source names them: make pool.source a CSV with the columns path and group",
+            highlight=False,
+        )

@@ -13,7 +13,7 @@ class LabelRow:
         key: what names the image: content id, absolute path, URL, relative path or base name.
         value: the class name; None where nobody has labelled it yet.
         split: where it has to be: `train`, `val` or `test`; None where the file does not say.
-        group: images of one group stay on one side of a split; None where the file does not say.
+        group: what the file says of it, to be compared with the pool's word, which counts; None where it does not.
         line: in the file, from 1 (the header is 1); 0 for an image folder.
         problem: why the row cannot be taken, where that can be seen from the row alone.
     """

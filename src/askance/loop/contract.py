@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from askance.maths import Chunk
+from askance.maths import Chunk, Densities
 from askance.vocab import Fitted, Json, Labelled, Progress, silent
 
 M = TypeVar("M")
@@ -32,6 +32,16 @@ class Task(Protocol[M]):
         self, model: M, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
     ) -> Iterator[Chunk]:
         """K joint draws over the units of the images, chunk by chunk; draw k is one function over all chunks."""
+        ...
+
+    def log_density(
+        self, model: M, ids: Sequence[str], *, labelled: Labelled, progress: Progress = silent
+    ) -> Iterator[Densities]:
+        """How near images are to labelled ones in the model's own features, chunk by chunk; for novelty.
+
+        Any number, nats: values compare within one call alone. Of an image with several units, or none, the task
+        says what its features are.
+        """
         ...
 
     def measure(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from askance.maths import keyed_uniform
 from askance.pool import Images
 from askance.vocab import ConfigError, LabelError, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig
+
+_Targets = Literal["pool", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class Experiment:
         val: further labels to choose the weight decay on; they count in what is paid.
         draws: K.
         subset: score only this many of the pool, at random, a round; None for all.
+        targets: what a strategy that needs targets is to predict well: images like those of the pool, or those of
+            the test set, of which it sees pixels and never a label.
+        n_targets: M, how many of them it is asked about.
     """
 
     strategies: tuple[str, ...]
@@ -65,17 +70,25 @@ class Experiment:
     val: int = 0
     draws: int = 100
     subset: int | None = None
+    targets: _Targets = "pool"
+    n_targets: int = 200
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
         for name in self.strategies:
-            Strategy.parse(name, self.draws)
+            Strategy.parse(name, self.draws, self.n_targets)
         if not (0 < self.start <= self.until and self.batch > 0):
             raise ConfigError(
                 "0 < start <= until and batch > 0",
                 f"start {self.start}, until {self.until}, batch {self.batch}",
                 "change these numbers",
+            )
+        if self.targets not in get_args(_Targets) or self.n_targets < 1:
+            raise ConfigError(
+                "targets: pool or test, and one of them or more",
+                f"{self.n_targets} of {self.targets}",
+                "--targets test --n-targets 200",
             )
 
     @property

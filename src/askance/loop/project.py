@@ -1,11 +1,13 @@
 """A project is a folder: `askance.toml`, the store, cached features, and a folder a round."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from askance.loop.settings import read_config, write_config
 from askance.store import Store
-from askance.vocab import ConfigError, Labelled, Round, Split
+from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split
 from askance.vocab.config import Config
 from askance.vocab.files import cannot_write
 
@@ -105,6 +107,48 @@ class Project:
             for image_id in self.store.images()
             if image_id not in labels and splits.get(image_id, "train") == "train"
         )
+
+    def targets(self) -> list[str] | None:
+        """Ids of the images that `strategy.targets` names, sorted; None where it is unset.
+
+        `val` or `test`: the readable images of that set, labelled or not. Anything else is a pattern of names
+        below the pool's source, or of groups, as `site-b/*`; `*` stands for folders too. It takes no image of the
+        validation or the test set.
+
+        Raises:
+            ConfigError: there is no such image.
+        """
+        wanted = self.config.strategy.targets
+        if wanted is None:
+            return None
+        images, splits = self.store.images(), self.store.splits()
+        if wanted in ("val", "test"):
+            found = [name for name in images if splits.get(name) == wanted]
+        else:
+            named = _named(wanted, self.source, self.store.sightings(), images)
+            found = sorted(name for name in named if splits.get(name, "train") == "train")
+        if not found:
+            raise ConfigError(
+                f"readable images for strategy.targets = {wanted}",
+                f"none of {len(images)}",
+                f"askance pick --split {wanted} -n 200 makes such a set"
+                if wanted in ("val", "test")
+                else "val, test, or a pattern of names below the pool's source or of groups, as site-b/*",
+            )
+        return found
+
+
+def _named(
+    pattern: str, source: str, sightings: Mapping[str, Sighting], images: Mapping[str, ImageRecord]
+) -> set[str]:
+    """Images at a place whose name below the source the pattern fits (of a list, the end), or whose group."""
+    below = source.rstrip("/") + "/"
+    fits = {image_id for image_id, image in images.items() if fnmatchcase(image.group or "", pattern)}
+    for uri, sighting in sightings.items():
+        end, like = (uri.removeprefix(below), pattern) if uri.startswith(below) else (uri, f"*/{pattern}")
+        if sighting.image is not None and sighting.image.id in images and fnmatchcase(end, like):
+            fits.add(sighting.image.id)
+    return fits
 
 
 def _open_store(root: Path, config: Config) -> Store:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from askance.loop.contract import M, Task
 from askance.loop.project import Project
 from askance.loop.refresh import quarantine_unreadable
-from askance.loop.step import Scored, Strategy, random_subset, score_pool
+from askance.loop.step import Beside, Scored, Strategy, random_subset, score_pool, standing
 from askance.loop.step import pick as pick_from
 from askance.maths import keyed_seed
 from askance.vocab import Json, Labelled, ModelError, Pick, Picks, Progress, Round, SelectionError, silent
@@ -136,13 +136,14 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         )
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
-    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws)
+    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws, n_targets=wanted.n_targets)
     note = ""
     if strategy.looks and model is None:
         strategy, note = Strategy("random", "random"), "no trained model yet: these are random"
     ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
+    beside = Beside(project.targets() if strategy.aims else None, project.labelled("train"))
     clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
-    scored = score_pool(task, model, ids, strategy, seed=current.seed, progress=progress)
+    scored = score_pool(task, model, ids, strategy, seed=current.seed, beside=beside, progress=progress)
     clock.note("score")
     picks = pick_from(scored, ids, strategy, n=n, seed=current.seed)
     clock.note("pick")
@@ -152,7 +153,8 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         note = f"{note}; " * bool(note) + f"{n} were asked for and {len(picks)} are all there are"
     if scored.kept is not None and (doubt := scored.kept.doubt(picks)):
         note = f"{note}; " * bool(note) + doubt
-    return _record(project, task, model, current, picks, scored, ids, request, note)
+    strange = standing(scored, picks) if strategy.compares else ()
+    return _record(project, task, model, current, picks, scored, ids, request, note, strange)
 
 
 def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and nowhere else
@@ -165,12 +167,15 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     ids: list[str],
     request: dict[str, Json],
     note: str,
+    strange: tuple[float, ...],
 ) -> Picked:
     explain = (
         task.explain(model, picks.ids, k=project.config.strategy.draws, seed=current.seed)
         if model is not None
         else [{} for _ in picks.ids]
     )
+    for why, share in zip(explain, strange, strict=bool(strange)):
+        why["stranger_than"] = share
     rows = tuple(
         Pick(image_id, rank, gain, why)
         for rank, (image_id, gain, why) in enumerate(zip(picks.ids, picks.gains, explain, strict=True), start=1)

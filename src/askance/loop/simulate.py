@@ -21,7 +21,7 @@ import torch
 from askance.loop.contract import M, Task
 from askance.loop.experiment import Experiment, Problem, check_budget, start_and_validation
 from askance.loop.runs import RunFolder, claim, read_curves
-from askance.loop.step import Strategy, pick, random_subset, score_pool
+from askance.loop.step import Beside, Strategy, pick, random_subset, score_pool
 from askance.maths import keyed_seed
 from askance.vocab import Curve, Labelled, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -115,7 +115,7 @@ def simulate_one(
 
 def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
     experiment, folder, seed = run.lab.experiment, run.folder, run.seed
-    strategy = Strategy.parse(run.strategy, experiment.draws)
+    strategy = Strategy.parse(run.strategy, experiment.draws, experiment.n_targets)
     lines = folder.open(experiment.rounds)
     task = run.lab.task(experiment.model, experiment.train, problem)
     oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
@@ -135,7 +135,9 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
         hidden = sorted(oracle.keys() - {*known, *val})
         ids = random_subset(hidden, experiment.subset, round_seed, problem.groups)
         n = min(experiment.batch, experiment.until - len(known))
-        picked = _ask(strategy, task, model, ids, n, round_seed)
+        targets = problem.test.ids if experiment.targets == "test" else None
+        beside = Beside(targets, _reveal(oracle, known))
+        picked = _ask(strategy, task, model, ids, n, beside, round_seed)
         clock.append(time.process_time())
         task.save(model, folder.model(number))
         folder.append(
@@ -152,11 +154,13 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
         after_round()
 
 
-def _ask(strategy: Strategy, task: Task[M], model: M, ids: list[str], n: int, seed: int) -> list[str]:
+def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
+    strategy: Strategy, task: Task[M], model: M, ids: list[str], n: int, beside: Beside, seed: int
+) -> list[str]:
     """The next images to buy labels for; none when the budget is spent."""
     if n == 0:
         return []
-    scored = score_pool(task, model, ids, strategy, seed=seed)
+    scored = score_pool(task, model, ids, strategy, seed=seed, beside=beside)
     return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
 
 

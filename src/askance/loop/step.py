@@ -4,7 +4,7 @@ Letters: N images, U units, M target images, K draws, C classes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,9 +17,9 @@ from askance.loop.contract import M, Task
 from askance.loop.kept import Keeper, Kept
 from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
-from askance.vocab import ConfigError, Picks, Progress, silent
+from askance.vocab import ConfigError, Labelled, Picks, Progress, silent
 
-_BROUGHT = {"draws", "targets", "ids", "seed"}
+_BROUGHT = {"draws", "targets", "log_density", "ids", "seed"}
 """What the loop can bring to an acquisition."""
 
 
@@ -35,8 +35,9 @@ class Strategy:
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
 
     Raises:
-        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have, or
-            another than BALD for a selection that looks at draws itself.
+        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have, another
+            than BALD for a selection that looks at draws itself, or a selection that weighs by a power scores that
+            may be below zero.
     """
 
     acquisition: str = "bald"
@@ -46,7 +47,8 @@ class Strategy:
     n_targets: int = 200
 
     def __post_init__(self) -> None:
-        entry, _ = acquisitions[self.acquisition], selections[self.selection]  # both raise with the nearest name
+        entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
+        selection = selections[self.selection].name
         if lacking := sorted(entry.needs - _BROUGHT):
             raise ConfigError(
                 f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
@@ -59,9 +61,15 @@ class Strategy:
                 f"{self.selection} of {self.acquisition}",
                 f"{self.selection} alone, or top-k:{self.acquisition}",
             )
+        if self.compares and selection == "power":
+            raise ConfigError(
+                "scores of zero or more, which a power can weigh",
+                f"power of {entry.name}, a log density that may have any sign",
+                f"softrank:{entry.name}, for which only the order counts; in askance.toml selection = softrank",
+            )
 
     @classmethod
-    def parse(cls, name: str, draws: int = 100) -> "Strategy":
+    def parse(cls, name: str, draws: int = 100, n_targets: int = 200) -> "Strategy":
         """`bald`, `power:bald`, `random`, `batchbald`: a score, a selection of one, or a selection.
 
         >>> Strategy.parse("power:bald").selection
@@ -71,12 +79,18 @@ class Strategy:
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            return cls("bald" if "draws" in selections[acquisition].needs else "random", acquisition, draws)
-        return cls(acquisition, selection or "top-k", draws)
+            score = "bald" if "draws" in selections[acquisition].needs else "random"
+            return cls(score, acquisition, draws, n_targets=n_targets)
+        return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
 
     @property
     def looks(self) -> bool:
-        """Whether it needs a model's draws at all."""
+        """Whether it needs a model at all."""
+        return self.draws_pool or self.compares
+
+    @property
+    def draws_pool(self) -> bool:
+        """Whether it needs draws of the images it picks from."""
         return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
 
     @property
@@ -85,9 +99,28 @@ class Strategy:
         return "draws" in selections[self.selection].needs
 
     @property
+    def compares(self) -> bool:
+        """Whether it asks how unlike the labelled images others are."""
+        return "log_density" in acquisitions[self.acquisition].needs
+
+    @property
     def aims(self) -> bool:
         """Whether it needs the draws of target images."""
         return "targets" in acquisitions[self.acquisition].needs
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Images that are not picked from, and that a score is about all the same.
+
+    Attributes:
+        targets: ids of images that are to be predicted well, of which `n_targets` at random are asked about by an
+            acquisition that needs targets; None for the images that are scored.
+        labelled: what was trained on, for an acquisition that asks what is unlike it.
+    """
+
+    targets: Sequence[str] | None = None
+    labelled: Labelled = field(default_factory=lambda: Labelled((), ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +145,7 @@ def score_pool(
     strategy: Strategy,
     *,
     seed: int,
-    targets: Sequence[str] | None = None,
+    beside: Beside | None = None,
     progress: Progress = silent,
 ) -> Scored:
     """Score images chunk by chunk: `[N, K, C]` exists for the whole pool only where it is kept (`Keeper`).
@@ -120,11 +153,11 @@ def score_pool(
     Args:
         model: the task's model; None only for strategies that do not look.
         seed: of the masks (and of `random`): same seed, same scores, whatever the chunks.
-        targets: image ids that are to be predicted well, of which `n_targets` at random are asked about by an
-            acquisition that needs targets; None for the images that are scored.
+        beside: targets and labelled images, for what asks about them.
 
     Raises:
         ConfigError: no model for a strategy that looks, or no target that can be read.
+        LabelError: too few labels to say what is unlike them.
     """
     scores = np.full(len(ids), np.nan)
     groups = np.full(len(ids), -1, dtype=np.int64)
@@ -134,14 +167,22 @@ def score_pool(
         raise ConfigError(
             f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
         )
-    aim = draw_targets(task, model, ids if targets is None else targets, strategy, seed) if strategy.aims else None
+    beside = beside or Beside()
     keeper = Keeper(ids, seed) if strategy.together else None
-    for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
-        positions = chunk.positions.numpy()
-        names = [ids[int(i)] for i in positions]
-        scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
-        if keeper is not None:
-            keeper.take(positions, chunk.units, scores[positions])
+    if strategy.draws_pool:
+        targets = ids if beside.targets is None else beside.targets
+        aim = draw_targets(task, model, targets, strategy, seed) if strategy.aims else None
+        for chunk in task.draws(model, ids, k=strategy.draws, seed=seed, progress=progress):
+            positions = chunk.positions.numpy()
+            names = [ids[int(i)] for i in positions]
+            scores[positions], groups[positions] = _score_units(chunk.units, names, strategy, seed, aim)
+            if keeper is not None:
+                keeper.take(positions, chunk.units, scores[positions])
+    if strategy.compares:
+        for near in task.log_density(model, ids, labelled=beside.labelled, progress=progress):
+            scores[near.positions.numpy()] = (
+                score(strategy.acquisition, log_density=near.log_density).cpu().numpy()
+            )
     return Scored(scores, groups, keeper.kept() if keeper is not None else None)
 
 
@@ -174,8 +215,8 @@ def _score_units(
 def _scores_of(
     draws: Draws, owners: Sequence[str], strategy: Strategy, seed: int, targets: Draws | None
 ) -> Float64[Tensor, "U"]:
-    if not owners:
-        return torch.zeros(0, dtype=torch.float64)
+    if not owners or strategy.compares:  # then units are drawn for their classes alone
+        return torch.zeros(len(owners), dtype=torch.float64)
     if strategy.aims and targets is None:
         raise ConfigError(
             "a target image that can be read and has something in it",
@@ -191,6 +232,17 @@ def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed
         return scored.kept.pick(strategy.selection, ids, n=n, seed=seed) if scored.kept else Picks((), (), ())
     names = [str(group) for group in scored.groups]
     return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
+
+
+def standing(scored: Scored, picks: Picks) -> tuple[float, ...]:
+    """For each pick the share, in [0, 1), of all scored images that score less.
+
+    >>> standing(Scored(np.array([3.0, 1.0, np.nan, 2.0]), np.zeros(4, int)), Picks(("a",), (3,), (2.0,)))
+    (0.3333333333333333,)
+    """
+    known = np.sort(scored.scores[np.isfinite(scored.scores)])
+    chosen = scored.scores[list(picks.positions)]
+    return tuple((np.searchsorted(known, chosen) / max(1, len(known))).tolist())
 
 
 def random_subset(

@@ -19,13 +19,14 @@ from askance.maths.keyed import keyed_seed, keyed_uniform
 from askance.maths.label_errors import SuspectedErrors, suspected_errors
 from askance.maths.shares import wilson
 from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
-from askance.maths.units import Aggregation, Chunk, Units, aggregate, bernoulli_units
+from askance.maths.units import Aggregation, Chunk, Densities, Units, aggregate, bernoulli_units
 
 __all__ = [
     "LOWEST",
     "Aggregation",
     "Band",
     "Chunk",
+    "Densities",
     "Draws",
     "Gap",
     "GaussianLogits",

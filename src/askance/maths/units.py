@@ -99,6 +99,19 @@ class Chunk:
     units: Units
 
 
+@dataclass(frozen=True, slots=True)
+class Densities:
+    """How near some images are to what was labelled.
+
+    Attributes:
+        positions: `[n]`, the places of these images in the ids that were asked for, as in `Chunk`.
+        log_density: `[n]`, of each image's features among those of the labelled images, nats.
+    """
+
+    positions: Int[Tensor, "n"]
+    log_density: Float[Tensor, "n"]
+
+
 def aggregate(
     scores: Float[Tensor, "U"], image: Int[Tensor, "U"], n_images: int, how: Aggregation = "mean"
 ) -> Float[Tensor, "N"]:

@@ -62,6 +62,8 @@ class PickedImage:
         probabilities: class -> mean probability over the draws.
         thumbnail: JPEG or PNG bytes; None where it could not be read.
         near: the labelled images most like it, best first.
+        stranger_than: the share of all scored images that are more like the labelled ones, in [0, 1], where the
+            batch was picked by novelty.
     """
 
     name: str
@@ -72,6 +74,7 @@ class PickedImage:
     probabilities: Mapping[str, float] = field(default_factory=dict)
     thumbnail: bytes | None = None
     near: Sequence[NearImage] = ()
+    stranger_than: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ _KNOWN = {
     "accuracy": Words("test accuracy", True),
     "macro_recall": Words("balanced accuracy", True),
     "accuracy_deterministic": Words("accuracy, dropout off", True),
+    "auroc": Words("area under the ROC curve (AUROC)", False, "AUROC"),
     "ece": Words("calibration error (ECE)", True, "ECE"),
     "adaptive_ece": Words("adaptive calibration error", True, "adaptive ECE"),
     "classwise_ece": Words("class-wise calibration error", True),

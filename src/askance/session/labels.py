@@ -34,6 +34,8 @@ class Imported:
         empty: rows without a label yet.
         rejected: rows that could not be taken, with the reason.
         rejected_file: where they were written, to be mended and imported again; None where there are none.
+        other_groups: images whose row names another group than the pool's source does, or one where it names none.
+            Their labels are taken, the groups are not: it is the source that says which images belong together.
     """
 
     new: int
@@ -42,6 +44,7 @@ class Imported:
     empty: int
     rejected: tuple[Rejected, ...]
     rejected_file: Path | None
+    other_groups: int = 0
 
 
 def read_rows(path: Path) -> list[LabelRow]:
@@ -61,10 +64,9 @@ def classes_of(rows: Sequence[LabelRow]) -> list[str]:
 def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) -> Imported:
     """Store what can be taken, write the rest aside. Taking the same rows again changes nothing."""
     store = project.store
+    images = store.images()
     roots = (project.source, str(path if path.is_dir() else path.parent))
-    matched = _kept_apart(
-        project, match(rows, store.images(), store.sightings(), project.config.classes, roots=roots)
-    )
+    matched = _kept_apart(project, match(rows, images, store.sightings(), project.config.classes, roots=roots))
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
     added = store.add_labels(as_labels(matched, who=who, at=datetime.now(UTC), source=path.name))
@@ -72,7 +74,8 @@ def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) 
     if matched.rejected:
         file = project.root / "rejected" / f"{path.stem}.csv"
         write_rejected(file, matched.rejected)
-    return Imported(added.new, added.changed, added.unchanged, matched.empty, matched.rejected, file)
+    others = sum(row.group not in (None, images[image_id].group) for image_id, row in matched.labels.items())
+    return Imported(added.new, added.changed, added.unchanged, matched.empty, matched.rejected, file, others)
 
 
 def _kept_apart(project: Project, matched: Matched) -> Matched:

@@ -155,6 +155,7 @@ def _shown(
                 votes=cast(Mapping[str, int], pick.why.get("votes", {})),
                 probabilities=cast(Mapping[str, float], pick.why.get("probabilities", {})),
                 thumbnail=_thumbnail(uri, session.config.pool.max_pixels),
+                stranger_than=cast(float | None, pick.why.get("stranger_than")),
                 near=[
                     NearImage(str(labels[one.image_id].value), one.similarity, small(images[one.image_id].uri))
                     for one in near.get(pick.image_id, [])

@@ -140,6 +140,7 @@ def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path) ->
         "start, batch, until": f"{experiment.start}, {experiment.batch}, {experiment.until} labels",
         "draws": str(experiment.draws),
         "scored a round": "the whole pool" if experiment.subset is None else f"a random {experiment.subset}",
+        "targets": f"{experiment.n_targets} of the {experiment.targets}",
         "model": _unusual(experiment.model),
         "train": _unusual(experiment.train),
         "versions": ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "numpy")),

@@ -5,7 +5,7 @@ from askance.uncertainty.density import ClassDensities, fit_density
 from askance.uncertainty.discovery import logits_of, run
 from askance.uncertainty.dropout import MCDropout
 from askance.uncertainty.ensemble import Ensemble, ensemble_draws
-from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace
+from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace, held_out_precision
 from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
 from askance.uncertainty.moments import DropoutMoments, dropout_moments
@@ -13,7 +13,7 @@ from askance.uncertainty.posterior import DropoutPosterior
 from askance.uncertainty.softmax import Softmax
 from askance.uncertainty.split import SplitNet, is_plain, split
 from askance.uncertainty.stochastic import StochasticLayer, stochastic_layers
-from askance.uncertainty.stochastic_net import HeadDraws, StochasticNet, Work, head_posterior, work_of
+from askance.uncertainty.stochastic_net import HeadDraws, StochasticNet, Work, head_posterior, look_at, work_of
 from askance.uncertainty.swag import Collector, Swag
 from askance.uncertainty.tail import cut
 
@@ -40,8 +40,10 @@ __all__ = [
     "fit_density",
     "fit_laplace",
     "head_posterior",
+    "held_out_precision",
     "is_plain",
     "logits_of",
+    "look_at",
     "mc_dropout",
     "run",
     "split",

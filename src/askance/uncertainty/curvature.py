@@ -5,7 +5,7 @@ The generalised Gauss-Newton matrix of a linear softmax layer, which is also its
 covariance of the weights is `(H + d I)^-1`; each way knows the eigenvalues of its H, so another d costs nothing.
 
 Letters: n images of a block, C classes, E inputs of the last layer and one constant for its bias, phi `[n, E]`,
-probs p `[n, C]`, K draws, d prior precision. All is float64 but draws.
+probs p `[n, C]`, K draws, d prior precision, Q of them. All is float64 but draws.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,6 +33,10 @@ class Curvature(Protocol):
 
     def covariance(self, phi: Float64[Tensor, "n E"], precision: float) -> Float64[Tensor, "n C C"]:
         """Of the logits: `J_n (H + d I)^-1 J_n^T` with the Jacobian `J_n = I (x) phi_n^T`."""
+        ...
+
+    def variances(self, phi: Float64[Tensor, "n E"], precisions: Float64[Tensor, "Q"]) -> Float64[Tensor, "Q n C"]:
+        """The diagonals of `covariance` for many precisions, without the rest of it."""
         ...
 
     def spread(self, noise: Float[Tensor, "K C E"], precision: float) -> Float[Tensor, "K C E"]:
@@ -74,6 +78,13 @@ class Full:
         root = (self.vectors * (self.values + precision).rsqrt()).view(-1, phi.shape[1], len(self.values))
         moved = (torch.einsum("ne,cep->ncp", some, root) for some in torch.split(phi, 64))
         return torch.cat([some @ some.mT for some in moved])
+
+    def variances(self, phi: Float64[Tensor, "n E"], precisions: Float64[Tensor, "Q"]) -> Float64[Tensor, "Q n C"]:
+        """Of the logits."""
+        vectors = self.vectors.view(-1, phi.shape[1], len(self.values))
+        shrunk = (self.values + precisions.unsqueeze(1)).reciprocal().T  # [P, Q]
+        parts = (torch.einsum("ne,cep->ncp", some, vectors).square() @ shrunk for some in torch.split(phi, 64))
+        return torch.cat([*parts]).movedim(-1, 0)
 
     def spread(self, noise: Float[Tensor, "K C E"], precision: float) -> Float[Tensor, "K C E"]:
         """Standard normals to weights about zero."""
@@ -119,6 +130,12 @@ class Kron:
         along = (phi @ self.input_vectors).square() @ (self.eigenvalues() + precision).reciprocal().T  # [n, C]
         return (self.class_vectors * along.unsqueeze(1)) @ self.class_vectors.T
 
+    def variances(self, phi: Float64[Tensor, "n E"], precisions: Float64[Tensor, "Q"]) -> Float64[Tensor, "Q n C"]:
+        """Of the logits."""
+        squares = (phi @ self.input_vectors).square()
+        shrunk = (self.eigenvalues() + precisions.view(-1, 1, 1)).reciprocal().mT  # [Q, E, C]
+        return squares @ shrunk @ self.class_vectors.square().T
+
     def spread(self, noise: Float[Tensor, "K C E"], precision: float) -> Float[Tensor, "K C E"]:
         """Standard normals to weights about zero."""
         classes, inputs = self.class_vectors.to(noise), self.input_vectors.to(noise)
@@ -158,6 +175,10 @@ class Diag:
     def covariance(self, phi: Float64[Tensor, "n E"], precision: float) -> Float64[Tensor, "n C C"]:
         """Of the logits."""
         return torch.diag_embed(phi.square() @ (self.values + precision).reciprocal().T)
+
+    def variances(self, phi: Float64[Tensor, "n E"], precisions: Float64[Tensor, "Q"]) -> Float64[Tensor, "Q n C"]:
+        """Of the logits."""
+        return phi.square() @ (self.values + precisions.view(-1, 1, 1)).reciprocal().mT
 
     def spread(self, noise: Float[Tensor, "K C E"], precision: float) -> Float[Tensor, "K C E"]:
         """Standard normals to weights about zero."""

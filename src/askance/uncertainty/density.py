@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from askance.uncertainty.heads import check_features, check_labels, tensor_of
+from askance.uncertainty.heads import check_features, check_labels, in_blocks, tensor_of
 from askance.vocab import LabelError, ModelError
 
 CLASS_LIMIT = 1 << 27
@@ -49,10 +49,14 @@ class ClassDensities:
         f = features.detach().to(self.means)
         constant = f.shape[1] * math.log(2 * math.pi)
         found = f.new_full((len(f), len(self.means)), -math.inf)
-        for c in self.log_prior.isfinite().nonzero().flatten().tolist():
-            s = c if len(self.whitening) > 1 else 0
-            distance = ((f - self.means[c]) @ self.whitening[s].T).square().sum(1)
-            found[:, c] = self.log_prior[c] - (constant + self.log_det[s] + distance) / 2
+        known = self.log_prior.isfinite().nonzero().flatten()
+        pooled, origin = len(self.whitening) == 1, self.means[known].mean(0)
+        if pooled:  # one shape for all: images are whitened once, not once a class
+            f, own = (f - origin) @ self.whitening[0].T, (self.means - origin) @ self.whitening[0].T
+        for c in known.tolist():
+            s = 0 if pooled else c
+            apart = f - own[c] if pooled else (f - self.means[c]) @ self.whitening[c].T
+            found[:, c] = self.log_prior[c] - (constant + self.log_det[s] + apart.square().sum(1)) / 2
         return found
 
     def log_density(self, features: Float[Tensor, "N D"]) -> Float64[Tensor, "N"]:
@@ -64,7 +68,8 @@ class ClassDensities:
         Raises:
             ModelError: features that are not `[N, D]`.
         """
-        return torch.logsumexp(self.class_log_densities(features), dim=1)
+        check_features(features, self.means.shape[1])
+        return in_blocks(lambda block: torch.logsumexp(self.class_log_densities(block), dim=1), features)
 
     def tensors(self) -> dict[str, Tensor]:
         """By name; fit for safetensors."""

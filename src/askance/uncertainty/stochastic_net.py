@@ -238,16 +238,24 @@ class HeadDraws:
         head: features `[N, D]` to logits `[N, C]`, whatever is in it.
         k: number of draws, K.
         seed: what its random numbers derive from.
+        known: what `look_at` found in this head, so that nobody has to look again.
     """
 
-    def __init__(self, head: nn.Sequential, *, k: int, seed: int) -> None:
-        example = torch.rand(2, head_width(head), generator=torch.Generator().manual_seed(0))
-        self._net = StochasticNet(head, example)
+    def __init__(self, head: nn.Sequential, *, k: int, seed: int, known: StochasticNet | None = None) -> None:
+        self._net = known or look_at(head)
         self._k, self._seed = k, seed
 
     def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
         """Log-probabilities of K draws, `[N, K, C]`."""
         return self._net.draws(features, k=self._k, seed=self._seed)
+
+
+def look_at(head: nn.Sequential) -> StochasticNet:
+    """What of a head is random, found by a dozen passes over two random images.
+
+    It holds for the head's layers, whatever their weights become: they are read at each draw.
+    """
+    return StochasticNet(head, torch.rand(2, head_width(head), generator=torch.Generator().manual_seed(0)))
 
 
 def head_posterior(head: nn.Sequential, *, k: int, seed: int) -> DropoutPosterior | HeadDraws:

@@ -57,6 +57,11 @@ class ModelConfig(_Section):
         "softmax",
     ] = Field(default="mc-dropout", description="what networks are drawn from, see the page on uncertainty")
     members: int = Field(default=5, ge=2, description="heads of an ensemble, or snapshots of one run")
+    prior: Literal["folds", "evidence"] = Field(
+        default="folds",
+        description="how wide a prior Laplace has: folds: as training labels held out in turn say; "
+        "evidence: of highest marginal likelihood, faster and much too wide for few labels",
+    )
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="further keyword arguments of the network's factory"
     )
@@ -128,6 +133,12 @@ class StrategyConfig(_Section):
     subset: int | None = Field(
         default=None, gt=0, description="score only this many of the pool, at random, a round"
     )
+    targets: str | None = Field(
+        default=None,
+        description="what EPIG is to predict well: val or test, the images of that set (never their labels); or a "
+        "pattern of names below the pool, as site-b/*; unset: images like those that are scored",
+    )
+    n_targets: int = Field(default=200, gt=0, description="how many of them, at random, EPIG is asked about")
 
 
 class Config(_Section):

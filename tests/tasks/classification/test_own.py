@@ -1,6 +1,9 @@
 """Networks as they are, with their own dropouts, from training to scores."""
 
+import gc
+import weakref
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from askance.pool import ArrayImages
-from askance.tasks.classification import Classification
+from askance.tasks.classification import Classification, posteriors
 from askance.tasks.classification.model import build, classes_of
-from askance.uncertainty import StochasticNet, mc_dropout
+from askance.tasks.classification.posteriors import drawing
+from askance.uncertainty import HeadDraws, StochasticNet, look_at, mc_dropout
 from askance.vocab import Labelled, ModelError
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -197,3 +201,36 @@ def test_factories_that_do_not_serve(factories: Callable[[str], ModelConfig], fa
 def test_a_module_that_is_not_there() -> None:
     with pytest.raises(ModelError, match="PYTHONPATH"):
         build(ModelConfig(name="no_such_module_here:network"), 3, seed=0)
+
+
+def test_what_is_random_is_looked_for_once_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+
+    def watched(head: nn.Sequential) -> StochasticNet:
+        looked.append(weakref.ref(head))
+        return look_at(head)
+
+    monkeypatch.setattr(posteriors, "look_at", watched)
+    options = {"img_size": 32, "attn_drop_rate": 0.3, "depth": 2}
+    config = ModelConfig(name="vit_tiny_patch16_224", head="own", size=32, options=options)
+    net, other = build(config, 3, seed=0), build(config, 3, seed=1)
+    rows = net.features(torch.rand(3, 3, 32, 32))
+    first = drawing(net, 4, 0)(rows).log_probs
+    assert torch.equal(drawing(net, 4, 0)(rows).log_probs, first)
+    assert not torch.equal(drawing(net, 4, 1)(rows).log_probs, first)
+    assert len(looked) == 1
+    assert not torch.equal(drawing(other, 4, 0)(rows).log_probs, first)
+    assert len(looked) == 2
+    with torch.no_grad():
+        for weight in net.parameters():
+            weight.mul_(1.1)
+    moved = drawing(net, 4, 0)(rows).log_probs  # what was found holds for other weights, which are read anew
+    assert len(looked) == 2
+    assert not torch.allclose(moved, first)
+    assert torch.equal(moved, HeadDraws(net.head, k=4, seed=0)(rows).log_probs)
+    net.head = deepcopy(net.head)
+    assert torch.equal(drawing(net, 4, 0)(rows).log_probs, moved)
+    assert len(looked) == 3, "another head is looked at"
+    del net, other
+    gc.collect()
+    assert all(head() is None for head in looked), "nothing keeps a network alive"

@@ -9,9 +9,9 @@ import torch
 from askance.acquisition import bald
 from askance.maths import Draws
 from askance.pool import ArrayImages
-from askance.tasks.classification import Classification
+from askance.tasks.classification import Classification, posteriors
 from askance.tasks.classification.posteriors import KINDS
-from askance.uncertainty import SplitNet
+from askance.uncertainty import LastLayerLaplace, SplitNet, held_out_precision
 from askance.vocab import ConfigError, Labelled, ModelError
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -95,6 +95,47 @@ def test_moments_of_a_head_with_a_hidden_layer() -> None:
     net = one.fit(labelled, Labelled((), ()), warm=None, seed=0).model
     draws = Draws.cat([chunk.units.draws for chunk in one.draws(net, list(labelled.ids), k=6, seed=0)])
     assert (len(draws), draws.k, draws.joint) == (45, 6, False)
+
+
+def test_the_prior_of_laplace_is_chosen_by_labels_held_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each label is held out once, from a head that was trained and fitted to all others."""
+    images, labelled = pool(45)
+    known = Labelled(labelled.ids[:30], labelled.targets[:30])
+    asked = []
+
+    def watched(folds: list[tuple[LastLayerLaplace, torch.Tensor, torch.Tensor]]) -> tuple[float, float]:
+        asked.extend(folds)
+        return held_out_precision(folds)
+
+    monkeypatch.setattr(posteriors, "held_out_precision", watched)
+    one = task(images, posterior="laplace")
+    fitted = one.fit(known, Labelled((), ()), warm=None, seed=0)
+    assert [len(targets) for _, _, targets in asked] == [6] * 5
+    rows = torch.cat([features for _, features, _ in asked])
+    assert len(rows.unique(dim=0)) == 30
+    assert len({float(fold.head[-1].weight.sum()) for fold, _, _ in asked}) == 5
+    assert all(sorted(set(targets.tolist())) == [0, 1, 2] for _, _, targets in asked)
+    assert fitted.log["prior_precision"] == held_out_precision(asked)[0]
+    assert fitted.log["folds_nll"] == pytest.approx(held_out_precision(asked)[1])
+    assert fitted.log["prior_precision_by"] == "least loss over 5 folds of the training labels"
+    turned = Labelled(known.ids[::-1], known.targets[::-1])
+    assert one.fit(turned, Labelled((), ()), warm=None, seed=0).log["folds_nll"] == fitted.log["folds_nll"]
+
+
+def test_the_prior_of_laplace_by_the_evidence(tmp_path: Path) -> None:
+    images, labelled = pool(45)
+    few = Labelled(labelled.ids[:3], labelled.targets[:3])
+    log = task(images, posterior="laplace").fit(few, Labelled((), ()), warm=None, seed=0).log
+    assert log["prior_precision_by"] == "evidence: no class has two labels for folds"
+    one = task(images, posterior="laplace", prior="evidence")
+    fitted = one.fit(labelled, Labelled((), ()), warm=None, seed=0)
+    assert fitted.log["prior_precision_by"] == "evidence"
+    assert "folds_nll" not in fitted.log
+    one.save(fitted.model, tmp_path / "m.safetensors")
+    read = task(images, posterior="laplace").load(tmp_path / "m.safetensors")  # the file has its precision
+    torch.testing.assert_close(
+        draws_of(one, read, labelled.ids).log_probs, draws_of(one, fitted.model, labelled.ids).log_probs
+    )
 
 
 def test_refusals(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from askance.vocab.files import write_whole
 FORMAT = "askance-classification-1"
 """Changes when an older file can no longer be read."""
 
-_STARTS = ("weights", "train")
-"""What decides how training began and went, not what the network is."""
+_STARTS = ("weights", "train", "prior")
+"""What decides how training began and went, not what the network is, nor how its posterior is read."""
 
 
 def save(net: SplitNet, config: ModelConfig, classes: Sequence[str], path: Path) -> None:

@@ -3,9 +3,14 @@
 Letters: Q images asked about, L labelled images, D features.
 """
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
+
+from askance.tasks.classification.predict import Features
+from askance.vocab import Neighbour
 
 _BLOCK = 256
 """Images asked about at a time: `[256, L]` similarities are held at once."""
@@ -29,3 +34,16 @@ def nearest(
         places.append(best.indices[:, :n])
         cosines.append(best.values[:, :n].clamp(-1, 1))
     return torch.cat(places), torch.cat(cosines)
+
+
+def neighbours(
+    asked: Features, n_asked: int, known: Features, labelled: Sequence[str], n: int
+) -> list[list[Neighbour]]:
+    """For each of `n_asked` images the n labelled ones most like it, best first; none for an unreadable one."""
+    found: list[list[Neighbour]] = [[] for _ in range(n_asked)]
+    if asked.places and known.places:
+        places, cosines = nearest(asked.rows, known.rows, n)
+        for place, near, similar in zip(asked.places, places.tolist(), cosines.tolist(), strict=True):
+            names = [labelled[known.places[i]] for i in near]
+            found[place] = [Neighbour(name, value) for name, value in zip(names, similar, strict=True)]
+    return found

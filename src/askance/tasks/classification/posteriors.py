@@ -11,25 +11,31 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
+from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
 from askance.maths import Draws, keyed_seed
 from askance.tasks.classification.backbones import glorot
+from askance.tasks.classification.folds import folds_of
 from askance.tasks.classification.model import seeded
 from askance.tasks.classification.train import Examples, Outcome, Recipe, minimise
 from askance.uncertainty import (
     Collector,
     DropoutMoments,
     Ensemble,
+    HeadDraws,
     LastLayerLaplace,
     Posterior,
     Softmax,
     SplitNet,
+    StochasticNet,
     Swag,
     fit_laplace,
     head_posterior,
+    held_out_precision,
     is_plain,
+    look_at,
 )
 from askance.uncertainty.laplace import Structure
 from askance.vocab import ConfigError, Json
@@ -58,6 +64,9 @@ SNAPSHOTS = 20
 BURN_IN = 5
 """Epochs before the first of them, in which the weights spread from where training ended."""
 
+FOLDS = 5
+"""Of the training labels, each held out from a head of its own, to choose the prior of a Laplace posterior by."""
+
 
 def drawing(net: SplitNet, k: int, seed: int) -> Drawing:
     """K draws of a network from its posterior, or by its own dropout where none was fitted.
@@ -68,9 +77,23 @@ def drawing(net: SplitNet, k: int, seed: int) -> Drawing:
         ModelError: no posterior was fitted and nothing in the head is random.
     """
     posterior = net.posterior
+    if posterior is None and not is_plain(net.head):
+        return HeadDraws(net.head, k=k, seed=seed, known=_looked_at(net))
     if posterior is None:
         return head_posterior(net.head, k=k, seed=seed)
     return partial(posterior.draws, k=min(k, posterior.most or k), seed=seed)
+
+
+_LOOKED: WeakKeyDictionary[SplitNet, StochasticNet] = WeakKeyDictionary()
+"""What was found in heads that are whole networks, as long as these live. It does not hang on their weights."""
+
+
+def _looked_at(net: SplitNet) -> StochasticNet:
+    """What is random in a network's head, looked for once."""
+    found = _LOOKED.get(net)
+    if found is None or found.model is not net.head:
+        found = _LOOKED[net] = look_at(net.head)
+    return found
 
 
 def check_posterior(config: ModelConfig, net: SplitNet) -> None:
@@ -99,12 +122,19 @@ class HeadTraining:
         targets: `[N]`, their class indices.
         recipe: of heads alone.
         decay: c of the weight decay that was chosen.
+        ids: of the images, `[N]`, by which folds are made.
     """
 
     features: Tensor
     targets: Tensor
     recipe: Recipe
     decay: float
+    ids: tuple[str, ...]
+
+    def of(self, which: Tensor) -> "HeadTraining":
+        """On some of the images, `[N]` of bool."""
+        ids = tuple(name for name, kept in zip(self.ids, which.tolist(), strict=True) if kept)
+        return replace(self, features=self.features[which], targets=self.targets[which], ids=ids)
 
     def __call__(self, head: nn.Sequential, seed: int) -> Outcome:
         """Fit a head, in place."""
@@ -133,9 +163,40 @@ def fit_posterior(
             return _swag(head, training, seed), {}
         case "ensemble" | "snapshots":
             return _members(config, head, training, seed)
+    return _laplace(config, head, training, seed)
+
+
+def _laplace(
+    config: ModelConfig, head: nn.Sequential, training: HeadTraining, seed: int
+) -> tuple[Posterior, dict[str, Json]]:
+    """Laplace's approximation under the prior that held-out labels choose, or the evidence."""
+    structure = STRUCTURES[config.posterior]
+    folds = folds_of(training.ids, training.targets, FOLDS, seed)
+    precision, log = None, dict[str, Json]({"prior_precision_by": "evidence"})
+    if config.prior == "folds" and int(folds.max()) < 1:
+        log = {"prior_precision_by": "evidence: no class has two labels for folds"}
+    elif config.prior == "folds":
+        found = []
+        for fold in range(int(folds.max()) + 1):
+            some, held = training.of(folds != fold), training.of(folds == fold)
+            start = _fresh(head, keyed_seed("fold", seed, fold))
+            some(start, keyed_seed("fold", seed, fold))
+            rest = fit_laplace(start, [(some.features, some.targets)], structure=structure)
+            found.append((rest, held.features, held.targets))
+        precision, nll = held_out_precision(found)
+        why = f"least loss over {len(found)} folds of the training labels"
+        log = {"prior_precision_by": why, "folds_nll": nll}
     labelled = [(training.features, training.targets)]
-    laplace = fit_laplace(head, labelled, structure=STRUCTURES[config.posterior])
-    return laplace, {"prior_precision": laplace.precision, "log_evidence": laplace.log_evidence}
+    laplace = fit_laplace(head, labelled, structure=structure, precision=precision)
+    return laplace, {"prior_precision": laplace.precision, **log, "log_evidence": laplace.log_evidence}
+
+
+def _fresh(head: nn.Sequential, seed: int) -> nn.Sequential:
+    """A head of the same layers that has not been trained."""
+    start = deepcopy(head)
+    with seeded(seed):
+        glorot(start)
+    return start
 
 
 def _swag(head: nn.Sequential, training: HeadTraining, seed: int) -> Posterior:
@@ -161,10 +222,7 @@ def _members(
     heads, unsettled = [head], 0
     for member in range(1, config.members):
         key = keyed_seed("member", seed, member)
-        start = deepcopy(heads[-1])
-        if config.posterior == "ensemble":
-            with seeded(key):
-                glorot(start)
+        start = _fresh(head, key) if config.posterior == "ensemble" else deepcopy(heads[-1])
         unsettled += not training(start, key).converged
         heads.append(start)
     return Ensemble(heads), {"members": config.members, "members_not_converged": unsettled}

@@ -12,7 +12,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from askance.maths import Chunk, Draws, keyed_seed
+from askance.maths import Chunk, Densities, Draws, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.answers import Answers, answers
@@ -30,7 +30,8 @@ from askance.tasks.classification.model import (
     is_own,
     join,
 )
-from askance.tasks.classification.nearest import nearest
+from askance.tasks.classification.near import check_features_stay, log_densities
+from askance.tasks.classification.nearest import neighbours
 from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, Features, draw
 from askance.tasks.classification.train import Examples, Recipe, check_options
@@ -146,6 +147,18 @@ class Classification:
             ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
         )
 
+    def log_density(
+        self, model: SplitNet, ids: Sequence[str], *, labelled: Labelled, progress: Progress = silent
+    ) -> Iterator[Densities]:
+        """The log density of images under Gaussians fitted to the labelled ones' features, chunk by chunk.
+
+        Raises:
+            ModelError: a network without a trunk to have features, see `check_features_stay`.
+            LabelError: no class with two readable labels whose features differ.
+        """
+        check_features_stay(model)
+        return log_densities(ids, labelled, partial(self._features, model), len(self.classes), progress)
+
     def measure(
         self, model: SplitNet, test: Labelled, *, k: int, seed: int, progress: Progress = silent
     ) -> dict[str, float]:
@@ -182,13 +195,7 @@ class Classification:
         if not is_plain(model.head):  # nothing before the head but pixels, which are no likeness
             return [[] for _ in ids]
         asked, known = self._features(model, ids), self._features(model, labelled)
-        found: list[list[Neighbour]] = [[] for _ in ids]
-        if asked.places and known.places:
-            places, cosines = nearest(asked.rows, known.rows, n)
-            for place, near, similar in zip(asked.places, places.tolist(), cosines.tolist(), strict=True):
-                names = [labelled[known.places[i]] for i in near]
-                found[place] = [Neighbour(name, value) for name, value in zip(names, similar, strict=True)]
-        return found
+        return neighbours(asked, len(ids), known, labelled, n)
 
     def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image what the draws said, see `explanations`; `{"problem": why}` for an unreadable one."""
@@ -237,7 +244,8 @@ class Classification:
         targets = data.targets_of(train, len(self.classes))[found.places]
         recipe = Recipe(self._train, self._fabric, "head", True)
         decay = float(str(fitted.log["weight_decay"]))
-        training = HeadTraining(found.rows, targets, recipe, decay)
+        ids = tuple(train.ids[place] for place in found.places)
+        training = HeadTraining(found.rows, targets, recipe, decay, ids)
         net.posterior, log = fit_posterior(self._model, net.head, training, keyed_seed("posterior", seed))
         return {"posterior": self._model.posterior, **log}
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from askance.maths import Chunk, Draws, Units
 from askance.tasks.classification.predict import Features
@@ -26,9 +27,16 @@ def stream(
         draw: the head's K draws, the same functions at every call.
         progress: told of `scoring` after each chunk.
     """
+    for positions, found in chunks(ids, features, progress):
+        yield Chunk(positions, Units.one_each(draw(found)))
+
+
+def chunks(
+    ids: Sequence[str], features: Callable[[Sequence[str]], Features], progress: Progress = silent
+) -> Iterator[tuple[Tensor, Features]]:
+    """Features of the images that can be read, and `[n]` their places in the ids, chunk by chunk."""
     for start in range(0, len(ids), CHUNK):
         found = features(ids[start : start + CHUNK])
         if found.places:
-            positions = torch.tensor(found.places) + start
-            yield Chunk(positions, Units.one_each(draw(found)))
+            yield torch.tensor(found.places) + start, found
         progress("scoring", min(start + CHUNK, len(ids)), len(ids))
