@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.train import Settled, minibatches
+from askance.tasks.classification.kept import Settled
+from askance.tasks.classification.train import minibatches
 
 
 def weights(targets):

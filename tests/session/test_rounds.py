@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from askance.session import Session
+from askance.tasks.classification import resume, train
 from askance.vocab import ConfigError, ModelError, SelectionError
 
 
@@ -199,3 +200,26 @@ def test_a_project_is_found_from_a_folder_inside_it(site):
         assert again.project.root == site.folder / "project"
     with pytest.raises(ConfigError, match="is a project already"):
         site.init()
+
+
+def test_a_training_that_was_cut_off_goes_on_and_leaves_nothing_behind(site, monkeypatch):
+    taken, cut, real = [], [15], train._finite
+
+    def finite(loss, step, config):
+        if len(taken) == cut[0]:
+            raise KeyboardInterrupt
+        taken.append(step)
+        return real(loss, step, config)
+
+    monkeypatch.setattr(resume, "EVERY", 0.0)
+    monkeypatch.setattr(resume, "SHARE", 1e9)
+    monkeypatch.setattr(train, "_finite", finite)
+    with site.init() as session:
+        with pytest.raises(KeyboardInterrupt):
+            session.train()
+        kept = session.project.root / "training"
+        assert len(list(kept.iterdir())) == 1
+        cut[0] = 1000
+        session.train()
+        assert taken == list(range(1, 26))
+        assert not kept.exists()
