@@ -205,11 +205,11 @@ def test_a_project_is_found_from_a_folder_inside_it(site):
 def test_a_training_that_was_cut_off_goes_on_and_leaves_nothing_behind(site, monkeypatch):
     taken, cut, real = [], [15], train._finite
 
-    def finite(loss, step, config):
+    def finite(loss, step, rate):
         if len(taken) == cut[0]:
             raise KeyboardInterrupt
         taken.append(step)
-        return real(loss, step, config)
+        return real(loss, step, rate)
 
     monkeypatch.setattr(resume, "EVERY", 0.0)
     monkeypatch.setattr(resume, "SHARE", 1e9)

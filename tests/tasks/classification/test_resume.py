@@ -46,11 +46,11 @@ class Steps:
         self.taken, self.cut, self.real = 0, None, train._finite
         monkeypatch.setattr(train, "_finite", self)
 
-    def __call__(self, loss, step, config):
+    def __call__(self, loss, step, rate):
         if self.taken == self.cut:
             raise Cut
         self.taken += 1
-        return self.real(loss, step, config)
+        return self.real(loss, step, rate)
 
     def until(self, cut=None):
         self.taken, self.cut = 0, cut
@@ -219,9 +219,9 @@ CHILD = """
     from tests.tasks.classification.conftest import World
     from tests.tasks.classification.test_resume import fitted
     resume.EVERY, resume.SHARE, real = 0.0, 1e9, train._finite
-    def slowly(loss, step, config):
+    def slowly(loss, step, rate):
         time.sleep(0.02)
-        return real(loss, step, config)
+        return real(loss, step, rate)
     train._finite = slowly
     fitted(World(), "all", Path(sys.argv[1]))
 """

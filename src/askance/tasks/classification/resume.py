@@ -49,6 +49,23 @@ class Running:
     average: Average
     best: Best | None
 
+    def take(self, loss: float, step: int, *, last: bool) -> bool:
+        """Count a step in, of this loss; whether training ends after it."""
+        self.average.take(self.part)
+        self.settled(loss)
+        if self.best is not None:
+            self.best(self.part, step, last=last)
+        return last or self.ended
+
+    @property
+    def ended(self) -> bool:
+        """Whether training has come to its end, and not to its last step."""
+        return self.settled.reached if self.best is None else self.best.reached
+
+    def put(self) -> None:
+        """Give the module what is kept."""
+        (self.average if self.best is None else self.best).put(self.part)
+
     def tensors(self) -> dict[str, Tensor]:
         """Weights and statistics, Adam's moments, averages, and the state of random numbers."""
         found = {f"part.{name}": tensor for name, tensor in _named(self.part)}

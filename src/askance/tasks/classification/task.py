@@ -240,7 +240,9 @@ class Classification:
             return {}
         found = self._features(net, train.ids)
         targets = data.targets_of(train, len(self.classes))[found.places]
-        recipe = replace(recipe, moves="head", freeze_statistics=True)
+        rate = None if self._train.learning_rate is None else fitted.log["learning_rate"]
+        config = self._train.model_copy(update={"learning_rate": rate, "trunk_learning_rate": None})
+        recipe = replace(recipe, config=config, moves="head", freeze_statistics=True)
         decay = float(str(fitted.log["weight_decay"]))
         training = HeadTraining(found.rows, targets, recipe, decay)
         net.posterior, log = fit_posterior(self._model, net.head, training, keyed_seed("posterior", seed))

@@ -25,6 +25,7 @@ from askance.maths import keyed_seed
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
 from askance.tasks.classification.kept import WINDOW, Average, Best, Settled
 from askance.tasks.classification.model import classifier_of, seeded
+from askance.tasks.classification.rates import rate_of
 from askance.tasks.classification.resume import Bookmarks, Running
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import ConfigError, LabelError, ModelError, Progress, silent
@@ -150,20 +151,18 @@ def minimise(
     if recipe.bookmarks is not None and recipe.observe is None:  # what has been observed is not in the file
         bookmark = recipe.bookmarks.of(net, examples.ids, examples.targets, recipe.moves, config, decay, seed)
     strength = decay / len(examples.targets)
-    adam = _adam(net, part, strength, config.learning_rate, config.trunk_learning_rate)
+    rate = rate_of(config)
+    adam = _adam(net, part, strength, rate, config.trunk_learning_rate)
     module, optimiser = fabric.setup(part, adam)
     _training_mode(part, recipe.freeze_statistics)
-    settled, average = Settled(config.min_steps), Average(part)
-    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, config.min_steps)
-    end = settled if best is None else best
+    running = _running(net, part, adam, recipe)
     order = _order(examples, config, keyed_seed("minibatches", seed))
     weights = balanced_weights(examples.targets) if config.balance == "weights" else None
-    running = Running(part, adam, fabric, settled, average, best)
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
         step = 0 if bookmark is None else bookmark.restore(running)
         for _ in range(step):
             next(order)
-        while step < config.max_steps and not end.reached:
+        while step < config.max_steps and not running.ended:
             step += 1
             chosen = next(order)
             targets = examples.targets[chosen].to(fabric.device)
@@ -172,20 +171,25 @@ def minimise(
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
-            average.take(part)
             if recipe.observe is not None:
                 recipe.observe(part, step)
-            settled(_finite(float(loss.detach()), step, config))
-            last = step == config.max_steps
-            if best is not None:
-                best(part, step, last=last)
+            number = _finite(float(loss.detach()), step, rate)
+            ended = running.take(number, step, last=step == config.max_steps)
             if bookmark is not None:
-                bookmark.note(running, step, ended=last or end.reached)
+                bookmark.note(running, step, ended=ended)
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
-    (average if best is None else best).put(part)
+    running.put()
     net.eval().cpu()
-    return Outcome(step, settled.mean, end.reached, None if best is None else best.step)
+    best = None if running.best is None else running.best.step
+    return Outcome(step, running.settled.mean, running.ended, best)
+
+
+def _running(net: SplitNet, part: nn.Module, adam: torch.optim.Adam, recipe: Recipe) -> Running:
+    """A training before its first step."""
+    average, at_least = Average(part), recipe.config.min_steps
+    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, at_least)
+    return Running(part, adam, recipe.fabric, Settled(at_least), average, best)
 
 
 def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
@@ -267,11 +271,11 @@ def _training_mode(part: nn.Module, freeze_statistics: bool) -> None:
                 layer.eval()
 
 
-def _finite(loss: float, step: int, config: TrainConfig) -> float:
+def _finite(loss: float, step: int, rate: float) -> float:
     if not math.isfinite(loss):
         raise ModelError(
             "a finite training loss",
             f"{loss} at step {step}",
-            f"lower train.learning_rate (now {config.learning_rate:g}), or use train.precision = '32-true'",
+            f"lower train.learning_rate (now {rate:g}), or use train.precision = '32-true'",
         )
     return loss
