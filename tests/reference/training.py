@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.train import Settled, minibatches
+from askance.tasks.classification.kept import Settled
+from askance.tasks.classification.train import minibatches
 
 
 def weights(targets):
@@ -30,7 +31,7 @@ def plain_training(part, examples, config, *, decay, seed):
     decayed = [weight for weight in part.parameters() if weight.dim() > 1]
     spared = [weight for weight in part.parameters() if weight.dim() == 1]
     groups = [{"params": decayed, "weight_decay": 2 * (decay / len(examples.targets))}, {"params": spared}]
-    optimiser = torch.optim.Adam(groups, lr=config.learning_rate, fused=True)
+    optimiser = torch.optim.Adam(groups, lr=config.learning_rate or 2e-3, fused=True)
     settled, mean = Settled(config.min_steps), [weight.detach().clone() for weight in part.parameters()]
     order = minibatches(len(examples.targets), config.batch, keyed_seed("minibatches", seed))
     part.train()

@@ -12,7 +12,7 @@ from PIL import Image
 from askance.cli.status import print_imported
 from askance.session import Session
 from askance.session.reporting import write_project_report
-from askance.tasks.classification import Classification
+from askance.tasks.classification import Classification, resume, train
 from askance.vocab import ConfigError, ModelError, SelectionError
 
 
@@ -309,3 +309,26 @@ def test_a_project_is_found_from_a_folder_inside_it(site):
         assert again.project.root == site.folder / "project"
     with pytest.raises(ConfigError, match="is a project already"):
         site.init()
+
+
+def test_a_training_that_was_cut_off_goes_on_and_leaves_nothing_behind(site, monkeypatch):
+    taken, cut, real = [], [15], train._finite
+
+    def finite(loss, step, rate):
+        if len(taken) == cut[0]:
+            raise KeyboardInterrupt
+        taken.append(step)
+        return real(loss, step, rate)
+
+    monkeypatch.setattr(resume, "EVERY", 0.0)
+    monkeypatch.setattr(resume, "SHARE", 1e9)
+    monkeypatch.setattr(train, "_finite", finite)
+    with site.init() as session:
+        with pytest.raises(KeyboardInterrupt):
+            session.train()
+        kept = session.project.root / "training"
+        assert len(list(kept.iterdir())) == 1
+        cut[0] = 1000
+        session.train()
+        assert taken == list(range(1, 26))
+        assert not kept.exists()

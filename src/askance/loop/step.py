@@ -35,9 +35,9 @@ class Strategy:
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
 
     Raises:
-        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have, another
-            than BALD for a selection that looks at draws itself, or a selection that weighs by a power scores that
-            may be below zero.
+        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have,
+            another than BALD for a selection that looks at draws itself, or a selection that weighs by a power
+            scores that may be below zero.
     """
 
     acquisition: str = "bald"
@@ -79,8 +79,8 @@ class Strategy:
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            score = "bald" if "draws" in selections[acquisition].needs else "random"
-            return cls(score, acquisition, draws, n_targets=n_targets)
+            base = "bald" if "draws" in selections[acquisition].needs else "random"
+            return cls(base, acquisition, draws, n_targets=n_targets)
         return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
 
     @property

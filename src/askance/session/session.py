@@ -134,6 +134,7 @@ class Session:
             self.config.classes,
             FileImages(uris, max_pixels=self.config.pool.max_pixels),
             features=self.project.root / "features",
+            work=self.project.root / "training",
         )
 
     def scan(self, progress: Progress = silent) -> Refreshed:

@@ -3,6 +3,7 @@
 Every field has its default and its meaning here, once; the docs page is made from it.
 """
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -84,11 +85,15 @@ class TrainConfig(_Section):
     )
     min_steps: int = Field(default=200, ge=0, description="optimiser steps at least")
     batch: int = Field(default=16, gt=0, description="images a step")
-    learning_rate: float = Field(default=2e-3, gt=0, description="of Adam; constant, the weights are averaged")
+    learning_rate: float | tuple[float, ...] | None = Field(
+        default=None,
+        description="of Adam, above 0; constant, the weights are averaged; of several, the one of least "
+        "validation loss is kept, chosen together with weight_decay; unset: what suits the network",
+    )
     trunk_learning_rate: float | None = Field(
         default=None,
         gt=0,
-        description="of the trunk where it is trained too; unset: learning_rate; a tenth of it for given weights",
+        description="of the trunk where it is trained too; unset: the head's, or a tenth of it for given weights",
     )
     weight_decay: tuple[float, ...] = Field(
         default=(3.0, 10.0),
@@ -99,8 +104,8 @@ class TrainConfig(_Section):
     folds: int = Field(
         default=0,
         ge=0,
-        description="without validation labels, and where only the head is trained, weight_decay is chosen by "
-        "cross-validation over this many folds of the training labels; 0: not",
+        description="without validation labels, and where only the head is trained, weight_decay and "
+        "learning_rate are chosen by cross-validation over this many folds of the training labels; 0: not",
     )
     balance: Literal["none", "weights", "sampling"] = Field(
         default="none",
@@ -114,6 +119,14 @@ class TrainConfig(_Section):
     )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _positive(cls, rate: float | tuple[float, ...] | None) -> float | tuple[float, ...] | None:
+        values = rate if isinstance(rate, tuple) else (1.0 if rate is None else rate,)
+        if not values or not all(0 < value < math.inf for value in values):
+            raise ValueError("a number above 0, or one or more of them in a list")
+        return rate
 
     @field_validator("folds")
     @classmethod

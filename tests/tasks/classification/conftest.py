@@ -44,10 +44,10 @@ class World:
     def images(self, broken=()):
         return SomeBroken(self.pixels, self.ids, [self.ids[i] for i in broken])
 
-    def task(self, *, images=None, features=None, model=(), train=(), classes=CLASSES):
+    def task(self, *, images=None, model=(), train=(), classes=CLASSES, **folders):
         model = ModelConfig(**{"size": self.size, "channels": self.channels, **dict(model)})
         train = {"max_steps": 100, "min_steps": 0, "device": "cpu", "weight_decay": (0.1,), **dict(train)}
-        return Classification(model, TrainConfig(**train), classes, images or self.images(), features=features)
+        return Classification(model, TrainConfig(**train), classes, images or self.images(), **folders)
 
 
 @pytest.fixture

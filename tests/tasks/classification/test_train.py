@@ -9,7 +9,8 @@ from torch import nn
 
 from askance.maths import keyed_seed
 from askance.tasks.classification import build
-from askance.tasks.classification.train import Average, Examples, Recipe, Settled, minibatches, minimise
+from askance.tasks.classification.kept import Average, Settled
+from askance.tasks.classification.train import Examples, Recipe, minibatches, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig, TrainConfig

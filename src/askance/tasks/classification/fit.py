@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -13,9 +14,11 @@ from torch import Tensor
 from askance.maths import Draws, keyed_seed, log_mean_probs
 from askance.tasks.classification.folds import cross_validated, folds_of
 from askance.tasks.classification.posteriors import drawing
+from askance.tasks.classification.rates import Rates, rates_of
 from askance.tasks.classification.train import Examples, Outcome, Recipe, check_options, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import Fitted, Json, Progress, silent
+from askance.vocab.config import TrainConfig
 
 VALIDATION_DRAWS = 20
 """K of the predictive distribution that weight decay is chosen by."""
@@ -34,15 +37,23 @@ class Validation:
     targets: Int[Tensor, "n"]
 
 
+class Candidate(NamedTuple):
+    """What is chosen: c of the weight decay, and the head's learning rate."""
+
+    decay: float
+    rate: float
+
+
 def choose(
     start: SplitNet, train: Examples, val: Validation, recipe: Recipe, *, seed: int, progress: Progress = silent
 ) -> Fitted[SplitNet]:
-    """Train a copy of `start` for each weight decay and keep the one of the least validation loss.
+    """Train a copy of `start` for each weight decay and learning rate; keep the one of the least validation loss.
 
     Without validation labels it is the one of least cross-validated loss, or the first where there are no folds.
     The log: `steps`, `loss` (training, nats; `balanced_loss`, the mean over classes, where they are balanced),
-    `weight_decay` and why it, `validation_nll` or `folds_nll` by candidate, `best_step` where validation says
-    which weights are kept, `seconds` of processor and wall time.
+    `weight_decay`, `learning_rate`, `trunk_learning_rate` if it is another, and why these, `validation_nll` or
+    `folds_nll` by candidate, `best_step` where validation says which weights are kept, `seconds` of processor and
+    wall time.
 
     Raises:
         LabelError: validation labels are to say when training ends, and there are none.
@@ -52,24 +63,26 @@ def choose(
     check_options(recipe.config, recipe.moves, validated=can_choose)
     if recipe.config.stop == "validation":
         recipe = replace(recipe, watch=lambda net: _validation_nll(net, val, seed))
-    grid, why, by_fold = _candidates(start, train, recipe, can_choose, seed)
-    best: tuple[float, float, SplitNet, Outcome] | None = None
+    rates = rates_of(start, recipe.config, recipe.moves, given=recipe.freeze_statistics)
+    all_of_them = [Candidate(decay, rate) for decay in recipe.config.weight_decay for rate in rates.values]
+    grid, why, by_fold = _candidates(start, train, recipe, all_of_them, (rates, can_choose, seed))
+    best: tuple[float, Candidate, SplitNet, Outcome] | None = None
     losses: dict[str, Json] = {}
-    for decay in grid:
+    for candidate in grid:
         net = _copy(start, recipe)
-        outcome = minimise(net, train, recipe, decay=decay, seed=seed, progress=progress)
+        own = replace(recipe, config=rates.fixed(recipe.config, candidate.rate))
+        outcome = minimise(net, train, own, decay=candidate.decay, seed=seed, progress=progress)
         loss = _validation_nll(net, val, seed) if can_choose and len(grid) > 1 else 0.0
-        losses[f"{decay:g}"] = loss
+        losses[_name(candidate, rates)] = loss
         if best is None or loss < best[0]:
-            best = loss, decay, net, outcome
+            best = loss, candidate, net, outcome
     if best is None:
         raise AssertionError("TrainConfig holds at least one weight decay")
-    _, decay, net, outcome = best
+    _, candidate, net, outcome = best
     log: dict[str, Json] = {
         "steps": outcome.steps,
         "loss" if recipe.config.balance == "none" else "balanced_loss": outcome.loss,
-        "weight_decay": decay,
-        "weight_decay_by": why,
+        **_said(candidate, rates, recipe.config, why),
         "cpu_seconds": round(time.process_time() - busy, 3),
         "seconds": round(time.perf_counter() - began, 3),
     }
@@ -82,21 +95,50 @@ def choose(
     return Fitted(net, outcome.converged, log)
 
 
+def _said(candidate: Candidate, rates: Rates, config: TrainConfig, why: str) -> dict[str, Json]:
+    """What was chosen, and why it."""
+    one_decay, one_rate = len(config.weight_decay) == 1, len(rates.values) == 1
+    log: dict[str, Json] = {
+        "weight_decay": candidate.decay,
+        "weight_decay_by": why if one_rate or not one_decay else "the only candidate",
+        "learning_rate": candidate.rate,
+        "learning_rate_by": rates.why if one_rate else why,
+    }
+    trunk = rates.fixed(config, candidate.rate).trunk_learning_rate
+    return log if trunk is None else {**log, "trunk_learning_rate": trunk}
+
+
+def _name(candidate: Candidate, rates: Rates) -> str:
+    """By which a candidate stands in the log."""
+    return f"{candidate.decay:g}" + (f" at {candidate.rate:g}" if len(rates.values) > 1 else "")
+
+
 def _candidates(
-    start: SplitNet, train: Examples, recipe: Recipe, can_choose: bool, seed: int
-) -> tuple[tuple[float, ...], str, dict[str, Json]]:
-    """The weight decays left to try on all labels, why these, and their cross-validated losses if need be."""
+    start: SplitNet, train: Examples, recipe: Recipe, grid: list[Candidate], told: tuple[Rates, bool, int]
+) -> tuple[list[Candidate], str, dict[str, Json]]:
+    """The candidates left to try on all labels, why these, and their cross-validated losses if need be.
+
+    Args:
+        start: where training starts.
+        train: all labels.
+        recipe: of training.
+        grid: all there are.
+        told: the rates, whether there are validation labels, and the seed.
+    """
+    rates, can_choose, seed = told
     config = recipe.config
-    grid = config.weight_decay
     if can_choose:
         return grid, "the only candidate" if len(grid) == 1 else "least validation loss", {}
     folds = folds_of(train.ids, train.targets, config.folds, seed) if config.folds and len(grid) > 1 else None
     if folds is None or int(folds.max()) < 1:
         short = ", and no class has two labels for folds" if folds is not None else ""
         return grid[:1], f"the first candidate: no validation labels{short}", {}
-    found = {decay: _cross_validated_nll(start, train, folds, recipe, decay, seed) for decay in grid}
+    found = {}
+    for one in grid:
+        own = replace(recipe, config=rates.fixed(config, one.rate))
+        found[one] = _cross_validated_nll(start, train, folds, own, one.decay, seed)
     why = f"least loss over {int(folds.max()) + 1} folds of the training labels: no validation labels"
-    return (min(found, key=found.__getitem__),), why, {f"{decay:g}": loss for decay, loss in found.items()}
+    return [min(found, key=found.__getitem__)], why, {_name(one, rates): loss for one, loss in found.items()}
 
 
 def _cross_validated_nll(

@@ -4,12 +4,12 @@ Letters: N images, n that could be read, K draws, C classes.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from askance.maths import Chunk, Densities, Draws, keyed_seed
@@ -17,6 +17,7 @@ from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.answers import Answers, answers
 from askance.tasks.classification.augment import augmented
+from askance.tasks.classification.devices import fabric_of
 from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import Validation, choose
@@ -34,6 +35,7 @@ from askance.tasks.classification.near import check_features_stay, log_densities
 from askance.tasks.classification.nearest import neighbours
 from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, Features, draw
+from askance.tasks.classification.resume import Bookmarks, clear, fingerprint
 from askance.tasks.classification.train import Examples, Recipe, check_options
 from askance.tasks.classification.units import stream
 from askance.uncertainty import SplitNet, is_plain
@@ -51,9 +53,6 @@ from askance.vocab import (
 )
 from askance.vocab.config import ModelConfig, TrainConfig
 
-PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-"""Weights stay float32: what is saved does not depend on the machine."""
-
 
 class Classification:
     """Image classification by a network with a Bayesian head; satisfies `loop.contract.Task[SplitNet]`.
@@ -64,6 +63,8 @@ class Classification:
         classes: names, in the order of the outputs; at least two, each once.
         images: where pixels come from.
         features: folder for the features of a frozen trunk, computed once an image; None keeps them in memory.
+        work: folder for trainings that are under way: one that was killed goes on from there, to the same weights,
+            until its model is saved; None: it starts over.
 
     Raises:
         ConfigError: fewer than two classes, a name twice, or a device or precision there is not.
@@ -77,12 +78,13 @@ class Classification:
         images: Images,
         *,
         features: Path | None = None,
+        work: Path | None = None,
     ) -> None:
         self.classes = tuple(classes)
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ConfigError("two class names or more, each once", ", ".join(classes) or "none", "set `classes`")
         self._model, self._train, self._images = model, train, images
-        self._fabric = _fabric(train)
+        self._fabric, self._work = fabric_of(train), work
         self._extractor = Extractor(images, model, self._fabric, features)
         self._wanted: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
 
@@ -117,11 +119,12 @@ class Classification:
         check_posterior(self._model, start)
         moves = self._moves(start)
         check_options(self._train, moves, validated=len(val) > 0)
-        recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None)
-        examples = self._examples(start, train, progress)
+        examples, validation = self._examples(start, train, progress), self._validation(start, val)
         present = self._enough(examples.targets, len(train))
-        fitted = choose(start, examples, self._validation(start, val), recipe, seed=seed, progress=progress)
-        said_of_posterior = self._over(fitted, train, seed)
+        bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
+        recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None, bookmarks=bookmarks)
+        fitted = choose(start, examples, validation, recipe, seed=seed, progress=progress)
+        said_of_posterior = self._over(fitted, train, recipe, seed)
         log: dict[str, Json] = {
             "start": said,
             "moves": moves,
@@ -208,8 +211,10 @@ class Classification:
         return [words or {"problem": self.problems[name]} for name, words in zip(ids, said, strict=True)]
 
     def save(self, model: SplitNet, path: Path) -> None:
-        """Write the model as one safetensors file, whole or not at all."""
+        """Write the model as one safetensors file, whole or not at all; what was kept of its training goes."""
         checkpoint.save(model, self._model, self.classes, path)
+        if self._work is not None:
+            clear(self._work)
 
     def load(self, path: Path) -> SplitNet:
         """Read it back; same bytes, same answers.
@@ -234,7 +239,7 @@ class Classification:
             )
         return drawing(model.to(self._fabric.device), k, seed)
 
-    def _over(self, fitted: Fitted[SplitNet], train: Labelled, seed: int) -> dict[str, Json]:
+    def _over(self, fitted: Fitted[SplitNet], train: Labelled, recipe: Recipe, seed: int) -> dict[str, Json]:
         """Give the trained network the posterior that was asked for, over its head, and say how it went."""
         net = fitted.model
         net.posterior = None
@@ -242,12 +247,25 @@ class Classification:
             return {}
         found = self._features(net, train.ids)
         targets = data.targets_of(train, len(self.classes))[found.places]
-        recipe = Recipe(self._train, self._fabric, "head", True)
+        rate = None if self._train.learning_rate is None else fitted.log["learning_rate"]
+        config = self._train.model_copy(update={"learning_rate": rate, "trunk_learning_rate": None})
+        recipe = replace(recipe, config=config, moves="head", freeze_statistics=True)
         decay = float(str(fitted.log["weight_decay"]))
         ids = tuple(train.ids[place] for place in found.places)
         training = HeadTraining(found.rows, targets, recipe, decay, ids)
         net.posterior, log = fit_posterior(self._model, net.head, training, keyed_seed("posterior", seed))
         return {"posterior": self._model.posterior, **log}
+
+    def _bookmarks(
+        self, start: SplitNet, examples: Examples, val: tuple[object, ...], seed: int
+    ) -> Bookmarks | None:
+        """Where the trainings of this model are kept; whatever they depend on is in their name."""
+        if self._work is None:
+            return None
+        told = (self._model, self._train, self.classes, self._fabric.device.type, torch.__version__)
+        return Bookmarks(
+            self._work, fingerprint(start, *told, examples.ids, examples.targets, *val, keyed_seed("fit", seed))
+        )
 
     def _enough(self, targets: Tensor, asked: int) -> list[int]:
         """How many labels each class has, if training can make anything of them."""
@@ -301,6 +319,7 @@ class Classification:
         return Examples(
             lambda chosen: normalise(pixels.values[chosen].to(device)),
             targets[pixels.places],
+            tuple(train.ids[place] for place in pixels.places),
             varied=None if kind == "none" else varied,
         )
 
@@ -327,15 +346,3 @@ class Classification:
 
     def _features(self, net: SplitNet, ids: Sequence[str]) -> Features:
         return self._extractor.once(net, ids) if self._moves(net) == "head" else self._extractor.now(net, ids)
-
-
-def _fabric(train: TrainConfig) -> Fabric:
-    """One device, at the precision asked for."""
-    if train.precision not in PRECISIONS:
-        raise ConfigError(f"train.precision one of {', '.join(PRECISIONS)}", train.precision, "choose one of them")
-    try:
-        return Fabric(accelerator=train.device, devices=1, precision=train.precision)  # type: ignore[arg-type]
-    except (ValueError, RuntimeError, ImportError) as error:
-        raise ConfigError(
-            "a device this machine has", f"{train.device}: {error}", "set train.device = 'auto'"
-        ) from error

@@ -11,7 +11,6 @@ Letters: N training images, D features, C classes, c the weight decay.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -24,23 +23,13 @@ from torch.nn import functional
 
 from askance.maths import keyed_seed
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
-from askance.tasks.classification.kept import Average, Best
+from askance.tasks.classification.kept import WINDOW, Average, Best, Settled
 from askance.tasks.classification.model import classifier_of, seeded
+from askance.tasks.classification.rates import rate_of
+from askance.tasks.classification.resume import Bookmarks, Running
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import ConfigError, LabelError, ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
-
-WINDOW = 50
-"""Steps the training loss is averaged over."""
-
-PATIENCE = 2
-"""Windows without progress after which training has converged."""
-
-TOLERANCE = 0.05
-"""Progress is a mean loss lower by this fraction."""
-
-FLOOR = 0.02
-"""A mean loss, in nats, below which there is nothing left to fit."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +80,7 @@ class Recipe:
         observe: told of what is trained after each step, and the number of the step.
         watch: the validation loss of a network, nats: its least ends training and is kept; None: training ends
             when its own loss has settled.
+        bookmarks: where trainings are kept while they run, so that one that was killed goes on; None: nowhere.
     """
 
     config: TrainConfig
@@ -99,6 +89,7 @@ class Recipe:
     freeze_statistics: bool
     observe: Callable[[nn.Module, int], None] | None = None
     watch: Callable[[SplitNet], float] | None = None
+    bookmarks: Bookmarks | None = None
 
 
 def check_options(config: TrainConfig, moves: Literal["head", "all"], *, validated: bool) -> None:
@@ -156,18 +147,23 @@ def minimise(
     """
     config, fabric = recipe.config, recipe.fabric
     part: nn.Module = net.head if recipe.moves == "head" else net
+    bookmark = None
+    if recipe.bookmarks is not None and recipe.observe is None:  # what has been observed is not in the file
+        bookmark = recipe.bookmarks.of(net, examples.ids, examples.targets, recipe.moves, config, decay, seed)
     strength = decay / len(examples.targets)
-    module, optimiser = fabric.setup(
-        part, _adam(net, part, strength, config.learning_rate, config.trunk_learning_rate)
-    )
+    rate = rate_of(config)
+    adam = _adam(net, part, strength, rate, config.trunk_learning_rate)
+    module, optimiser = fabric.setup(part, adam)
     _training_mode(part, recipe.freeze_statistics)
-    settled, average = Settled(config.min_steps), Average(part)
-    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, config.min_steps)
+    running = _running(net, part, adam, recipe)
     order = _order(examples, config, keyed_seed("minibatches", seed))
     weights = balanced_weights(examples.targets) if config.balance == "weights" else None
-    step = 0
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
-        for step in range(1, config.max_steps + 1):
+        step = 0 if bookmark is None else bookmark.restore(running)
+        for _ in range(step):
+            next(order)
+        while step < config.max_steps and not running.ended:
+            step += 1
             chosen = next(order)
             targets = examples.targets[chosen].to(fabric.device)
             inputs = examples.at(chosen, keyed_seed("augment", seed, step))
@@ -175,53 +171,25 @@ def minimise(
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
-            average.take(part)
             if recipe.observe is not None:
                 recipe.observe(part, step)
-            done = settled(_finite(float(loss.detach()), step, config))
-            if best is not None:
-                done = best(part, step, last=step == config.max_steps)
-            if done:
-                break
+            number = _finite(float(loss.detach()), step, rate)
+            ended = running.take(number, step, last=step == config.max_steps)
+            if bookmark is not None:
+                bookmark.note(running, step, ended=ended)
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
-    kept, end = (average, settled) if best is None else (best, best)
-    kept.put(part)
+    running.put()
     net.eval().cpu()
-    return Outcome(step, settled.mean, end.reached, None if best is None else best.step)
+    best = None if running.best is None else running.best.step
+    return Outcome(step, running.settled.mean, running.ended, best)
 
 
-class Settled:
-    """Says when a noisy loss has stopped falling: compares means of successive windows.
-
-    Converged: `PATIENCE` windows in a row did not bring the mean below the best by a fraction `TOLERANCE`, or
-    the mean is below `FLOOR`; never before `at_least` steps.
-
-    >>> settled = Settled(at_least=0)
-    >>> [step for step in range(1, 400) if settled(1.0)][0]
-    150
-    """
-
-    def __init__(self, at_least: int) -> None:
-        self.reached = False
-        self.mean = math.inf
-        self._at_least = at_least
-        self._seen, self._stale = 0, 0
-        self._best = math.inf
-        self._window: deque[float] = deque(maxlen=WINDOW)
-
-    def __call__(self, loss: float) -> bool:
-        """Take the loss of one step; whether training may end after it."""
-        self._seen += 1
-        self._window.append(loss)
-        self.mean = math.fsum(self._window) / len(self._window)
-        if self._seen % WINDOW == 0:
-            better = self.mean < self._best * (1 - TOLERANCE)
-            self._stale = 0 if better else self._stale + 1
-            self._best = min(self._best, self.mean)
-            done = self._stale >= PATIENCE or self.mean < FLOOR
-            self.reached = done and self._seen >= self._at_least
-        return self.reached
+def _running(net: SplitNet, part: nn.Module, adam: torch.optim.Adam, recipe: Recipe) -> Running:
+    """A training before its first step."""
+    average, at_least = Average(part), recipe.config.min_steps
+    best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, at_least)
+    return Running(part, adam, recipe.fabric, Settled(at_least), average, best)
 
 
 def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
@@ -303,11 +271,11 @@ def _training_mode(part: nn.Module, freeze_statistics: bool) -> None:
                 layer.eval()
 
 
-def _finite(loss: float, step: int, config: TrainConfig) -> float:
+def _finite(loss: float, step: int, rate: float) -> float:
     if not math.isfinite(loss):
         raise ModelError(
             "a finite training loss",
             f"{loss} at step {step}",
-            f"lower train.learning_rate (now {config.learning_rate:g}), or use train.precision = '32-true'",
+            f"lower train.learning_rate (now {rate:g}), or use train.precision = '32-true'",
         )
     return loss
