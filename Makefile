@@ -40,7 +40,7 @@ bench-peers: setup  ## measure beside baal and batchbald_redux, and make their f
 	@$(BIN)/python benchmarks/speed/mc_dropout.py --peer
 	@$(BIN)/python benchmarks/speed/batchbald.py --peer
 	@$(BIN)/python benchmarks/speed/loop.py
-	@.venv-peers/bin/python benchmarks/speed/peers/faults.py 2>/dev/null | tee benchmarks/speed/results/peers-faults.md
+	@.venv-peers/bin/python benchmarks/speed/peers/faults.py 2>/dev/null | tee "benchmarks/speed/results/$$(date +%F)-peers-faults.md"
 
 docs: setup  ## write the generated pages and build the site into site/
 	@$(BIN)/python -m tools.write_docs

@@ -161,5 +161,12 @@ def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch
 
 def test_mnist_that_is_not_there_is_asked_for(tmp_path, data):
     assert mnist_folder(data, download=False) == data / "mnist"
+    below = tmp_path / "other" / "mnist" / "MNIST" / "raw"
+    below.parent.mkdir(parents=True)
+    (data / "mnist").rename(below)
+    try:
+        assert mnist_folder(tmp_path / "other", download=False) == below
+    finally:
+        below.rename(data / "mnist")
     with pytest.raises(ConfigError, match="--download"):
         mnist_folder(tmp_path, download=False)

@@ -92,8 +92,8 @@ def mnist_folder(data: Path, *, download: bool) -> Path:
         ConfigError: it is not there, or could not be fetched.
     """
     folder = data / "mnist"
-    if any(folder.rglob("train-images-idx3-ubyte*")):
-        return folder
+    if (found := _files(folder)) is not None:
+        return found
     if not download:
         raise ConfigError(
             f"MNIST's four idx files under {folder}",
@@ -106,4 +106,9 @@ def mnist_folder(data: Path, *, download: bool) -> Path:
         MNIST(str(folder), download=True)
     except (RuntimeError, OSError) as error:
         raise ConfigError("a download of MNIST", str(error), "fetch the four idx files by other means") from error
-    return folder
+    return _files(folder) or folder
+
+
+def _files(folder: Path) -> Path | None:
+    """The folder that the idx files are in: this one, or where torchvision puts them below it."""
+    return next((path.parent for path in sorted(folder.rglob("train-images-idx3-ubyte*"))), None)
