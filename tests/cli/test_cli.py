@@ -2,6 +2,8 @@
 
 import csv
 import re
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -179,3 +181,11 @@ def test_simulate_writes_its_report_and_continues(place):
     for name in ("report.html", "curves.png", "curves.parquet"):
         assert (place / "sim" / name).stat().st_size > 1000
     assert run(*arguments) == first
+
+
+def test_python_m_askance_is_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["askance", "--version"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("askance", run_name="__main__")
+    assert not end.value.code
+    assert capsys.readouterr().out.startswith("askance ")
