@@ -1,17 +1,37 @@
-"""What the speed benchmarks share: interleaved process-CPU times, and a dated page of results."""
+"""What the speed benchmarks share: where things are, interleaved process-CPU times, a dated page of results."""
 
-import os
-import platform
+import json
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_name("results")
+MNIST = ROOT.parent / "shared/data/mnist"
+PEER = ROOT / ".venv-peers/bin/python"
+"""`make bench-peers` makes it: baal and batchbald_redux, which want an environment of their own."""
+
+
+@torch.no_grad()
+def deterministic(net: nn.Module, images: Tensor) -> None:
+    """A well-batched pass: channels last, 64 images at a time."""
+    for batch in images.split(64):
+        net(torch.empty_like(batch, memory_format=torch.channels_last).copy_(batch))
+
+
+def said_by(command: Sequence[str | Path]) -> dict[str, Any]:
+    """What a program prints as JSON on its last line."""
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 def interleaved(variants: Mapping[str, Callable[[], object]], repetitions: int) -> dict[str, list[float]]:
@@ -40,13 +60,14 @@ def least(times: Mapping[str, list[float]], of: str, to: str) -> str:
 
 def write(name: str, lines: list[str]) -> Path:
     """A dated page under results/, with the machine, the versions and the command."""
-    now = datetime.now(UTC)
+    from askance.session.machine import machine  # here, so that it is in no peak of memory that is measured
+
+    now, about = datetime.now(UTC), machine()
     head = [
         f"# {name}, {now:%Y-%m-%d %H:%M} UTC",
         "",
-        f"- machine: {_processor()}, {os.cpu_count()} logical cores, load average "
-        f"{os.getloadavg()[0]:.1f} (shared with other work), {torch.get_num_threads()} thread used",
-        f"- versions: Python {platform.python_version()}, torch {torch.__version__}",
+        f"- machine: {about['machine']} (shared with other work), {torch.get_num_threads()} thread used",
+        f"- versions: {about['versions']}",
         f"- command: `python benchmarks/speed/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}`",
         "- times are CPU seconds of the process, variants interleaved; ratios are medians of the ratios in each "
         "repetition, their range in brackets",
@@ -56,13 +77,3 @@ def write(name: str, lines: list[str]) -> Path:
     path = RESULTS / f"{now:%Y-%m-%d}-{name}.md"
     path.write_text("\n".join([*head, *lines]) + "\n")
     return path
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        if (cpuinfo.exists())
-        else []
-    )
-    return names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()

@@ -10,8 +10,8 @@ import argparse
 import statistics
 
 import torch
-from _measure import interleaved, ratio, write
-from torch import Tensor, nn
+from _measure import deterministic, interleaved, ratio, write
+from torch import Tensor
 
 from askance.acquisition import bald
 from askance.tasks.classification.model import build
@@ -38,13 +38,6 @@ MODELS = {
 }
 
 
-@torch.no_grad()
-def one_pass(net: nn.Module, images: Tensor) -> None:
-    """The deterministic network."""
-    for batch in images.split(64):
-        net(torch.empty_like(batch, memory_format=torch.channels_last).copy_(batch))
-
-
 def row(title: str, config: ModelConfig, goal: float | None, n: int, k: int, repetitions: int) -> str:
     """One architecture."""
     net = build(config, 10, 0)
@@ -55,13 +48,14 @@ def row(title: str, config: ModelConfig, goal: float | None, n: int, k: int, rep
             draws = drawing(net, k, 0)
             return bald(draws(torch.cat([net.features(batch) for batch in images.split(64)])))
 
-        times = interleaved({"pass": lambda: one_pass(net, images), "score": score}, repetitions)
+        times = interleaved({"pass": lambda: deterministic(net, images), "score": score}, repetitions)
         cost, counted = ratio(times, "score", "pass"), work_of(net, images).passes(k)
     else:
         whole = StochasticNet(net.head, net.features(images[:2]))
         flat = net.features(images)
         times = interleaved(
-            {"pass": lambda: one_pass(net, images), "score": lambda: whole.draws(flat, k=FEW, seed=0)}, repetitions
+            {"pass": lambda: deterministic(net, images), "score": lambda: whole.draws(flat, k=FEW, seed=0)},
+            repetitions,
         )
         each = statistics.median(a / b for a, b in zip(times["score"], times["pass"], strict=True)) / FEW
         cost, counted = f"{each:.3g} a draw, {k * each:.0f} extrapolated", whole.work.passes(k)

@@ -11,14 +11,13 @@ import argparse
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import torch
-from _measure import interleaved, write
+from _measure import MNIST, PEER, ROOT, interleaved, said_by, write
 from torch import Tensor
 
 from askance.loop.experiment import start_and_validation
@@ -31,9 +30,6 @@ from askance.session.problems import classification, problem_from
 from askance.session.simulations import settings_for
 from askance.vocab import Labelled
 
-ROOT = Path(__file__).resolve().parents[2]
-MNIST = ROOT.parent / "shared/data/mnist"
-PEER = ROOT / ".venv-peers/bin/python"
 WORK = ROOT / "work"
 POSTERIOR = WORK / "posterior.npy"
 
@@ -103,21 +99,18 @@ def redux(size: int, repeats: int) -> dict[str, object]:
     answer = WORK / f"redux-b{size}.json"
     if not answer.exists():
         script = Path(__file__).with_name("peers") / "batchbald_redux_batch.py"
-        command = [PEER, script, POSTERIOR, "10000", str(size), "10000", str(repeats)]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        answer.write_text(done.stdout.splitlines()[-1])
+        answer.write_text(
+            json.dumps(said_by([PEER, script, POSTERIOR, "10000", str(size), "10000", str(repeats)]))
+        )
     found: dict[str, object] = json.loads(answer.read_text())
     return found
 
 
 def fresh(what: str, size: int, limit: int) -> dict[str, float]:
     """A process that loads the draws and picks: CPU seconds of picking, nats told, peak MiB in all and above."""
-    code = f"import batchbald as b; b.alone({what!r}, {size}, {limit})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=Path(__file__).parent
-    )
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    here = str(Path(__file__).parent)
+    code = f"import sys; sys.path.insert(0, {here!r}); import batchbald as b; b.alone({what!r}, {size}, {limit})"
+    return said_by([sys.executable, "-c", code])
 
 
 def alone(what: str, size: int, limit: int) -> None:

@@ -8,7 +8,6 @@ picked. Each pool size runs in a process of its own, so that its peak memory is 
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _measure import write
+from _measure import said_by, write
 from torch import nn
 
 from askance.acquisition import bald
@@ -112,8 +111,7 @@ def main() -> None:
             fill(FeatureCache(folder, WIDTH), n)
             flags = ["--two-layers"] if options.two_layers else []
             command = [sys.executable, __file__, "--one", folder, "--n", str(n), *flags]
-            done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            lines.append(row(json.loads(done.stdout)))
+            lines.append(row(said_by(command)))
             print(lines[-1])
     print(write("features-1m-two-layers" if options.two_layers else "features-1m", lines))
 

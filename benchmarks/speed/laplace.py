@@ -8,12 +8,11 @@ Each structure in a process of its own, because a peak never falls; it is of the
 import argparse
 import json
 import resource
-import subprocess
 import sys
 import time
 
 import torch
-from _measure import write
+from _measure import said_by, write
 from torch import nn
 
 from askance.acquisition import bald
@@ -60,13 +59,7 @@ def main() -> None:
         "|---|---|---|---|---|",
     ]
     for structure in ("kron", "diag"):
-        done = subprocess.run(
-            [sys.executable, __file__, *sys.argv[1:], "--one", structure],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = said_by([sys.executable, __file__, *sys.argv[1:], "--one", structure])
         numbers = [
             f"{found['peak']:.2f}",
             f"{found['before']:.2f}",

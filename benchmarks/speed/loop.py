@@ -8,9 +8,7 @@ environment.
 """
 
 import argparse
-import json
 import statistics
-import subprocess
 import tempfile
 import time
 from functools import partial
@@ -18,20 +16,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from _measure import write
+from _measure import MNIST, PEER, said_by, write
 
 from askance.loop.experiment import start_and_validation
 from askance.loop.step import Strategy, pick, score_pool
 from askance.maths import keyed_uniform
 from askance.pool import Look
 from askance.session.papers.mnist import TRAIN
-from askance.session.problems import classification, mnist
+from askance.session.problems import classification, problem_from
 from askance.session.simulations import settings_for
 from askance.vocab import Labelled
 
-ROOT = Path(__file__).resolve().parents[2]
-MNIST = ROOT.parent / "shared/data/mnist"
-PEER = ROOT / ".venv-peers/bin/python"
 ROUNDS = 38
 
 
@@ -41,7 +36,7 @@ def main() -> None:
     parser.add_argument("--peer-pool", type=int, default=500)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    problem = mnist(str(MNIST))
+    problem = problem_from(str(MNIST))()
     rows = [one_round(problem, int(size), options.peer_pool) for size in options.sizes.split(",")]
     lines = page(rows, options.peer_pool)
     print("\n".join(lines))
@@ -92,9 +87,7 @@ def baal(read, known, pool, steps):
         np.savez(labelled, images=read(known.ids), targets=np.array(known.targets))
         np.save(unlabelled, read(pool))
         script = Path(__file__).with_name("peers") / "baal_loop.py"
-        command = [PEER, script, labelled, unlabelled, str(steps), "100"]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+        return said_by([PEER, script, labelled, unlabelled, str(steps), "100"])
 
 
 def page(rows, part):

@@ -9,9 +9,7 @@ The deterministic pass is a well-batched one: channels last, 64 images at a time
 import argparse
 import copy
 import gzip
-import json
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 import torchvision
-from _measure import interleaved, least, ratio, write
+from _measure import MNIST, PEER, ROOT, deterministic, interleaved, least, ratio, said_by, write
 from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from scipy.stats import spearmanr
@@ -34,9 +32,7 @@ from askance.tasks.classification.train import Examples, Recipe, minimise
 from askance.uncertainty import DropoutMoments, DropoutPosterior, SplitNet, mc_dropout, split
 from askance.vocab.config import ModelConfig, TrainConfig
 
-ROOT = Path(__file__).resolve().parents[2]
-MNIST = ROOT.parent / "shared/data/mnist/MNIST/raw/train-images-idx3-ubyte.gz"
-PEER = ROOT / ".venv-peers/bin/python"
+IMAGES = MNIST / "MNIST/raw/train-images-idx3-ubyte.gz"
 CHUNK = 512
 """Images scored at a time: [512, K, C] is all that is alive."""
 
@@ -52,17 +48,11 @@ def gal_net() -> nn.Sequential:
 
 def digits(n: int) -> tuple[Tensor, str]:
     """MNIST where it is beside the checkout, else noise; `[n, 1, 28, 28]` in [0, 1]."""
-    if not MNIST.exists():
+    if not IMAGES.exists():
         return torch.rand(n, 1, 28, 28, generator=torch.Generator().manual_seed(0)), "random pixels"
-    with gzip.open(MNIST) as file:
+    with gzip.open(IMAGES) as file:
         pixels = np.frombuffer(file.read(16 + n * 784)[16:], np.uint8).reshape(-1, 1, 28, 28)
     return torch.from_numpy(pixels.astype(np.float32) / 255), "MNIST, train, in order"
-
-
-@torch.no_grad()
-def deterministic(net: nn.Module, images: Tensor) -> None:
-    for batch in images.split(64):
-        net(torch.empty_like(batch, memory_format=torch.channels_last).copy_(batch))
 
 
 def score(net: SplitNet, images: Tensor, draw: Callable[[Tensor], Draws]) -> Tensor:
@@ -78,10 +68,10 @@ def trained(seed: int = 0) -> nn.Sequential:
     """Gal's network, in the order of the paper, trained by the product on ten images a class; kept in work/."""
     net = gal_net()
     kept = ROOT / "work" / f"gal-mnist-100-{seed}.safetensors"
-    if MNIST.exists() and not kept.exists():
+    if IMAGES.exists() and not kept.exists():
         own = build(ModelConfig(name="gal-cnn", size=28, channels=1), 10, seed)
         images, _ = digits(60_000)
-        with gzip.open(MNIST.with_name("train-labels-idx1-ubyte.gz")) as file:
+        with gzip.open(IMAGES.with_name("train-labels-idx1-ubyte.gz")) as file:
             labels = torch.from_numpy(np.frombuffer(file.read()[8:], np.uint8).astype(np.int64))
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         of_class = [order[labels[order] == digit][:10] for digit in range(10)]
@@ -239,9 +229,7 @@ def _baal(images: Tensor, k: int, mode: str) -> dict[str, Any]:
         path = Path(folder) / "images.npy"
         np.save(path, images.numpy())
         script = Path(__file__).with_name("peers") / "baal_mc_dropout.py"
-        done = subprocess.run([PEER, script, path, str(k), mode], check=True, capture_output=True, text=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+        return said_by([PEER, script, path, str(k), mode])
 
 
 def main() -> None:

@@ -61,6 +61,14 @@ def any_draws(draw: st.DrawFn) -> Draws:
     return Draws.from_logits(torch.from_numpy(np.where(possible, logits, -np.inf)), joint=True)
 
 
+@st.composite
+def any_logits(draw: st.DrawFn) -> torch.Tensor:
+    """Logits in eighths, so that no shift and no narrow float makes two of them equal that are not."""
+    shape = draw(st.tuples(st.integers(1, 4), st.integers(1, 6), st.integers(1, 6)))
+    eighths = draw(arrays(np.int64, shape, elements=st.integers(-160, 160) | st.sampled_from([0, 8])))
+    return torch.from_numpy(eighths / 8)
+
+
 def targets_of(draws: Draws) -> Draws:
     """Others under the same K networks, with the same zeros and ties: the last unit first, classes turned."""
     return Draws(draws.log_probs.flip(0).roll(1, -1), joint=True)
@@ -181,6 +189,18 @@ def test_memory_layout_does_not_matter(name: str):
 
 
 @every
+@settings(max_examples=20)
+@given(draws=any_draws(), cut=st.integers(0, 4), seed=st.integers(0, 99))
+def test_neither_company_nor_order_changes_a_score(name: str, draws: Draws, cut: int, seed: int):
+    """Bit for bit: in two chunks of any size, of which one may be empty, and in any order."""
+    targets, whole = targets_of(draws), scored(name, draws)
+    parts = [scored(name, part, targets) for part in (draws[:cut], draws[cut:])]
+    assert torch.equal(torch.cat(parts), whole)
+    order = torch.randperm(len(draws), generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(scored(name, draws[order], targets), whole[order])
+
+
+@every
 @every_shape
 def test_permuting_units_permutes_scores(name: str, shape: tuple[int, int, int]):
     draws = example(shape)
@@ -210,6 +230,26 @@ def test_adding_to_all_logits_changes_nothing(name: str):
         scored(name, Draws.from_logits(logits + shift, joint=True)),
         scored(name, Draws.from_logits(logits, joint=True)),
     )
+
+
+@every
+@settings(max_examples=20)
+@given(logits=any_logits(), shift=st.floats(-500, 500), seed=st.integers(0, 99))
+def test_another_shift_for_each_unit_and_draw_changes_nothing(
+    name: str, logits: torch.Tensor, shift: float, seed: int
+):
+    generator = torch.Generator().manual_seed(seed)
+    shifts = shift * torch.rand(*logits.shape[:2], 1, generator=generator, dtype=torch.float64)
+    shifted, plain = (Draws.from_logits(some, joint=True) for some in (logits + shifts, logits))
+    close(scored(name, shifted), scored(name, plain), atol=1e-10)
+
+
+@every
+@settings(max_examples=20)
+@given(logits=any_logits())
+def test_float32_gives_nearly_the_same_scores_whatever_the_logits(name: str, logits: torch.Tensor):
+    narrow, wide = (Draws.from_logits(some, joint=True) for some in (logits.float(), logits))
+    close(scored(name, narrow), scored(name, wide), atol=1e-5)
 
 
 @every

@@ -1,7 +1,7 @@
 """What every selection of the catalogue must be: entering the catalogue is entering these tests."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 
 import hypothesis.strategies as st
@@ -26,6 +26,7 @@ ALONE = [name for name in selections.names() if name != "softrank"]
 every = pytest.mark.parametrize("name", selections.names())
 that_looks = pytest.mark.parametrize("name", LOOKS)
 cold = pytest.mark.parametrize("name", BETA)
+together = pytest.mark.parametrize("name", TOGETHER)
 
 IDS = [f"{i:04x}" for i in range(40)]
 GROUPS = [("cat", "dog", "cow", "cat")[i % 4] for i in range(40)]
@@ -43,6 +44,15 @@ def draws_of(kinds: Sequence[str | int]) -> Draws:
 
 
 DRAWS = draws_of([i % 5 for i in range(40)])
+
+
+WRITTEN_OTHERWISE: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
+    "logits shifted": lambda logits, rng: logits + 99 * torch.randn(*logits.shape[:2], 1, generator=rng),
+    "draws permuted": lambda logits, rng: logits[:, torch.randperm(logits.shape[1], generator=rng)],
+    "classes permuted": lambda logits, rng: logits[..., torch.randperm(logits.shape[2], generator=rng)],
+    "float32": lambda logits, _: logits.float(),
+    "another layout": lambda logits, _: logits.permute(2, 0, 1).contiguous().permute(1, 2, 0),
+}
 
 
 @st.composite
@@ -118,6 +128,41 @@ def test_the_order_of_the_pool_does_not_matter(name: str, order: list[int]):
     )
     assert permuted.ids == picked(name, 9).ids
     assert tuple(order[i] for i in permuted.positions) == picked(name, 9).positions
+
+
+@together
+@pytest.mark.parametrize("change", WRITTEN_OTHERWISE)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000))
+def test_how_draws_are_written_does_not_matter(name: str, change: str, seed: int):
+    """While the labels of all but the last image have fewer configurations than are looked at."""
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(12, 6, 4, generator=generator, dtype=torch.float64)
+    other = WRITTEN_OTHERWISE[change](logits, generator)
+    due, got = (
+        select(name, ids=IDS[:12], n=5, seed=0, draws=Draws.from_logits(one, joint=True))
+        for one in (logits, other)
+    )
+    assert got.ids == due.ids
+    assert got.gains == pytest.approx(due.gains, abs=1e-5 if other.dtype == torch.float32 else 1e-11)
+
+
+@together
+@settings(max_examples=10)
+@given(seed=st.integers(0, 10_000), configurations=st.integers(2, 40))
+def test_the_order_of_the_draws_says_nothing_where_configurations_are_thinned(
+    name: str, seed: int, configurations: int
+):
+    """The order of the classes does: it decides which of many small configurations stand for the others."""
+    generator = torch.Generator().manual_seed(seed)
+    draws = Draws.from_logits(3 * torch.randn(12, 6, 3, generator=generator, dtype=torch.float64), joint=True)
+    turned = Draws(draws.log_probs[:, torch.randperm(6, generator=generator)], joint=True)
+    due, got = (
+        select(name, ids=IDS[:12], n=6, seed=0, draws=one, configurations=configurations)
+        for one in (draws, turned)
+    )
+    assert got.ids == due.ids
+    assert got.gains == pytest.approx(due.gains, abs=1e-11)
 
 
 @every

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askance.maths import area_gap, penalty_matrix, sign_flip_test
+from askance.maths import (
+    area_gap,
+    area_under,
+    paired_difference,
+    paired_runs,
+    penalty_matrix,
+    sign_flip_test,
+)
 from askance.vocab import Curve, CurveError
 from tests.reference import curves as slow
 
@@ -72,6 +79,35 @@ class TestAreaGap:
     def test_an_unknown_metric_is_named(self) -> None:
         with pytest.raises(CurveError, match="auroc"):
             area_gap(arm("a", [[0.3]]), arm("b", [[0.3]]), "auroc", generator=rng())
+
+    def test_areas_by_two_routes(self) -> None:
+        """The mean of the differences of areas is the area of the mean difference."""
+        noise = rng(3)
+        a, b = (arm(name, noise.random((4, 6)).tolist()) for name in "ab")
+        gap = area_gap(a, b, "error", generator=rng())
+        assert gap is not None
+        band = paired_difference(a, b, "error", generator=rng())
+        assert gap.mean == pytest.approx(area_under(band.labels, band.mean))
+
+
+class TestPairs:
+    def test_are_of_one_seed_and_have_a_size_in_common(self) -> None:
+        a = [Curve("a", seed, (10, 20), {"error": (0.2, 0.1)}) for seed in (3, 1, 2)]
+        b = [Curve("b", seed, (20 if seed == 1 else 30,), {"error": (0.1,)}) for seed in (1, 2, 4)]
+        assert paired_runs(a, b) == [(a[1], b[0])]
+        assert paired_runs(b, a) == [(b[0], a[1])]
+
+    @pytest.mark.parametrize("side", [0, 1])
+    def test_a_seed_that_a_side_has_twice_is_refused(self, side: int) -> None:
+        sides = [arm("a", [[0.2]]), arm("b", [[0.3]])]
+        sides[side] = [*sides[side], *sides[side]]
+        for compare in (
+            lambda: paired_runs(*sides),
+            lambda: area_gap(*sides, "error", generator=rng()),
+            lambda: penalty_matrix([dict(zip("ab", sides, strict=True))], "error"),
+        ):
+            with pytest.raises(CurveError, match="seed 0"):
+                compare()
 
 
 class TestPenalties:

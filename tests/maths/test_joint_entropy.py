@@ -1,8 +1,10 @@
 import math
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
 
 from askance.maths import Draws, joint_entropy
 from askance.maths.joint_entropy import Configurations, information, lot_of, thinned
@@ -152,6 +154,19 @@ def test_thinning_of_equal_ones_keeps_as_many_as_asked(limit):
     kept, odds = thinned(torch.ones(30, dtype=torch.float64), limit, 0.3)
     assert len(kept) == min(limit, 30)
     assert float((1 / odds).sum()) == pytest.approx(30)
+
+
+@given(
+    powers=st.lists(st.integers(-40, 0), min_size=1, max_size=30),
+    limit=st.integers(1, 32),
+    lot=st.floats(0.01, 0.99),
+)
+def test_thinning_of_sizes_that_are_powers_of_ten_apart_keeps_their_sum(powers, limit, lot):
+    size = torch.tensor([10.0**power for power in powers], dtype=torch.float64)
+    kept, odds = thinned(size, limit, lot)
+    assert len(kept) == len(set(kept.tolist())) <= limit
+    assert bool(((odds > 0) & (odds <= 1)).all())
+    assert float((size[kept] / odds).sum()) == pytest.approx(float(size.sum()))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])

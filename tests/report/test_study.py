@@ -76,9 +76,21 @@ def test_that_there_is_no_difference_is_a_claim_too(worse: str, said: str) -> No
     assert verdict(Claim("the same", ("one", "bald"), ("one", worse), expected=False)) == said
 
 
-def test_one_pair_says_nothing() -> None:
-    part = replace(PART, curves=[GOOD[0], BAD[0]])
-    assert verdict(Claim("it is so", ("one", "bald"), ("one", "random")), part) == "one pair: nothing can be said"
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("expected", [True, False])
+def test_one_or_two_pairs_say_nothing(n: int, expected: bool) -> None:
+    part = replace(PART, curves=[*GOOD[:n], *BAD[:n]])
+    claim = Claim("it is so", ("one", "bald"), ("one", "random"), expected=expected)
+    assert verdict(claim, part) == "too few pairs to say"
+
+
+def test_that_few_pairs_make_too_short_an_interval_is_said_beside_the_claims() -> None:
+    claim = Claim("it is so", ("one", "bald"), ("one", "random"))
+    assert "too short" in study_page(replace(PAGE, claims=[claim]))
+    rows = [(0.4, 0.3 + seed / 100, 0.2) for seed in range(8)]
+    many = replace(PART, curves=[*runs("bald", *rows), *runs("random", *rows)], seeds=range(8))
+    assert "too short" not in study_page(replace(PAGE, parts=[many], claims=[claim]))
+    assert "too short" not in study_page(replace(PAGE, parts=[replace(PART, curves=())], claims=[claim]))
 
 
 def test_what_was_not_run_is_said() -> None:
@@ -102,4 +114,4 @@ def test_who_beats_whom_needs_three_arms() -> None:
     three = replace(PART, curves=[*PART.curves, *runs("margin", *[(0.4, 0.5, 0.5)] * 3)])
     page = study_page(replace(PAGE, parts=[three]))
     assert row(page, "| bald |  | ").startswith("| bald |  | ")
-    assert "*beaten, mean*" in page
+    assert "beaten, mean" in page

@@ -156,6 +156,17 @@ def test_certain_labels_are_exact_zeros_not_nan():
     assert found.gains == pytest.approx(gains, abs=1e-12)
 
 
+@pytest.mark.parametrize("limit", [7, 30])
+def test_doubts_that_are_rare_and_equal_are_thinned_like_any(limit):
+    """Masses of labels that nobody expects are far below the rounding of the others, and some are the same."""
+    rare = torch.tensor([1e-9, 3e-9], dtype=torch.float64)
+    one = torch.stack([1 - 2 * rare, rare, rare], dim=-1)
+    draws = Draws.from_probs(one.expand(6, 2, 3).contiguous(), joint=True)
+    found = batchbald(draws, named(6), 5, 0, configurations=limit)
+    assert len(found) == 5
+    assert all(0 <= gain < 1e-6 for gain in found.gains)
+
+
 @pytest.mark.parametrize(
     "draws",
     [made(9, 1, 3), Draws(made(9, 1, 3).log_probs.expand(9, 7, 3).contiguous(), joint=True)],

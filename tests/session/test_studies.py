@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 from functools import partial
 
@@ -157,6 +158,28 @@ def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch
     assert len(list(out.glob("*-gal2017-quick.md"))) == 1
     missing = CliRunner().invoke(app, ["bench", "gal2017", "--seeds", "2", "--no-run", "--out", str(out)])
     assert "2 of 4 runs" in missing.output
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        ("t10k-labels-idx1-ubyte.gz", None, "t10k-labels-idx1-ubyte"),
+        ("train-images-idx3-ubyte.gz", lambda packed: packed[:-100], "end-of-stream"),
+        ("train-images-idx3-ubyte.gz", lambda packed: b"no gzip", "gzip"),
+        ("train-images-idx3-ubyte.gz", lambda packed: gzip.compress(gzip.decompress(packed)[:-5]), "reshape"),
+        ("train-images-idx3-ubyte.gz", lambda packed: gzip.compress(b"<html>"), "starts with 3c68746d"),
+        ("train-images-idx3-ubyte.gz", lambda packed: gzip.compress(b""), "whole"),
+        ("train-labels-idx1-ubyte.gz", lambda _: gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 7])), "2 labels"),
+    ],
+)
+def test_files_of_mnist_that_are_missing_or_damaged_are_named(data, tmp_path, file, damage, said):
+    broken = shutil.copytree(data / "mnist", tmp_path / "mnist") / file
+    packed = broken.read_bytes()
+    broken.unlink()
+    if damage is not None:
+        broken.write_bytes(damage(packed))
+    with pytest.raises(ConfigError, match=said):
+        mnist(str(tmp_path / "mnist"))
 
 
 def test_mnist_that_is_not_there_is_asked_for(tmp_path, data):

@@ -10,7 +10,7 @@ import typer
 def bench(
     paper: Annotated[Literal["gal2017", "batchbald2019"], typer.Argument(help="Which paper's experiments.")],
     quick: Annotated[bool, typer.Option(help="Minutes in place of a night: to see that it runs.")] = False,
-    seeds: Annotated[int | None, typer.Option(help="Seeds of every part; else as many as planned.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every part; else as many as planned.")] = None,
     parts: Annotated[str | None, typer.Option(help="Only these parts, comma separated.")] = None,
     data: Annotated[
         Path, typer.Option(envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist.")
@@ -19,7 +19,7 @@ def bench(
     out: Annotated[
         Path, typer.Option(help="The folder for results; runs are under it, and go on where they were.")
     ] = Path("benchmarks/papers"),
-    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     run: Annotated[bool, typer.Option(help="--no-run: write the page from the runs there are.")] = True,
 ) -> None:
     """Reproduce a paper: run its experiments, and write a dated page, figures, raw curves and configuration."""

@@ -1,7 +1,7 @@
 """`askance simulate`: would a strategy have paid on images whose labels are known?"""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -14,7 +14,7 @@ def simulate(
     strategies: Annotated[
         str, typer.Option(help="Comma separated: bald, variation-ratios, power:bald, random...")
     ] = "bald,variation-ratios,max-entropy,random",
-    seeds: Annotated[int, typer.Option(help="How many seeds, from 0.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     start: Annotated[int, typer.Option(help="Labels to start from, balanced over the classes.")] = 20,
     val: Annotated[int, typer.Option(help="Further labels to choose the weight decay on.")] = 0,
     batch: Annotated[int, typer.Option(help="Labels a round.")] = 10,
@@ -24,10 +24,11 @@ def simulate(
         int | None, typer.Option(help="Score only this many of the pool, at random, a round.")
     ] = None,
     targets: Annotated[
-        str, typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels).")
+        Literal["pool", "test"],
+        typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels)."),
     ] = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
-    workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
     ] = None,
@@ -47,7 +48,7 @@ def simulate(
         val=val,
         draws=draws,
         subset=subset,
-        targets=targets,  # type: ignore[arg-type]  # checked there
+        targets=targets,
         n_targets=n_targets,
         model=model,
         train=train,

@@ -9,7 +9,7 @@ from askance.maths.calibration import (
     fit_temperature,
     reliability_table,
 )
-from askance.maths.comparisons import Gap, Penalties, area_gap, penalty_matrix, sign_flip_test
+from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.draws import Draws
 from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
@@ -56,6 +56,7 @@ __all__ = [
     "mean_probs",
     "over_units",
     "paired_difference",
+    "paired_runs",
     "penalty_matrix",
     "reliability_table",
     "sign_flip_test",

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from askance.maths.curves import area_under, paired_difference
+from askance.maths.curves import area_under, by_seed, by_size, paired_difference
 from askance.vocab import Curve, CurveError
 
 EXACT = 16
@@ -46,11 +46,9 @@ def area_gap(
     None where no seed has a training size that both have.
 
     Raises:
-        CurveError: a curve lacks the metric, or two curves of a side have one seed.
+        CurveError: a curve lacks the metric, two curves of a side have one seed, or an area is no finite number.
     """
-    others = {curve.seed: curve for curve in curves_b}
-    pairs = [(curve, others[curve.seed]) for curve in curves_a if curve.seed in others]
-    pairs = [(a, b) for a, b in pairs if set(a.labels) & set(b.labels)]
+    pairs = paired_runs(curves_a, curves_b)
     if not pairs:
         return None
     areas_a = [_area(a, b, metric) for a, b in pairs]
@@ -59,6 +57,17 @@ def area_gap(
     differences = [a.metrics[metric][0] - b.metrics[metric][0] for a, b in zip(areas_a, areas_b, strict=True)]
     p = sign_flip_test(differences, generator=generator)
     return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs))
+
+
+def paired_runs(curves_a: Sequence[Curve], curves_b: Sequence[Curve]) -> list[tuple[Curve, Curve]]:
+    """Runs of one seed on both sides that have a training size in common, in the order of the first side.
+
+    Raises:
+        CurveError: two curves of a side have one seed.
+    """
+    ours, theirs = by_seed(curves_a), by_seed(curves_b)
+    pairs = [(curve, theirs[seed]) for seed, curve in ours.items() if seed in theirs]
+    return [(a, b) for a, b in pairs if _shared(a, b)]
 
 
 def sign_flip_test(differences: Sequence[float], *, generator: np.random.Generator) -> float:
@@ -134,6 +143,9 @@ def penalty_matrix(
         below: whether smaller is better.
         level: of the two-sided test.
 
+    Raises:
+        CurveError: a curve lacks the metric, or two runs of a strategy have one seed.
+
     Ash, Zhang, Krishnamurthy, Langford and Agarwal 2020, "Deep batch active learning by diverse, uncertain
     gradient lower bounds" (ICLR, arXiv 1906.03671), section 4.
     """
@@ -151,12 +163,11 @@ def penalty_matrix(
 
 def _differences(worse: Sequence[Curve], better: Sequence[Curve], metric: str) -> list[NDArray[np.float64]]:
     """`worse - better` over the seeds both have, for each size that two of them or more have."""
-    others = {curve.seed: curve for curve in better}
     at: dict[int, list[float]] = {}
-    for curve in worse:
-        if (other := others.get(curve.seed)) is not None:
-            for size in _shared(curve, other):
-                at.setdefault(size, []).append(_at(curve, size, metric) - _at(other, size, metric))
+    for curve, other in paired_runs(worse, better):
+        ours, theirs = by_size(curve, metric), by_size(other, metric)
+        for size in _shared(curve, other):
+            at.setdefault(size, []).append(ours[size] - theirs[size])
     return [np.array(values) for _, values in sorted(at.items()) if len(values) > 1]
 
 
@@ -169,17 +180,10 @@ def _beats(d: NDArray[np.float64], level: float) -> bool:
 
 
 def _area(curve: Curve, other: Curve, metric: str) -> Curve:
-    sizes = _shared(curve, other)
-    value = area_under(sizes, [_at(curve, size, metric) for size in sizes])
+    values, sizes = by_size(curve, metric), _shared(curve, other)
+    value = area_under(sizes, [values[size] for size in sizes])
     return Curve(curve.strategy, curve.seed, (0,), {metric: (value,)})
 
 
 def _shared(a: Curve, b: Curve) -> list[int]:
     return sorted(set(a.labels) & set(b.labels))
-
-
-def _at(curve: Curve, size: int, metric: str) -> float:
-    if metric not in curve.metrics:
-        known = ", ".join(curve.metrics) or "no metric"
-        raise CurveError(f"curves with the metric {metric}", f"only {known}", "name another metric")
-    return curve.metrics[metric][curve.labels.index(size)]

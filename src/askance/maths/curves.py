@@ -211,22 +211,40 @@ def _record_levels(runs: Sequence[Mapping[int, float]], below: bool) -> list[flo
     return levels
 
 
-def _by_seed(curves: Sequence[Curve], metric: str) -> dict[int, dict[int, float]]:
-    """Seed -> training size -> value."""
-    runs: dict[int, dict[int, float]] = {}
+def by_seed(curves: Sequence[Curve]) -> dict[int, Curve]:
+    """Seed -> its run, in the order given.
+
+    Raises:
+        CurveError: two curves have one seed.
+    """
+    runs: dict[int, Curve] = {}
     for curve in curves:
-        if metric not in curve.metrics:
-            known = ", ".join(curve.metrics) or "no metric"
-            raise CurveError(f"curves with the metric {metric}", f"only {known}", "name another metric")
         if curve.seed in runs:
             raise CurveError(
                 "one curve a seed",
                 f"two of {curve.strategy} with seed {curve.seed}",
                 "give curves of one strategy, each seed once",
             )
-        _check(curve.labels, curve.metrics[metric])
-        runs[curve.seed] = dict(zip(curve.labels, map(float, curve.metrics[metric]), strict=True))
+        runs[curve.seed] = curve
     return runs
+
+
+def by_size(curve: Curve, metric: str) -> dict[int, float]:
+    """Training size -> value.
+
+    Raises:
+        CurveError: the curve lacks the metric, is empty, does not ascend, or has not one value a training size.
+    """
+    if metric not in curve.metrics:
+        known = ", ".join(curve.metrics) or "no metric"
+        raise CurveError(f"curves with the metric {metric}", f"only {known}", "name another metric")
+    _check(curve.labels, curve.metrics[metric])
+    return dict(zip(curve.labels, map(float, curve.metrics[metric]), strict=True))
+
+
+def _by_seed(curves: Sequence[Curve], metric: str) -> dict[int, dict[int, float]]:
+    """Seed -> training size -> value."""
+    return {seed: by_size(curve, metric) for seed, curve in by_seed(curves).items()}
 
 
 def _shared_seeds(a: Mapping[int, object], b: Mapping[int, object]) -> list[int]:

@@ -191,11 +191,15 @@ def thinned(size: Float64[Tensor, "M"], limit: int, lot: float) -> tuple[Int64[T
 
 
 def _threshold(size: Float64[Tensor, "M"], limit: int) -> Tensor:
-    """The c for which sum min(1, size / c) = limit: all above it are sure."""
-    largest = torch.topk(size, limit).values
-    rest = size.sum() - largest.sum() + largest.flip(0).cumsum(0).flip(0)  # what is no larger than the i-th
+    """The c for which sum min(1, size / c) = limit: all above it are sure.
+
+    Sums are of small numbers alone, never a difference of large ones: sizes may be twenty powers of ten apart.
+    """
+    largest, places = torch.topk(size, limit)
+    others = size.index_fill(0, places, 0).sum()
+    rest = others + largest.flip(0).cumsum(0).flip(0)  # what is no larger than the i-th
     c = rest / (limit - torch.arange(limit, dtype=torch.float64))
-    found: Tensor = c[torch.nonzero(largest <= c)[0, 0]] if bool((largest <= c).any()) else largest[-1]
+    found: Tensor = c[torch.nonzero(largest <= c)[0, 0]]  # the last is, at the latest
     return found
 
 

@@ -1,12 +1,22 @@
 """Strategies against the reference: the tables and sentences a statistician would ask for."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from askance.maths import Band, Gap, Saved, area_gap, labels_saved, labels_to, paired_difference, penalty_matrix
+from askance.maths import (
+    Band,
+    Gap,
+    Saved,
+    area_gap,
+    labels_saved,
+    labels_to,
+    paired_difference,
+    paired_runs,
+    penalty_matrix,
+)
 from askance.report.data import ReportData
 from askance.report.plot import by_strategy
 from askance.report.words import Words, count, difference, listing, show, words_for
@@ -14,6 +24,12 @@ from askance.vocab import Curve
 
 ROWS = 8
 """Rows of a table over training sizes or levels: as many as one looks at."""
+
+FEW = 8
+"""Pairs of runs below which the bootstrap interval is told to be too short."""
+
+TESTED = 3
+"""Runs a strategy from which it is tested against another; of fewer nothing is concluded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,7 @@ def differences(data: ReportData) -> dict[str, Band]:
     return {
         name: paired_difference(runs, reference, data.metric, generator=np.random.default_rng(0))
         for name, runs in groups.items()
-        if _paired(runs, reference)
+        if paired_runs(runs, reference)
     }
 
 
@@ -56,7 +72,7 @@ def saved(data: ReportData, levels: Sequence[float] | None = None) -> dict[str, 
     return {
         name: labels_saved(runs, reference, data.metric, below=data.below, levels=levels)
         for name, runs in groups.items()
-        if _paired(runs, reference)
+        if paired_runs(runs, reference)
     }
 
 
@@ -75,7 +91,7 @@ def differences_table(data: ReportData) -> Table:
         interval = _between(gap.low, gap.high, words)
         return f"{difference(gap.mean, words)}{interval}, n = {gap.n}, p = {gap.p:.2g}"
 
-    sizes = _spread(sorted({size for band in bands.values() for size in band.labels}))
+    sizes = spread(sorted({size for band in bands.values() for size in band.labels}), ROWS)
     rows = [(f"{size:,}", *(cell(band, size) for band in bands.values())) for size in sizes]
     rows.append(("whole curve", *(whole(areas[name]) if name in areas else "" for name in bands)))
     return Table(("labels", *bands), tuple(rows))
@@ -96,7 +112,12 @@ def targets_table(data: ReportData) -> Table:
 
 def penalties_table(data: ReportData) -> Table:
     """Strategy x strategy: at what share of training sizes the row beats the column, by paired t-tests."""
-    found = penalty_matrix([by_strategy(data.curves)], data.metric, below=data.below)
+    return penalty_table(by_strategy(data.curves), data.metric, below=data.below)
+
+
+def penalty_table(groups: Mapping[str, Sequence[Curve]], metric: str, *, below: bool = True) -> Table:
+    """The same of runs by strategy."""
+    found = penalty_matrix([groups], metric, below=below)
     rows = [
         (name, *("" if i == j else f"{wins:.2f}" for j, wins in enumerate(row)))
         for i, (name, row) in enumerate(zip(found.names, found.wins, strict=True))
@@ -113,7 +134,7 @@ def saved_table(data: ReportData) -> Table:
     some = next(iter(found.values()))
     rows = [
         (show(some[i].level, words), count(some[i].random, budget), *(_saving(found[name][i]) for name in found))
-        for i in _spread(range(len(some)))
+        for i in spread(range(len(some)), ROWS)
     ]
     return Table((words.title, f"{data.reference} needs", *found), tuple(rows))
 
@@ -135,7 +156,7 @@ def headline(data: ReportData) -> tuple[str, str]:
         return first, f"{second}. One pair of runs: nothing can be said about chance."
     second += f" (95 % interval {difference(gap.low, words)} to {difference(gap.high, words)}"
     second += f", {gap.n} pairs of runs, permutation test p = {gap.p:.2g})"
-    if gap.low <= 0 <= gap.high:
+    if gap.n < TESTED or gap.low <= 0 <= gap.high:
         return first, f"{second}: that may be chance."
     return first, second + "."
 
@@ -188,17 +209,12 @@ def _between(low: float, high: float, words: Words) -> str:
     return "" if math.isnan(low) else f" ({difference(low, words)} to {difference(high, words)})"
 
 
-def _shared(a: Curve, b: Curve) -> list[int]:
-    return sorted(set(a.labels) & set(b.labels))
+def spread(sizes: Sequence[int], n: int) -> list[int]:
+    """At most n of them, evenly, with the first and the last.
 
-
-def _paired(runs: Sequence[Curve], reference: Sequence[Curve]) -> bool:
-    partners = {c.seed: c for c in reference}
-    return any(c.seed in partners and _shared(c, partners[c.seed]) for c in runs)
-
-
-def _spread(items: Sequence[int]) -> list[int]:
-    """At most `ROWS` of them, evenly, with the last."""
-    if len(items) <= ROWS:
-        return list(items)
-    return [items[round(i)] for i in np.linspace(0, len(items) - 1, ROWS)]
+    >>> spread(range(20, 101, 10), 8)
+    [20, 30, 40, 50, 70, 80, 90, 100]
+    """
+    if len(sizes) <= n:
+        return list(sizes)
+    return [sizes[round(i)] for i in np.linspace(0, len(sizes) - 1, n)]

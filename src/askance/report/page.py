@@ -19,12 +19,6 @@ from askance.vocab.files import write_whole
 SHOWN = 50
 """Quarantined files that are named; all are counted."""
 
-FEW = 8
-"""Pairs of runs below which the bootstrap interval is told to be too short."""
-
-TESTED = 3
-"""Runs a strategy from which a t-test against another is shown."""
-
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent),
     autoescape=True,
@@ -84,7 +78,7 @@ def write_report(path: Path, data: ReportData) -> None:
 def _repeated(data: ReportData) -> bool:
     """Whether enough seeds were run for tests of a strategy against another to say anything."""
     runs = Counter(curve.strategy for curve in data.curves)
-    return len(runs) > 2 and sorted(runs.values())[-2] >= TESTED
+    return len(runs) > 2 and sorted(runs.values())[-2] >= compare.TESTED
 
 
 def render(data: ReportData) -> str:
@@ -98,7 +92,7 @@ def render(data: ReportData) -> str:
         words=words_for(data.metric),
         curves=_curves_chart(data) if data.curves else None,
         differences=_differences_chart(data) if compared else None,
-        few=compared and min(n for band in compare.differences(data).values() for n in band.n) < FEW,
+        few=compared and min(n for band in compare.differences(data).values() for n in band.n) < compare.FEW,
         differences_table=compare.differences_table(data) if compared else None,
         targets_table=compare.targets_table(data) if data.curves and data.targets else None,
         saved_table=compare.saved_table(data) if compared else None,

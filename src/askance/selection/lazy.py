@@ -114,8 +114,10 @@ def highest(
     """The images of `places` that may add most, and what each of them adds exactly; the true best are among them.
 
     Returns:
-        Their places, and their gains in nats. Nothing of a gain above `EQUAL` to be found: no places.
+        Their places, and their gains in nats; no places where no configuration is left to learn from.
     """
+    if not len(configurations):
+        return places[:0], torch.zeros(0, dtype=torch.float64)
     bounds = pool.bounds(configurations)[places]
     floor = 0.0
     for stage in [*_coarser(configurations), configurations]:

@@ -1,6 +1,7 @@
 """Images whose labels are known, for simulations: digits, MNIST files, a folder with a folder a class."""
 
 import gzip
+import zlib
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def problem_from(name: str) -> "partial[Problem]":
     if name == "digits":
         return partial(digits)
     folder = Path(name)
-    if (mnist_folder := _find_idx(folder)) is not None:
+    if (mnist_folder := find_idx(folder)) is not None:
         return partial(mnist, str(mnist_folder))
     if folder.is_dir() and any(child.is_dir() for child in folder.iterdir()):
         return partial(image_folder, str(folder))
@@ -50,9 +51,11 @@ def mnist(folder: str, test: int | None = None) -> Problem:
     """MNIST from its idx files, gzipped or not; the official test set, or the first images of it.
 
     Its first 5,000 test images are the cleaner half, so a part of it is no stand-in for the whole.
+
+    Raises:
+        ConfigError: a file is missing or damaged, or there is not one label an image.
     """
-    x, y = (_idx(Path(folder), f"train-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
-    x_test, y_test = (_idx(Path(folder), f"t10k-{kind}") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+    (x, y), (x_test, y_test) = (_idx_pair(Path(folder), part) for part in ("train", "t10k"))
     ids = [f"mnist-{i:05d}" for i in range(len(x) + len(x_test))]
     return Problem(
         ArrayImages(np.concatenate([x, x_test]), ids),
@@ -73,6 +76,9 @@ def repeated_mnist(folder: str, copies: int = 3, noise: float = 7.86, test: int 
         copies: of each training image.
         noise: standard deviation, grey levels.
         test: how many of the test images; None for all.
+
+    Raises:
+        ConfigError: as `mnist`.
     """
     once = mnist(folder, test)
     look = Look(28, 1)
@@ -120,7 +126,7 @@ def natural_look(name: str) -> dict[str, Any]:
     """Model settings that suit what `--data` names."""
     if name == "digits":
         return {"name": "gal-cnn", "size": 8, "channels": 1, "mean": 0.0, "std": 1.0}
-    if _find_idx(Path(name)) is not None:
+    if find_idx(Path(name)) is not None:
         return {"name": "gal-cnn", "size": 28, "channels": 1, "mean": 0.1307, "std": 0.3081}
     return {}
 
@@ -158,17 +164,37 @@ def _part(ids: list[str], targets: NDArray[np.int64], which: NDArray[np.bool_]) 
     return Labelled(tuple(ids[i] for i in places), tuple(int(targets[i]) for i in places))
 
 
-def _find_idx(folder: Path) -> Path | None:
+def find_idx(folder: Path) -> Path | None:
+    """The folder that MNIST's idx files are in: this one, or where torchvision puts them below it."""
     for place in (folder, folder / "raw", folder / "MNIST" / "raw"):
         if any(place.glob("train-images-idx3-ubyte*")):
             return place
     return None
 
 
-def _idx(folder: Path, stem: str) -> NDArray[np.uint8]:
-    """One idx file: two zero bytes, a type, the number of axes, their lengths, the numbers."""
-    file = folder / stem
-    raw = file.read_bytes() if file.exists() else gzip.decompress((folder / f"{stem}.gz").read_bytes())
-    axes = raw[3]
-    shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes)]
-    return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * axes).reshape(shape)
+def _idx_pair(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images `[N, 28, 28]` and labels `[N]` of `train` or `t10k`."""
+    images, labels = _idx(folder / f"{part}-images-idx3-ubyte", 3), _idx(folder / f"{part}-labels-idx1-ubyte", 1)
+    if len(images) != len(labels):
+        raise ConfigError(
+            f"one label an image in MNIST's {part} files under {folder}",
+            f"{len(images):,} images and {len(labels):,} labels",
+            "take all four files from one source",
+        )
+    return images, labels
+
+
+def _idx(file: Path, axes: int) -> NDArray[np.uint8]:
+    """One idx file, gzipped or not: two zero bytes, a type, the number of axes, their lengths, the numbers."""
+    try:
+        raw = file.read_bytes() if file.exists() else gzip.decompress(Path(f"{file}.gz").read_bytes())
+        shape = [int.from_bytes(raw[4 + 4 * i : 8 + 4 * i], "big") for i in range(axes)]
+        if raw[:4] != bytes([0, 0, 8, axes]):
+            raise ValueError(f"it starts with {raw[:4].hex()}, not with 000008{axes:02x}")
+        return np.frombuffer(raw, dtype=np.uint8, offset=4 + 4 * axes).reshape(shape)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise ConfigError(
+            f"MNIST's idx file {file} or {file.name}.gz, whole",
+            str(error),
+            "fetch MNIST's four idx files again",
+        ) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from askance.loop.experiment import Experiment
-from askance.session.problems import mnist, repeated_mnist
+from askance.session.problems import find_idx, mnist, repeated_mnist
 from askance.session.simulations import settings_for
 from askance.session.studies import Part
 from askance.vocab import ConfigError
@@ -92,7 +92,7 @@ def mnist_folder(data: Path, *, download: bool) -> Path:
         ConfigError: it is not there, or could not be fetched.
     """
     folder = data / "mnist"
-    if (found := _files(folder)) is not None:
+    if (found := find_idx(folder)) is not None:
         return found
     if not download:
         raise ConfigError(
@@ -106,9 +106,4 @@ def mnist_folder(data: Path, *, download: bool) -> Path:
         MNIST(str(folder), download=True)
     except (RuntimeError, OSError) as error:
         raise ConfigError("a download of MNIST", str(error), "fetch the four idx files by other means") from error
-    return _files(folder) or folder
-
-
-def _files(folder: Path) -> Path | None:
-    """The folder that the idx files are in: this one, or where torchvision puts them below it."""
-    return next((path.parent for path in sorted(folder.rglob("train-images-idx3-ubyte*"))), None)
+    return find_idx(folder) or folder
