@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from askance.report.study import Claim, Published
-from askance.session.papers.mnist import IS_QUICK, SUBSET, Arms, Mnist
+from askance.session.papers.mnist import IS_QUICK, SUBSET, TRAINED, Arms, Mnist
 from askance.session.studies import Study
+
+NETWORK = {"name": "askance.session.papers.networks:kirsch_cnn", "train": "all"}
 
 RECOUNT = "recount of their logs"
 """Training sizes of the models that reach an accuracy; the paper's own table counts one batch fewer."""
@@ -20,9 +22,9 @@ PUBLISHED = {
 }
 
 DIFFERS = (
-    "the network is that of Gal et al. 2017, whose dropout begins after its convolutions; "
-    "theirs drops channels of the first one, which makes a draw cost a pass",
-    "no validation label is used; theirs ends each training by the accuracy on 1,024 of them",
+    "the network is theirs with dropout before its last layer alone; theirs also drops channels of both "
+    "convolutions, which makes a draw cost a pass",
+    f"{TRAINED}; theirs ends each training by the accuracy on 1,024 validation images",
     f"a random {SUBSET:,} of the pool are scored a round, of Repeated MNIST 6,000 in whole groups of copies",
     "K = 100 for Repeated MNIST too, where theirs is 10; its noise is rounded to grey levels and clipped",
 )
@@ -49,10 +51,10 @@ def batchbald2019(folder: Path, *, quick: bool = False) -> Study:
     make, repeated = Mnist(folder, quick), Mnist(folder, quick, repeated=True)
     both = ("batchbald", "bald")
     arms = {
-        "batch-1": Arms(("bald",), until=300, batch=1, seeds=3),
-        "batch-5": Arms(both, until=300, batch=5, seeds=4),
-        "batch-10": Arms((*both, "random"), until=300, batch=10, seeds=4),
-        "batch-40": Arms(both, until=300, batch=40, seeds=4),
+        "batch-1": Arms(("bald",), until=300, batch=1, seeds=3, model=NETWORK),
+        "batch-5": Arms(both, until=300, batch=5, seeds=4, model=NETWORK),
+        "batch-10": Arms((*both, "random"), until=300, batch=10, seeds=4, model=NETWORK),
+        "batch-40": Arms(both, until=300, batch=40, seeds=4, model=NETWORK),
     }
     wanted = ("batch-10", "batch-40") if quick else tuple(arms)
     parts = [
@@ -69,7 +71,7 @@ def batchbald2019(folder: Path, *, quick: bool = False) -> Study:
     copies = repeated.part(
         "repeated",
         "Repeated MNIST",
-        Arms((*both, "random"), until=300, seeds=4, subset=6000),
+        Arms((*both, "random"), until=300, seeds=4, subset=6000, model=NETWORK),
         published=(PUBLISHED["repeated"],),
         note="Every training image three times, each with noise of its own.",
     )
