@@ -5,6 +5,7 @@ import json
 import shutil
 from dataclasses import replace
 from functools import partial
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ import pytest
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
+from askance.cli.bench import bench
 from askance.cli.main import app
 from askance.pool import Look
 from askance.report.study import Claim
@@ -119,6 +121,10 @@ def test_repeated_mnist_has_noisy_copies_in_whole_groups_and_a_clean_test_set(da
     assert noise.std() == pytest.approx(7.86, rel=0.1)
     assert abs(np.corrcoef(noise)[0, 1]) < 0.2
     assert thrice.fingerprint() != replace(thrice, groups={}).fingerprint()
+
+
+def test_the_command_offers_every_paper():
+    assert set(get_args(get_type_hints(bench)["paper"])) == set(papers.PAPERS)
 
 
 @pytest.mark.parametrize("name", sorted(papers.PAPERS))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from askance.uncertainty import DropoutPosterior, dropout_masks
 from askance.uncertainty import kernels as kernels_module
 from askance.uncertainty.heads import BLOCK
-from askance.uncertainty.kernels import Folded, Pair, Plain
+from askance.uncertainty.kernels import NEAR, Folded, Pair, Plain, partners
 from askance.vocab import ModelError
 from tests.reference.dropout import k_full_passes
 
@@ -98,6 +98,17 @@ def test_matrices_too_big_to_keep_change_nothing(p, features, monkeypatch):
     assert torch.equal(DropoutPosterior(head, k=6, seed=3)(features).log_probs, kept)
     linear = DropoutPosterior(nn.Sequential(*linear_head()), k=2, seed=0)
     assert type(linear._kernel) is Plain
+
+
+@pytest.mark.parametrize("k", [2, NEAR, NEAR + 2, 2 * NEAR + 6])
+def test_every_draw_has_one_partner_and_a_likely_one(k):
+    generator = torch.Generator().manual_seed(k)
+    used, kept = (torch.rand(k, width, generator=generator) < 0.5 for width in (40, 12))
+    pairs = partners(used, kept)
+    assert sorted(draw for pair in pairs for draw in pair) == list(range(k))
+    shared = [int((used[a] & used[b]).sum() * (kept[a] & kept[b]).sum()) for a, b in pairs]
+    beside = [int((used[a] & used[a + 1]).sum() * (kept[a] & kept[a + 1]).sum()) for a in range(0, k, 2)]
+    assert sum(shared) >= sum(beside)
 
 
 def test_masks_that_drop_or_keep_all_are_no_special_case():

@@ -156,9 +156,8 @@ def headline(data: ReportData) -> tuple[str, str]:
         return first, f"{second}. One pair of runs: nothing can be said about chance."
     second += f" (95 % interval {difference(gap.low, words)} to {difference(gap.high, words)}"
     second += f", {gap.n} pairs of runs, permutation test p = {gap.p:.2g})"
-    if gap.n < TESTED or gap.low <= 0 <= gap.high:
-        return first, f"{second}: that may be chance."
-    return first, second + "."
+    second += ": that may be chance." if gap.n < TESTED or gap.low <= 0 <= gap.high else "."
+    return first, second + (f" The best of {len(areas)} was taken, which flatters it." if len(areas) > 1 else "")
 
 
 def _best_level(data: ReportData, name: str) -> Saved | None:

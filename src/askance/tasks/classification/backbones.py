@@ -200,7 +200,7 @@ def _transformers(name: str, config: ModelConfig, n_classes: int = 0) -> Backbon
     except (ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
         raise ModelError(
             "a model type of transformers that classifies images, as transformers/vit, and options it takes",
-            f"{config.name}: {str(error).splitlines()[0]}",
+            f"{config.name}: {(str(error) or type(error).__name__).splitlines()[0]}",
             f"correct model.name, or model.options = {config.options}",
         ) from error
     if not n_classes:
