@@ -138,6 +138,7 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["simulate", "--strategies", "power:novelty"], "softrank"),
         (["simulate", "--set", "strategy.draws=5"], "model or train"),
         (["simulate", "--until", 2000], "--until"),
+        (["simulate", "--targets", "test"], "add epig"),
         (["init", "q", "--pool", "pool", "--set", "seed=1", "--set", "seed.x=1"], "section.name=value"),
     ],
 )
@@ -145,6 +146,12 @@ def test_a_mistake_ends_in_what_to_do(place, arguments, says):
     error = run(*arguments, fails=True)
     assert isinstance(error, AskanceError)
     assert says in str(error)
+
+
+def test_targets_that_nothing_asks_about_are_refused_before_anything_is_trained(place):
+    init()
+    error = run("pick", "--targets", "val", "--strategy", "power:bald", "-p", "p", fails=True)
+    assert "power of bald" in str(error)
 
 
 def test_main_shows_three_lines_and_no_traceback(place, monkeypatch, capsys):

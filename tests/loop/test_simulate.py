@@ -205,6 +205,7 @@ def test_start_labels_are_balanced_even_where_a_class_is_small():
         {"strategies": ("blad",)},
         {"targets": "train"},
         {"n_targets": 0},
+        {"targets": "test"},  # and no strategy that asks about them
         {"strategies": ("power:novelty",)},
     ],
 )

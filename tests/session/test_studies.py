@@ -74,6 +74,14 @@ def test_a_study_writes_everything_that_is_needed_to_doubt_it(tmp_path):
     assert 0 < json.loads(rows[0]["metrics"])["error"] < 1
 
 
+def test_a_study_of_which_nothing_has_been_run_has_its_columns_and_no_rows(tmp_path):
+    tmp_path.joinpath("out").mkdir()
+    written = write_study(study(), tmp_path / "out", "x")
+    raw = pq.read_table(next(path for path in written.files if path.suffix == ".parquet"))
+    assert raw.num_rows == 0
+    assert {"part", "metrics", "picked"} <= set(raw.column_names)
+
+
 def test_a_study_stopped_in_its_middle_says_what_is_missing_and_goes_on(tmp_path):
     run_study(study().with_seeds(1), tmp_path, workers=1)
     written = write_study(study(), tmp_path, "x")
@@ -101,6 +109,8 @@ def test_parts_of_the_same_settings_share_their_runs(tmp_path):
 def test_parts_can_be_chosen_by_name():
     both = study(study().parts[0], Part("two", "t", "digits", partial(digits), small()))
     assert [part.name for part in both.only(["two"]).parts] == ["two"]
+    assert both.only(["two"]).name == f"{both.name}-two"
+    assert both.only(["one", "two"]) == both
     with pytest.raises(ConfigError, match="three"):
         both.only(["three"])
 

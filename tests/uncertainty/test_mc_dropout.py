@@ -90,6 +90,17 @@ def test_a_watched_rectifier_stays_where_it_is():
     assert lean([nn.Conv2d(1, 4, 3), relu, nn.MaxPool2d(2)])[1] is relu
 
 
+def test_what_a_hook_keeps_of_a_layer_is_not_overwritten_by_the_rectifier_behind_it():
+    kept = []
+    conv = nn.Conv2d(1, 4, 3)
+    conv.register_forward_hook(lambda module, inputs, output: kept.append(output))
+    x = images(3)
+    with torch.no_grad():
+        nn.Sequential(*lean([conv, nn.ReLU()]))(x)
+        assert torch.equal(kept[0], conv(x))
+        assert float(kept[0].min()) < 0
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_norm_and_flags_are_left_as_found(training):
     net = norm_net().train(training)

@@ -30,6 +30,7 @@ def pick(
     from askance.cli.show import bars, console, print_table
     from askance.loop.step import Strategy
     from askance.session import Session
+    from askance.vocab import ConfigError
 
     with Session.open(project) as opened:
         if split is not None:
@@ -43,9 +44,15 @@ def pick(
             acquisition=named.acquisition if named else None,
             selection=named.selection if named else None,
         )
+        how = session.config.strategy
+        if targets is not None and not Strategy(how.acquisition, how.selection).aims:
+            raise ConfigError(
+                f"a strategy that asks about targets, as epig does, for --targets {targets}",
+                f"{how.selection} of {how.acquisition}",
+                "--strategy epig, or no --targets",
+            )
         with bars() as progress:
             done = session.pick(n, progress)
-        how = session.config.strategy
         records = session.project.store.images()
 
         def name(image_id: str) -> str:

@@ -76,8 +76,7 @@ class Experiment:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def __post_init__(self) -> None:
-        for name in self.strategies:
-            Strategy.parse(name, self.draws, self.n_targets)
+        parsed = [Strategy.parse(name, self.draws, self.n_targets) for name in self.strategies]
         if not (0 < self.start <= self.until and self.batch > 0):
             raise ConfigError(
                 "0 < start <= until and batch > 0",
@@ -89,6 +88,12 @@ class Experiment:
                 "targets: pool or test, and one of them or more",
                 f"{self.n_targets} of {self.targets}",
                 "--targets test --n-targets 200",
+            )
+        if self.targets != "pool" and not any(strategy.aims for strategy in parsed):
+            raise ConfigError(
+                f"a strategy that asks about targets, as epig does, for targets = {self.targets}",
+                ", ".join(self.strategies),
+                "add epig to the strategies, or leave targets out",
             )
 
     @property

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -77,7 +77,7 @@ class Study:
     claims: tuple[Claim, ...] = ()
 
     def only(self, names: Sequence[str]) -> "Study":
-        """The same study of some of its parts.
+        """The same study of some of its parts, with the claims about them; its name says which.
 
         Raises:
             ConfigError: there is no such part.
@@ -85,7 +85,10 @@ class Study:
         known = [part.name for part in self.parts]
         if strange := [name for name in names if name not in known]:
             raise ConfigError(f"parts of {self.name}: {', '.join(known)}", ", ".join(strange), "choose of these")
-        return replace(self, parts=tuple(part for part in self.parts if part.name in names))
+        chosen = tuple(part for part in self.parts if part.name in names)
+        name = self.name if len(chosen) == len(known) else "-".join([self.name, *(part.name for part in chosen)])
+        claims = tuple(one for one in self.claims if {one.better[0], one.worse[0]} <= set(names))
+        return replace(self, name=name, parts=chosen, claims=claims)
 
     def with_seeds(self, n: int) -> "Study":
         """The same study with the seeds from 0 to n - 1 in all its parts."""
@@ -224,7 +227,7 @@ def _config(part: Part) -> dict[str, Any]:
 
 def _write_raw(path: Path, found: Sequence[tuple[Part, list[Curve]]], out: Path) -> None:
     """A row a round: every metric, what was picked after it, how the training went and what it cost."""
-    rows: list[Mapping[str, Any]] = [
+    rows: list[dict[str, Any]] = [
         {
             "part": part.name,
             "strategy": curve.strategy,
@@ -241,4 +244,21 @@ def _write_raw(path: Path, found: Sequence[tuple[Part, list[Curve]]], out: Path)
         for curve in curves
         for line in RunFolder.of(part.folder(out), curve.strategy, curve.seed).lines()[: part.experiment.rounds]
     ]
-    pq.write_table(pa.Table.from_pylist(list(map(dict, rows))), path, compression="zstd")
+    pq.write_table(pa.Table.from_pylist(rows, schema=_RAW), path, compression="zstd")
+
+
+_RAW = pa.schema(
+    {
+        "part": pa.string(),
+        "strategy": pa.string(),
+        "seed": pa.int64(),
+        "labels": pa.int64(),
+        "metrics": pa.string(),
+        "picked": pa.list_(pa.string()),
+        "steps": pa.int64(),
+        "loss": pa.float64(),
+        "converged": pa.bool_(),
+        "cpu_seconds": pa.list_(pa.float64()),
+    }
+)
+"""Of the raw curves; metrics are a JSON object."""

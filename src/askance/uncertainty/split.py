@@ -110,7 +110,7 @@ def lean(layers: Sequence[nn.Module]) -> list[nn.Module]:
         if pools and _is_bare_relu(found[i]):
             found[i : i + 2] = [found[i + 1], found[i]]
     for i in range(1, len(found)):
-        if _is_bare_relu(found[i]) and type(found[i - 1]) in _FORGETFUL:
+        if _is_bare_relu(found[i]) and type(found[i - 1]) in _FORGETFUL and not _is_watched(found[i - 1]):
             found[i] = nn.ReLU(inplace=True)
     return found
 
@@ -121,7 +121,12 @@ _FORGETFUL = (nn.Conv2d, nn.Linear, nn.BatchNorm2d, nn.MaxPool2d)
 
 def _is_bare_relu(layer: nn.Module) -> bool:
     """Whether nobody watches this rectifier."""
-    return type(layer) is nn.ReLU and not layer._forward_hooks and not layer._forward_pre_hooks
+    return type(layer) is nn.ReLU and not _is_watched(layer)
+
+
+def _is_watched(layer: nn.Module) -> bool:
+    """Whether a hook may keep what goes in or comes out."""
+    return bool(layer._forward_hooks or layer._forward_pre_hooks)
 
 
 def flat_layers(model: nn.Sequential, prefix: str = "") -> list[tuple[str, nn.Module]]:
