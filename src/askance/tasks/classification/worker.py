@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
@@ -47,10 +48,11 @@ def main() -> None:
             fabric = fabric or _joined(job.recipe, int(rank), int(size), folder)
             outcome = _trained(job, fabric, channel)
             channel.send(("ended", outcome, _weights(job.net) if rank == "0" else b""))
-    except EOFError:
+    except (EOFError, ConnectionError):  # nobody is there to be told
         return
     except Exception as error:
-        channel.send(("failed", _told(error, int(rank))))
+        with suppress(ConnectionError):
+            channel.send(("failed", _told(error, int(rank))))
         signal.pause()  # so that no other process fails only because this one ended
 
 
