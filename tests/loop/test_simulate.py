@@ -214,6 +214,13 @@ def test_an_experiment_that_cannot_be_is_refused(tmp_path, wrong):
         lab(tmp_path, **wrong)
 
 
+def test_a_setting_that_came_later_does_not_part_runs_from_their_folder_while_it_changes_nothing(tmp_path):
+    plain = lab(tmp_path).experiment
+    several = replace(plain, train=plain.train.model_copy(update={"devices": 2}))
+    assert "devices" not in plain.as_json()["train"]
+    assert several.as_json()["train"]["devices"] == 2
+
+
 def test_progress_counts_rounds(tmp_path):
     seen = []
     simulate(lab(tmp_path), progress=lambda what, done, total: seen.append((done, total)))

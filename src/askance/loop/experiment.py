@@ -15,6 +15,8 @@ from askance.vocab import ConfigError, LabelError, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig
 
 _Targets = Literal["pool", "test"]
+_LATER = {"devices"}
+"""Settings of training that came after folders of runs had been written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +107,15 @@ class Experiment:
         """Everything that one run's rounds depend on, but its strategy and its seed.
 
         Where a run ends is not of it, unless that makes the last batch a smaller one: a run goes on from a smaller
-        budget to a larger.
+        budget to a larger. Settings that came later are not of it while they change nothing, so that runs from
+        before go on.
         """
         free = {"strategies", "seeds", "until"}
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
         plain["last_batch"] = (self.until - self.start) % self.batch or self.batch
-        return plain | {"model": self.model.model_dump(mode="json"), "train": self.train.model_dump(mode="json")}
+        later = {name for name in _LATER if getattr(self.train, name) == TrainConfig.model_fields[name].default}
+        train = self.train.model_dump(mode="json", exclude=later)
+        return plain | {"model": self.model.model_dump(mode="json"), "train": train}
 
 
 def check_budget(experiment: Experiment, pool: Labelled) -> None:

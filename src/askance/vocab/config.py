@@ -118,6 +118,11 @@ class TrainConfig(_Section):
         "up-down; standard: left-right, a crop of 70 % or more, and light of three channels",
     )
     device: str = Field(default="auto", description="as Lightning Fabric names accelerators: auto, cpu, cuda, mps")
+    devices: int | Literal["auto"] = Field(
+        default=1,
+        description="how many of the machine's devices train a whole network together, each its share of every "
+        "minibatch; auto: all, of processors one; where only the head is trained it is always one",
+    )
     precision: str = Field(default="32-true", description="as Lightning Fabric names precisions")
 
     @field_validator("learning_rate")
@@ -127,6 +132,13 @@ class TrainConfig(_Section):
         if not values or not all(0 < value < math.inf for value in values):
             raise ValueError("a number above 0, or one or more of them in a list")
         return rate
+
+    @field_validator("devices")
+    @classmethod
+    def _one_device(cls, devices: int | Literal["auto"]) -> int | Literal["auto"]:
+        if devices != "auto" and devices < 1:
+            raise ValueError('1 or more, or "auto"')
+        return devices
 
     @field_validator("folds")
     @classmethod

@@ -1,10 +1,11 @@
 """From image ids to what a network takes: pixels decoded once, normalised batch by batch.
 
-Letters: n images that could be read, of those asked for.
+Letters: n images that could be read, of those asked for, b of a minibatch, c channels, s pixels a side.
 """
 
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from askance.pool import Images, Look
+from askance.tasks.classification.augment import Kind, augmented
 from askance.vocab import LabelError, Labelled, Progress, silent
 from askance.vocab.config import ModelConfig
 
@@ -46,6 +48,30 @@ class Pixels(NamedTuple):
 
     values: UInt8[Tensor, "n c s s"]
     places: list[int]
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Decoded images as training takes them; another process can be handed it.
+
+    Attributes:
+        pixels: `[n, channels, size, size]`, uint8, on the CPU.
+        device: where batches go, by kind alone: each process has its own of that kind.
+        kind: of random changes.
+    """
+
+    pixels: UInt8[Tensor, "n c s s"]
+    normalise: Normalisation
+    device: str
+    kind: Kind = "none"
+
+    def read(self, chosen: Int[Tensor, "b"]) -> Float[Tensor, "b c s s"]:
+        """Images as they are."""
+        return self.normalise(self.pixels[chosen].to(self.device))
+
+    def varied(self, chosen: Int[Tensor, "b"], seed: int) -> Float[Tensor, "b c s s"]:
+        """Images changed at random."""
+        return self.normalise(augmented(self.pixels[chosen], self.kind, seed).to(self.device))
 
 
 def look(config: ModelConfig) -> Look:

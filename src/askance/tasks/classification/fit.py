@@ -1,6 +1,7 @@
 """One round's training: candidates, the choice between them, and what to say of it."""
 
 import math
+import os
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -9,12 +10,16 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
+from lightning_fabric import Fabric
 from torch import Tensor
 
 from askance.maths import Draws, keyed_seed, log_mean_probs
+from askance.tasks.classification.data import Normalisation, Pixels
 from askance.tasks.classification.folds import cross_validated, folds_of
 from askance.tasks.classification.posteriors import drawing
+from askance.tasks.classification.predict import Features, draw, of_pixels
 from askance.tasks.classification.rates import Rates, rates_of
+from askance.tasks.classification.several import devices_for, together
 from askance.tasks.classification.train import Examples, Outcome, Recipe, check_options, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import Fitted, Json, Progress, silent
@@ -37,6 +42,43 @@ class Validation:
     targets: Int[Tensor, "n"]
 
 
+@dataclass(frozen=True)
+class OfFeatures:
+    """Draws from features that do not change."""
+
+    found: Features
+    fabric: Fabric
+
+    def __call__(self, net: SplitNet, k: int, seed: int) -> Draws:
+        """K draws of each image, `[n, K, C]`, on the CPU."""
+        return draw(drawing(net.to(self.fabric.device), k, seed), self.found)
+
+
+@dataclass(frozen=True)
+class OfPixels:
+    """Draws from images, by a trunk that training moves; another process can be handed it."""
+
+    pixels: Pixels
+    normalise: Normalisation
+    fabric: Fabric
+
+    def __call__(self, net: SplitNet, k: int, seed: int) -> Draws:
+        """K draws of each image, `[n, K, C]`, on the CPU."""
+        return OfFeatures(of_pixels(net, self.pixels, self.normalise, self.fabric), self.fabric)(net, k, seed)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The validation loss, nats; another process can be handed it."""
+
+    val: Validation
+    seed: int
+
+    def __call__(self, net: SplitNet) -> float:
+        """Of a network as it is; inf where it is no number."""
+        return _validation_nll(net, self.val, self.seed)
+
+
 class Candidate(NamedTuple):
     """What is chosen: c of the weight decay, and the head's learning rate."""
 
@@ -52,30 +94,32 @@ def choose(
     Without validation labels it is the one of least cross-validated loss, or the first where there are no folds.
     The log: `steps`, `loss` (training, nats; `balanced_loss`, the mean over classes, where they are balanced),
     `weight_decay`, `learning_rate`, `trunk_learning_rate` if it is another, and why these, `validation_nll` or
-    `folds_nll` by candidate, `best_step` where validation says which weights are kept, `seconds` of processor and
-    wall time.
+    `folds_nll` by candidate, `best_step` where validation says which weights are kept, `devices` and why so many
+    where not one was asked for, `seconds` of processor and wall time.
 
     Raises:
         LabelError: validation labels are to say when training ends, and there are none.
     """
-    began, busy = time.perf_counter(), time.process_time()
+    began, busy = time.perf_counter(), _processor_seconds()
     can_choose = len(val.targets) > 0
     check_options(recipe.config, recipe.moves, validated=can_choose)
     if recipe.config.stop == "validation":
-        recipe = replace(recipe, watch=lambda net: _validation_nll(net, val, seed))
+        recipe = replace(recipe, watch=Watch(val, seed))
     rates = rates_of(start, recipe.config, recipe.moves, given=recipe.freeze_statistics)
     all_of_them = [Candidate(decay, rate) for decay in recipe.config.weight_decay for rate in rates.values]
     grid, why, by_fold = _candidates(start, train, recipe, all_of_them, (rates, can_choose, seed))
     best: tuple[float, Candidate, SplitNet, Outcome] | None = None
     losses: dict[str, Json] = {}
-    for candidate in grid:
-        net = _copy(start, recipe)
-        own = replace(recipe, config=rates.fixed(recipe.config, candidate.rate))
-        outcome = minimise(net, train, own, decay=candidate.decay, seed=seed, progress=progress)
-        loss = _validation_nll(net, val, seed) if can_choose and len(grid) > 1 else 0.0
-        losses[_name(candidate, rates)] = loss
-        if best is None or loss < best[0]:
-            best = loss, candidate, net, outcome
+    devices, why_devices = devices_for(recipe, train)
+    with together(devices) as minimised:
+        for candidate in grid:
+            net = _copy(start, recipe)
+            own = replace(recipe, config=rates.fixed(recipe.config, candidate.rate))
+            outcome = minimised(net, train, own, decay=candidate.decay, seed=seed, progress=progress)
+            loss = _validation_nll(net, val, seed) if can_choose and len(grid) > 1 else 0.0
+            losses[_name(candidate, rates)] = loss
+            if best is None or loss < best[0]:
+                best = loss, candidate, net, outcome
     if best is None:
         raise AssertionError("TrainConfig holds at least one weight decay")
     _, candidate, net, outcome = best
@@ -83,7 +127,8 @@ def choose(
         "steps": outcome.steps,
         "loss" if recipe.config.balance == "none" else "balanced_loss": outcome.loss,
         **_said(candidate, rates, recipe.config, why),
-        "cpu_seconds": round(time.process_time() - busy, 3),
+        **({} if recipe.config.devices == 1 else {"devices": devices, "devices_by": why_devices}),
+        "cpu_seconds": round(_processor_seconds() - busy, 3),
         "seconds": round(time.perf_counter() - began, 3),
     }
     if outcome.best is not None:
@@ -93,6 +138,12 @@ def choose(
     if by_fold:
         log["folds_nll"] = by_fold
     return Fitted(net, outcome.converged, log)
+
+
+def _processor_seconds() -> float:
+    """Of this process and of those it started that have ended."""
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
 
 
 def _said(candidate: Candidate, rates: Rates, config: TrainConfig, why: str) -> dict[str, Json]:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from askance.maths import Draws
 from askance.pool import FeatureCache, Images
-from askance.tasks.classification.data import Normalisation, look, read
+from askance.tasks.classification.data import Normalisation, Pixels, look, read
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -106,27 +106,7 @@ class Extractor:
     def now(self, net: SplitNet, ids: Sequence[str]) -> Features:
         """Features of a trunk that training moves."""
         pixels = read(self._images, ids, look(self._config))
-        return Features(self.of_pixels(net, pixels.values), pixels.places)
-
-    def of_pixels(self, net: SplitNet, pixels: Tensor) -> Float[Tensor, "n D"]:
-        """The trunk's answer, rounded through float16, on the CPU.
-
-        Raises:
-            ModelError: features that are not finite in float16.
-        """
-        trunk = net.to(self._fabric.device).trunk
-        full = torch.zeros(_BATCH, *pixels.shape[1:], dtype=torch.uint8, device=self._fabric.device)
-        rows = [torch.empty(0, net.n_features, dtype=torch.float16)]
-        for block in torch.split(pixels, _BATCH):
-            full[: len(block)] = block
-            with torch.inference_mode(), self._fabric.autocast():
-                rows.append(trunk.eval()(self._normalise(full))[: len(block)].half().cpu())
-        found = torch.cat(rows).float()
-        if not bool(found.isfinite().all()):
-            raise ModelError(
-                "finite features", "NaN or a number beyond float16", "check model.weights, mean and std"
-            )
-        return found
+        return of_pixels(net, pixels, self._normalise, self._fabric)
 
     def _cache(self, net: SplitNet) -> Cache:
         if net.trunk not in self._keys:  # a trunk that is frozen does not change, and hashing it is not free
@@ -136,6 +116,25 @@ class Extractor:
             dim = net.n_features
             self._caches = {key: FeatureCache(self._folder / key, dim) if self._folder else MemoryCache(dim)}
         return self._caches[key]
+
+
+def of_pixels(net: SplitNet, pixels: Pixels, normalise: Normalisation, fabric: Fabric) -> Features:
+    """The trunk's answer, rounded through float16, on the CPU.
+
+    Raises:
+        ModelError: features that are not finite in float16.
+    """
+    trunk = net.to(fabric.device).trunk
+    full = torch.zeros(_BATCH, *pixels.values.shape[1:], dtype=torch.uint8, device=fabric.device)
+    rows = [torch.empty(0, net.n_features, dtype=torch.float16)]
+    for block in torch.split(pixels.values, _BATCH):
+        full[: len(block)] = block
+        with torch.inference_mode(), fabric.autocast():
+            rows.append(trunk.eval()(normalise(full))[: len(block)].half().cpu())
+    found = torch.cat(rows).float()
+    if not bool(found.isfinite().all()):
+        raise ModelError("finite features", "NaN or a number beyond float16", "check model.weights, mean and std")
+    return Features(found, pixels.places)
 
 
 def fingerprint(trunk: nn.Module, config: ModelConfig, fabric: Fabric) -> str:

@@ -68,7 +68,7 @@ class Running:
 
     def tensors(self) -> dict[str, Tensor]:
         """Weights and statistics, Adam's moments, averages, and the state of random numbers."""
-        found = {f"part.{name}": tensor for name, tensor in _named(self.part)}
+        found = {f"part.{name}": tensor for name, tensor in named(self.part)}
         for name, weight in self.part.named_parameters():
             found |= {f"adam.{key}.{name}": value for key, value in self.adam.state.get(weight, {}).items()}
         found |= {f"average.{i}": tensor for i, tensor in enumerate(self.average.tensors())}
@@ -91,7 +91,7 @@ class Running:
     @torch.no_grad()
     def restore(self, tensors: Mapping[str, Tensor], numbers: dict[str, Any]) -> None:
         """Be as it was, bit for bit."""
-        for name, tensor in _named(self.part):
+        for name, tensor in named(self.part):
             tensor.copy_(tensors[f"part.{name}"])
         for name, weight in self.part.named_parameters():
             self.adam.state[weight] = {
@@ -181,7 +181,7 @@ def clear(folder: Path, but: str | None = None) -> None:
 def fingerprint(net: nn.Module, *words: object) -> str:
     """Of a network's weights and whatever else is told by its words, in 24 hex digits; tensors count in full."""
     found = blake2b(digest_size=12)
-    for name, tensor in _named(net):
+    for name, tensor in named(net):
         found.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         found.update(_bytes(tensor))
     for word in words:
@@ -225,7 +225,7 @@ def _bytes(tensor: Tensor) -> bytes:
     return tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
-def _named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+def named(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Weights and statistics, each once."""
     yield from module.named_parameters()
     yield from module.named_buffers()

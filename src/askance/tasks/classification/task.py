@@ -12,15 +12,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from askance.maths import Chunk, Densities, Draws, keyed_seed
+from askance.maths import Chunk, Densities, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.answers import Answers, answers
-from askance.tasks.classification.augment import augmented
-from askance.tasks.classification.devices import fabric_of
+from askance.tasks.classification.devices import devices_of, fabric_of
 from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
-from askance.tasks.classification.fit import Validation, choose
+from askance.tasks.classification.fit import OfFeatures, OfPixels, Validation, choose
 from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.model import (
     build,
@@ -67,7 +66,8 @@ class Classification:
             until its model is saved; None: it starts over.
 
     Raises:
-        ConfigError: fewer than two classes, a name twice, or a device or precision there is not.
+        ConfigError: fewer than two classes, a name twice, or a device or precision there is not, or
+            not so many devices.
     """
 
     def __init__(
@@ -85,6 +85,8 @@ class Classification:
             raise ConfigError("two class names or more, each once", ", ".join(classes) or "none", "set `classes`")
         self._model, self._train, self._images = model, train, images
         self._fabric, self._work = fabric_of(train), work
+        devices_of(train, self._fabric)
+        self._normalise = data.Normalisation(model.mean, model.std)
         self._extractor = Extractor(images, model, self._fabric, features)
         self._wanted: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
 
@@ -303,42 +305,25 @@ class Classification:
 
     def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
         targets = data.targets_of(train, len(self.classes))
-        device = self._fabric.device
         if self._moves(start) == "head":
             found = self._extractor.once(start, train.ids)
-            rows = found.rows.to(device)
+            rows = found.rows.to(self._fabric.device)
             ids = tuple(train.ids[place] for place in found.places)
             return Examples(lambda chosen: rows[chosen], targets[found.places], ids)
         pixels = data.read(self._images, train.ids, data.look(self._model), progress)
-        normalise = data.Normalisation(self._model.mean, self._model.std)
-        kind = self._train.augment
-
-        def varied(chosen: Tensor, seed: int) -> Tensor:
-            return normalise(augmented(pixels.values[chosen], kind, seed).to(device))
-
-        return Examples(
-            lambda chosen: normalise(pixels.values[chosen].to(device)),
-            targets[pixels.places],
-            tuple(train.ids[place] for place in pixels.places),
-            varied=None if kind == "none" else varied,
-        )
+        kind, ids = self._train.augment, tuple(train.ids[place] for place in pixels.places)
+        batches = data.Batches(pixels.values, self._normalise, self._fabric.device.type, kind)
+        varied = None if kind == "none" else batches.varied
+        return Examples(batches.read, targets[pixels.places], ids, varied)
 
     def _validation(self, start: SplitNet, val: Labelled) -> Validation:
         """Validation images, read once for all candidates."""
         targets = data.targets_of(val, len(self.classes))
         if self._moves(start) == "head":
             found = self._extractor.once(start, val.ids)
-            return Validation(lambda net, k, seed: self._draw(net, found, k, seed), targets[found.places])
+            return Validation(OfFeatures(found, self._fabric), targets[found.places])
         pixels = data.read(self._images, val.ids, data.look(self._model))
-
-        def draws(net: SplitNet, k: int, seed: int) -> Draws:
-            found = Features(self._extractor.of_pixels(net, pixels.values), pixels.places)
-            return self._draw(net, found, k, seed)
-
-        return Validation(draws, targets[pixels.places])
-
-    def _draw(self, net: SplitNet, found: Features, k: int, seed: int) -> Draws:
-        return draw(drawing(net.to(self._fabric.device), k, seed), found)
+        return Validation(OfPixels(pixels, self._normalise, self._fabric), targets[pixels.places])
 
     def _moves(self, net: SplitNet) -> Literal["head", "all"]:
         """What training moves: the head alone only where there is a trunk to stay."""

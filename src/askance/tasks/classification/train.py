@@ -23,6 +23,7 @@ from torch.nn import functional
 
 from askance.maths import keyed_seed
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
+from askance.tasks.classification.devices import Share
 from askance.tasks.classification.kept import WINDOW, Average, Best, Settled
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.tasks.classification.rates import rate_of
@@ -136,6 +137,9 @@ def minimise(
 ) -> Outcome:
     """Train `net` in place and leave it in eval mode on the CPU; same inputs, same weights, bit for bit.
 
+    Where the recipe's fabric is of several processes each of them calls this, and the first has what is kept: the
+    others' statistics of normalisation are of their own shares.
+
     Args:
         net: where training starts from.
         examples: what it is trained on; they alone set the order of the minibatches.
@@ -145,11 +149,12 @@ def minimise(
     Raises:
         ModelError: the loss is no longer a finite number.
     """
-    config, fabric = recipe.config, recipe.fabric
+    config, fabric, share = recipe.config, recipe.fabric, Share(recipe.fabric)
     part: nn.Module = net.head if recipe.moves == "head" else net
     bookmark = None
     if recipe.bookmarks is not None and recipe.observe is None:  # what has been observed is not in the file
-        bookmark = recipe.bookmarks.of(net, examples.ids, examples.targets, recipe.moves, config, decay, seed)
+        told = (examples.ids, examples.targets, recipe.moves, config, decay, seed)
+        bookmark = recipe.bookmarks.of(net, *told, *(() if share.alone else (fabric.world_size,)))
     strength = decay / len(examples.targets)
     rate = rate_of(config)
     adam = _adam(net, part, strength, rate, config.trunk_learning_rate)
@@ -165,17 +170,20 @@ def minimise(
         while step < config.max_steps and not running.ended:
             step += 1
             chosen = next(order)
-            targets = examples.targets[chosen].to(fabric.device)
-            inputs = examples.at(chosen, keyed_seed("augment", seed, step))
-            loss = _loss(module(inputs), targets, None if weights is None else weights[chosen])
+            mine = share.of(chosen)
+            share.begin(seed, step)
+            targets = examples.targets[mine].to(fabric.device)
+            inputs = examples.at(mine, share.key("augment", seed, step))
+            loss = _loss(module(inputs), targets, None if weights is None else weights[mine])
+            loss = share.scaled(loss, len(mine), len(chosen))
             fabric.backward(loss)
             optimiser.step()
             optimiser.zero_grad()
             if recipe.observe is not None:
                 recipe.observe(part, step)
-            number = _finite(float(loss.detach()), step, rate)
+            number = _finite(share.mean(loss), step, rate)
             ended = running.take(number, step, last=step == config.max_steps)
-            if bookmark is not None:
+            if bookmark is not None and share.first:
                 bookmark.note(running, step, ended=ended)
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
@@ -206,15 +214,15 @@ def minibatches(n: int, batch: int, seed: int) -> Iterator[Int[Tensor, "b"]]:
 
 def _watched(net: SplitNet, part: nn.Module, recipe: Recipe) -> Callable[[], float]:
     """The validation loss of the network as it stands in its training, which goes on as it was."""
-    watch = recipe.watch
+    watch, first = recipe.watch, Share(recipe.fabric).first
 
     def loss() -> float:
         if watch is None:
             raise AssertionError("nothing is watched")
         with seeded(0):  # so that training's own dropout does not notice
-            found = watch(net.eval())
+            found = watch(net.eval()) if first else math.nan
         _training_mode(part, recipe.freeze_statistics)
-        return found
+        return float(recipe.fabric.broadcast(found))
 
     return loss
 
