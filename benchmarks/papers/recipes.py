@@ -1,4 +1,4 @@
-"""How much of BALD's advantage hangs on how the networks are trained: the recipes the papers' was chosen from.
+"""How much of BALD's advantage hangs on how the networks are trained? The papers' recipes, and others.
 
 MNIST to 200 labels, 10 a round, K = 50, 3,000 of the pool scored a round, the error on 3,000 training images that
 are kept out of the pool: the test set has no part in the choice, nor have the seeds of the papers' runs. What is

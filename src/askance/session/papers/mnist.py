@@ -15,22 +15,6 @@ from askance.vocab import ConfigError
 SUBSET = 5000
 """Of the pool, at random, scored a round; the study of Gal et al. shows what the whole pool changes."""
 
-TRAIN = {
-    "batch": 64,
-    "learning_rate": 1e-3,
-    "weight_decay": [0.0],
-    "min_steps": 300,
-    "max_steps": 1000,
-    "precision": "bf16-mixed",
-}
-"""For every arm the same. With smaller batches or fewer steps BALD loses most: docs/choices/0009."""
-
-TRAINED = (
-    "each model is trained from scratch by Adam (rate 0.001, 64 images a step) until its loss has settled, "
-    "300 to 1,000 steps, in bfloat16 where that is safe; its weights are averaged over the run; "
-    "there is no weight decay, and no validation label is used"
-)
-
 QUICK = {"until": 100, "draws": 20, "subset": 1000, "seeds": 2, "test": 2000}
 """At most, where it only has to be seen that it runs."""
 
@@ -44,17 +28,21 @@ class Mnist:
     Attributes:
         folder: of MNIST's idx files.
         quick: minutes in place of a night.
+        train: settings of training, the same for every arm.
+        network: settings of the model; none: that of Gal et al.
         repeated: copies with noise in the pool.
     """
 
     folder: Path
     quick: bool
+    train: dict[str, Any]
+    network: dict[str, Any] = field(default_factory=dict)
     repeated: bool = False
 
     def part(self, name: str, title: str, arms: "Arms", **about: Any) -> Part:
-        """A part: its arms with the network of Gal et al., and what else is to be said `about` it."""
+        """A part: its arms, and what else is to be said `about` it."""
         test = QUICK["test"] if self.quick else None
-        model, train = settings_for(str(self.folder), {"model": arms.model, "train": TRAIN})
+        model, train = settings_for(str(self.folder), {"model": self.network | arms.model, "train": self.train})
         until, draws, subset, seeds = arms.until, 100, arms.subset, arms.seeds
         if self.quick:
             until, draws, seeds = min(QUICK["until"], until), QUICK["draws"], min(QUICK["seeds"], seeds)
@@ -87,7 +75,7 @@ class Arms:
         batch: labels a round.
         seeds: how many, from 0.
         subset: how many of the pool are scored a round; None for all.
-        model: settings of the network.
+        model: settings of the model that are other than those of the study's network.
     """
 
     strategies: Sequence[str]
