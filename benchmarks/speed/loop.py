@@ -22,7 +22,7 @@ from askance.loop.experiment import start_and_validation
 from askance.loop.step import Strategy, pick, score_pool
 from askance.maths import keyed_uniform
 from askance.pool import Look
-from askance.session.papers.mnist import TRAIN
+from askance.session.papers.gal2017 import TRAIN
 from askance.session.problems import classification, problem_from
 from askance.session.simulations import settings_for
 from askance.vocab import Labelled
