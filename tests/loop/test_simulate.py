@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -221,6 +223,11 @@ def test_a_setting_that_came_later_does_not_part_runs_from_their_folder_while_it
     several = replace(plain, train=plain.train.model_copy(update={"devices": 2}))
     assert "devices" not in plain.as_json()["train"]
     assert several.as_json()["train"]["devices"] == 2
+
+
+def test_a_process_whose_parent_has_gone_before_it_looked_ends():
+    code = "import time; from askance.loop.simulate import _in_a_child; _in_a_child(2**22 + 1); time.sleep(600)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=300).returncode == 1
 
 
 def test_progress_counts_rounds(tmp_path):

@@ -171,7 +171,9 @@ def _reveal(oracle: Mapping[str, int], ids: Sequence[str]) -> Labelled:
 def _in_processes(todo: list[Run], workers: int, show: Callable[[], None]) -> None:
     """One process a run, spawned (a forked torch may hang), each on one thread."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(todo)), mp_context=context, initializer=_in_a_child)
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=context, initializer=_in_a_child, initargs=(os.getpid(),)
+    )
     try:
         waiting: set[Future[None]] = {pool.submit(simulate_one, run) for run in todo}
         while waiting:
@@ -197,10 +199,9 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _in_a_child() -> None:
-    """One thread, and an end when the parent ends, even by a kill."""
+def _in_a_child(parent: int) -> None:
+    """One thread, and an end when the parent ends, even by a kill, be it before this child has asked for it."""
     torch.set_num_threads(1)
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -83,26 +83,26 @@ def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[
 
 
 def demo_experiment(seeds: int) -> Experiment:
-    """Four strategies on scikit-learn's digits, from 20 labels to 100, in about a minute on two cores."""
+    """Four strategies on scikit-learn's digits, from 20 labels to 140, in about a minute on two cores."""
     model, train = settings_for(
         "digits",
         {
-            "model": {"name": "pixels", "train": "head", "hidden": 128, "dropout": 0.25},
+            "model": {"name": "gal-cnn"},
             "train": {
                 "batch": 32,
-                "learning_rate": 1e-2,
-                "weight_decay": [0.3],
-                "min_steps": 100,
-                "max_steps": 400,
+                "learning_rate": 3e-3,
+                "weight_decay": [0.1],
+                "min_steps": 150,
+                "max_steps": 600,
             },
         },
     )
     return Experiment(
-        strategies=("bald", "variation-ratios", "max-entropy", "random"),
+        strategies=("bald", "power:bald", "variation-ratios", "random"),
         seeds=tuple(range(seeds)),
         start=20,
-        batch=10,
-        until=100,
+        batch=20,
+        until=140,
         draws=50,
         model=model,
         train=train,
