@@ -102,13 +102,13 @@ def one_seed(data: Problem, work: Path, n: int, seed: int, names: tuple[str, ...
             | {"fit": fitted - began, "score": scored - fitted}
         )
         if name == "softmax":
-            near = task._features(net, train.ids)  # the density wants features, and no draws
+            near = task._extractor.of(net, train.ids)  # the density wants features, and no draws
             density = fit_density(
                 [(near.rows, targets_of(train, len(data.classes))[near.places])],
                 n_classes=len(data.classes),
                 covariance="pooled",
             )
-            new = novelty(density.log_density(task._features(net, rest).rows))
+            new = novelty(density.log_density(task._extractor.of(net, rest).rows))
             rows.append({**rows[-1], "posterior": "density", "spearman": float(spearmanr(new, reference)[0])})
     return rows
 

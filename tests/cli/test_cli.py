@@ -190,6 +190,33 @@ def test_simulate_writes_its_report_and_continues(place):
     assert run(*arguments) == first
 
 
+def test_an_ensemble_of_whole_networks_from_labels_to_report(place):
+    ensemble = ("--set", "model.posterior=ensemble", "--set", "model.members=2")
+    init(*ensemble)
+    run("pick", "--split", "test", "-n", 10, "-p", "p")
+    run("export", "--split", "test", "--csv", "test.csv", "-p", "p")
+    fill(place / "test.csv", place / "all.csv")
+    run("import", "test.csv", "-p", "p")
+    said = run("train", "-p", "p")
+    assert "posterior ensemble" in said
+    assert re.search(r"member steps \[25, 25\]", said)
+    assert "4 of 20 by power of bald" in run("pick", "-n", 4, "-p", "p")
+    assert "4 of 20 by top-k of epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
+    assert "4 of 20 by softrank of novelty" in run("pick", "-n", 4, "-p", "p", "--strategy", "softrank:novelty")
+    run("report", "-p", "p")
+    assert "data:image/jpeg;base64," in (place / "p" / "report.html").read_text()
+    said = run("doctor", "-p", "p")
+    assert re.search(r"2 whole networks, each once: 2 draws cost\s+2 passes", said)
+    assert re.search(r"head\.0 +Dropout +0\.25 +no +on in training alone", said)
+    assert "trunk once" in run("doctor", "-p", "p", *ensemble, "--set", "model.train=head")
+    said = run(
+        "simulate", "--data", "digits", "--strategies", "bald", "--seeds", 1, "--start", 20, "--batch", 10,
+        "--until", 30, "--workers", 1, "--set", "train.max_steps=5", "--set", "train.min_steps=5", *ensemble,
+        "--out", "sim",
+    )  # fmt: skip
+    assert "test error" in said
+
+
 def test_python_m_askance_is_the_command(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["askance", "--version"])
     with pytest.raises(SystemExit) as end:

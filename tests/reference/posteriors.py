@@ -5,9 +5,17 @@ Letters: N images, C classes, G or E inputs of the last layer, P = C E weights w
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+
+def networks_one_by_one(networks: Sequence[nn.Module], images: Tensor) -> Tensor:
+    """Log-probabilities `[N, M, C]` of M networks in evaluation mode, an image and a network at a time."""
+    with torch.no_grad():
+        rows = [[network.eval()(image[None])[0].log_softmax(dim=0) for network in networks] for image in images]
+    return torch.stack([torch.stack(row) for row in rows])
 
 
 def moments_over_all_masks(weight: Tensor, bias: Tensor, g: Tensor, p: float) -> tuple[Tensor, Tensor]:

@@ -5,8 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from askance.acquisition import score
-from askance.uncertainty import Ensemble, Softmax, ensemble_draws
+from askance.uncertainty import Ensemble, Softmax, SplitNet, ensemble_draws, member_draws
 from askance.vocab import ModelError
+from tests.reference.posteriors import networks_one_by_one
 
 
 def heads(m: int = 4) -> list[nn.Sequential]:
@@ -69,6 +70,42 @@ def test_the_batch_of_whole_networks_does_not_matter(batch: int):
     assert ensemble_draws(nets, images[:0], batch=batch).log_probs.shape == (0, 2, 3)
 
 
+def cut(seed: int) -> SplitNet:
+    layers = list(net(seed).double())
+    return SplitNet(nn.Sequential(*layers[:-2]), nn.Sequential(*layers[-2:]))
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 9])
+def test_whole_networks_whose_trunks_have_run(chunk: int):
+    nets, images = [cut(seed) for seed in range(3)], torch.rand(9, 1, 4, 4, dtype=torch.float64)
+    features, heads = [each.features(images) for each in nets], [each.head.train() for each in nets]
+    parts = [
+        member_draws(heads, [rows[i : i + chunk] for rows in features], k=3, seed=0) for i in range(0, 9, chunk)
+    ]
+    assert all(part.joint for part in parts)
+    assert all(module.training for head in heads for module in head.modules())
+    due = networks_one_by_one(nets, images)
+    torch.testing.assert_close(torch.cat([part.log_probs for part in parts]), due, atol=1e-12, rtol=0)
+    turned = member_draws(heads[::-1], features[::-1], k=3, seed=0).log_probs
+    torch.testing.assert_close(turned.flip(1), due, atol=1e-12, rtol=0)
+    same = member_draws(heads[:1] * 3, features[:1] * 3, k=3, seed=0)
+    assert float(score("bald", draws=same).abs().max()) < 1e-12
+    assert member_draws(heads, [rows[:0] for rows in features], k=2, seed=0).log_probs.shape == (0, 2, 3)
+
+
+def test_few_of_whole_networks_are_those_that_the_seed_chose():
+    nets, images = [cut(seed) for seed in range(4)], torch.rand(3, 1, 4, 4, dtype=torch.float64)
+    features, heads = [each.features(images) for each in nets], [each.head for each in nets]
+    whole = member_draws(heads, features, k=4, seed=5).log_probs
+    apart = Ensemble(heads).draws(features[0], k=4, seed=5).log_probs
+    for seed in range(8):
+        two = member_draws(heads, features, k=2, seed=seed).log_probs
+        chosen = [m for m in range(4) if any(torch.equal(whole[:, m], two[:, i]) for i in range(2))]
+        of_heads = Ensemble(heads).draws(features[0], k=2, seed=seed).log_probs
+        assert len(chosen) == 2
+        assert torch.equal(apart[:, chosen], of_heads)
+
+
 def test_the_network_alone_has_nothing_to_disagree_with():
     head = heads(1)[0]
     draws = Softmax(head).draws(features())
@@ -86,6 +123,13 @@ def test_what_is_no_ensemble_is_refused():
         Ensemble(heads()).draws(features(), k=5, seed=0)
     with pytest.raises(ModelError, match="at most 1 draws"):
         Softmax(heads(1)[0]).draws(features(), k=2, seed=0)
+    rows = [features()] * 4
+    with pytest.raises(ModelError, match="at most 4 draws"):
+        member_draws(heads(), rows, k=5, seed=0)
+    with pytest.raises(ModelError, match="k=0"):
+        member_draws(heads(), rows, k=0, seed=0)
+    with pytest.raises(ModelError, match=r"\[7, 4\]"):
+        member_draws(heads(), [*rows[:3], features()[:, :4]], k=4, seed=0)
     with pytest.raises(ModelError, match="at least one network"):
         ensemble_draws([], torch.zeros(2, 1, 4, 4))
     with pytest.raises(ModelError, match="one row of logits"):

@@ -27,7 +27,7 @@ def doctor(
         found = randomness(project, settings | ({"name": model} if model else {}))
         print_table("stochastic layers", ("layer", "kind", "p", "handled", "how"), found.rows)
         console.print(
-            f"{found.way}: 100 draws cost {found.passes:.3g} passes, by multiplications", highlight=False
+            f"{found.way}: {found.draws} draws cost {found.passes:.3g} passes, by multiplications", highlight=False
         )
     except AskanceError as error:
         complain(error)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.nn.modules.dropout import _DropoutNd
 
 from askance.loop.project import Project
 from askance.loop.settings import check_config
-from askance.tasks.classification.model import build
-from askance.uncertainty import StochasticNet, is_plain, stochastic_layers, work_of
+from askance.tasks.classification.model import build, is_of_networks
+from askance.uncertainty import SplitNet, StochasticNet, is_plain, stochastic_layers, work_of
 from askance.vocab import AskanceError, ConfigError
 
 PACKAGES = ("askance", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow", "sqlalchemy")
@@ -48,12 +49,14 @@ class Randomness:
     Attributes:
         rows: name, kind, probability, whether it is drawn from, and how or why not.
         way: what runs for each draw.
-        passes: what 100 draws cost, in full passes, by counted multiplications.
+        passes: what the draws cost, in full passes, by counted multiplications.
+        draws: how many; 100, or as many as there are.
     """
 
     rows: list[tuple[str, str, str, str, str]]
     way: str
     passes: float
+    draws: int = 100
 
 
 def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
@@ -61,7 +64,7 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
 
     Raises:
         ConfigError: a setting that `[model]` does not have.
-        ModelError: an unknown name, or nothing in it is random.
+        ModelError: an unknown name, or nothing in it is random that draws could differ by.
     """
     config, classes = check_config({"pool": {"source": "."}, "model": dict(settings)}, "--set").model, 2
     if not settings:
@@ -73,6 +76,8 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
             config, classes = project.config.model, max(2, len(project.config.classes))
             project.close()
     net = build(config.model_copy(update={"weights": None}), classes, 0)
+    if is_of_networks(config, net):
+        return _of_networks(net, config.members)
     example = torch.rand(2, config.channels, config.size, config.size)
     if is_plain(net.head):
         layers, work, way = stochastic_layers(net), work_of(net, example), "trunk once, head by kernels"
@@ -84,6 +89,17 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
         for layer in layers
     ]
     return Randomness(rows, way, work.passes(100))
+
+
+def _of_networks(net: SplitNet, m: int) -> Randomness:
+    """Of an ensemble of m such networks."""
+    note = "on in training alone: each network is one draw"
+    rows = [
+        (name, type(layer).__name__, f"{layer.p:g}", "no", note)
+        for name, layer in net.named_modules()
+        if isinstance(layer, _DropoutNd) and layer.p
+    ]
+    return Randomness(rows, f"{m} whole networks, each once", float(m), m)
 
 
 def check_project(root: Path) -> list[str] | None:

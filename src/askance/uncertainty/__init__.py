@@ -4,7 +4,7 @@ from askance.uncertainty.contract import Posterior
 from askance.uncertainty.density import ClassDensities, fit_density
 from askance.uncertainty.discovery import logits_of, run
 from askance.uncertainty.dropout import MCDropout
-from askance.uncertainty.ensemble import Ensemble, ensemble_draws
+from askance.uncertainty.ensemble import Ensemble, ensemble_draws, member_draws
 from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace, held_out_precision
 from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
@@ -45,6 +45,7 @@ __all__ = [
     "logits_of",
     "look_at",
     "mc_dropout",
+    "member_draws",
     "run",
     "split",
     "stochastic_layers",

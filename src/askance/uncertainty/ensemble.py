@@ -72,6 +72,34 @@ class Ensemble:
         return cls([head_from(each, head) for each in own])
 
 
+def member_draws(
+    heads: Sequence[nn.Sequential], features: Sequence[Float[Tensor, "N D"]], *, k: int, seed: int
+) -> Draws:
+    """K of M whole networks, `[N, K, C]`, joint; all in their order where K = M, else the seed chooses.
+
+    It is `ensemble_draws` of networks whose trunks have run already.
+
+    Args:
+        heads: of the networks; used in evaluation mode and left as found.
+        features: what each network's own trunk says of the images.
+        k: number of draws, K.
+        seed: which members, where K < M.
+
+    Raises:
+        ModelError: k < 1 or k > M; features that are not `[N, D]`.
+
+    >>> heads = [nn.Sequential(nn.Linear(4, 2)) for _ in range(3)]
+    >>> member_draws(heads, [torch.ones(5, 4)] * 3, k=3, seed=0).log_probs.shape
+    torch.Size([5, 3, 2])
+    """
+    check_k(k, len(heads))
+    found = []
+    for member in _chosen(len(heads), k, seed):
+        with evaluating(heads[member]):
+            found.append(draws_of([heads[member]], features[member], heads[member]).log_probs)
+    return Draws(torch.cat(found, dim=1), joint=True)
+
+
 @torch.no_grad()
 def ensemble_draws(models: Iterable[nn.Module], images: Tensor, *, batch: int = 64) -> Draws:
     """Log-probabilities of images under M whole networks, `[N, M, C]`, joint.

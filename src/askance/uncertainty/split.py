@@ -30,6 +30,8 @@ class SplitNet(nn.Module):
 
     Attributes:
         posterior: what is drawn from in place of the head's own dropout, once something was fitted.
+        others: further members of an ensemble of whole networks, of which this is the first; then these are what
+            is drawn. They are no part of the module: neither its tensors nor its device are theirs.
 
     >>> net = SplitNet(nn.Flatten(), nn.Sequential(nn.Dropout(0.5), nn.Linear(12, 3)))
     >>> net.n_features, net.features(torch.zeros(2, 3, 2, 2)).shape
@@ -41,11 +43,17 @@ class SplitNet(nn.Module):
         self.trunk = trunk
         self.head = head
         self.posterior: Posterior | None = None
+        self.others: tuple[SplitNet, ...] = ()
 
     def forward(self, images: Tensor) -> Float[Tensor, "N C"]:
         """Logits, in whatever mode the modules are: what training calls."""
         logits: Tensor = self.head(self.trunk(images))
         return logits
+
+    @property
+    def members(self) -> "tuple[SplitNet, ...]":
+        """The network itself and the others of its ensemble."""
+        return (self, *self.others)
 
     @property
     def n_features(self) -> int:

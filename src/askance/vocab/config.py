@@ -57,7 +57,12 @@ class ModelConfig(_Section):
         "snapshots",
         "softmax",
     ] = Field(default="mc-dropout", description="what networks are drawn from, see the page on uncertainty")
-    members: int = Field(default=5, ge=2, description="heads of an ensemble, or snapshots of one run")
+    members: int = Field(
+        default=5,
+        ge=2,
+        description="members of an ensemble, or snapshots of one run: heads where only the head is trained, "
+        "else whole networks",
+    )
     prior: Literal["folds", "evidence"] = Field(
         default="folds",
         description="how wide a prior Laplace has: folds: as training labels held out in turn say; "

@@ -27,10 +27,10 @@ def fitted(world):
 def test_is_the_density_of_the_features_of_what_is_labelled(world, fitted, monkeypatch):
     task, net = fitted
     known = world.labelled(*range(12))
-    rows = task._features(net, known.ids).rows
+    rows = task._extractor.of(net, known.ids).rows
     due = fit_density([(rows, torch.tensor(known.targets))], n_classes=4, covariance="pooled")
     asked = world.ids[5:30]
-    due = due.log_density(task._features(net, asked).rows)
+    due = due.log_density(task._extractor.of(net, asked).rows)
     assert torch.equal(log_density(task, net, asked, known), due)
     turned = Labelled(known.ids[::-1], known.targets[::-1])
     assert torch.equal(log_density(task, net, asked, turned), due)

@@ -118,7 +118,7 @@ def test_with_nothing_to_choose_by_the_first_is_used_and_the_log_says_so(world):
 
 
 def test_given_weights_are_trained_on_at_their_own_rates(world, tmp_path, monkeypatch):
-    """The rates that reach Adam, of a whole network and of the heads that are trained on from it."""
+    """The rates that reach Adam: of a whole network, of heads that are trained on from it, of whole networks."""
     own = world.task()._start(None, 5)[0]
     save_file({name: value.contiguous() for name, value in own.trunk.state_dict().items()}, tmp_path / "w")
     seen, real = [], train._adam
@@ -128,15 +128,16 @@ def test_given_weights_are_trained_on_at_their_own_rates(world, tmp_path, monkey
         return real(net, part, strength, rate, trunk_rate)
 
     monkeypatch.setattr(train, "_adam", adam)
-    model = {"weights": str(tmp_path / "w"), "train": "all", "posterior": "ensemble", "members": 2}
+    model = {"weights": str(tmp_path / "w"), "train": "all", "members": 2}
     for asked, whole, heads in (
         ({}, (CONVOLUTIONAL, CONVOLUTIONAL / 10), (PLAIN, None)),
         ({"learning_rate": 4e-3}, (4e-3, 4e-4), (4e-3, None)),
         ({"learning_rate": 4e-3, "trunk_learning_rate": 4e-3}, (4e-3, 4e-3), (4e-3, None)),
     ):
-        seen.clear()
-        task = world.task(model=model, train={"max_steps": 3, **asked})
-        log = task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0).log
-        assert seen == [pytest.approx(whole), heads]
-        assert log["learning_rate"] == whole[0]
-        assert log["trunk_learning_rate"] == pytest.approx(whole[1])
+        for posterior, second in (("swag", heads), ("ensemble", pytest.approx(whole))):
+            seen.clear()
+            task = world.task(model={**model, "posterior": posterior}, train={"max_steps": 3, **asked})
+            log = task.fit(world.labelled(*range(8)), NONE, warm=None, seed=0).log
+            assert seen == [pytest.approx(whole), second]
+            assert log["learning_rate"] == whole[0]
+            assert log["trunk_learning_rate"] == pytest.approx(whole[1])

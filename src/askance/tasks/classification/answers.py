@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from askance.maths import Draws, log_mean_probs
 from askance.tasks.classification.predict import Features
 from askance.tasks.classification.units import stream
-from askance.uncertainty.split import evaluating
+from askance.uncertainty.split import evaluating, head_width
 from askance.vocab import Progress, silent
 
 
@@ -23,7 +23,7 @@ class Answers(NamedTuple):
     Attributes:
         ids: of the n images that could be read.
         mean: `[n, C]`, nats: the logarithm of the mean probability over K draws.
-        plain: `[n, C]`, nats: the network with its dropout off.
+        plain: `[n, C]`, nats: the network with its dropout off; of an ensemble, the first.
         targets: `[n]`, class indices.
     """
 
@@ -71,9 +71,12 @@ def answers(
     )
 
 
-def without_dropout(head: nn.Sequential, rows: Float[Tensor, "n D"]) -> Float64[Tensor, "n C"]:
-    """Log-probabilities of the deterministic network: every dropout is off."""
+def without_dropout(head: nn.Sequential, rows: Float[Tensor, "n _"]) -> Float64[Tensor, "n C"]:
+    """Log-probabilities of the deterministic network: every dropout is off.
+
+    Of several trunks' features side by side the first's are this head's.
+    """
     like = next(head.parameters())
     with evaluating(head), torch.no_grad():
-        logits: Tensor = head(rows.to(like))
+        logits: Tensor = head(rows[:, : head_width(head)].to(like))
     return torch.log_softmax(logits.double(), dim=-1).cpu()

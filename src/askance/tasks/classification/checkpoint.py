@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from askance.tasks.classification.model import build
-from askance.tasks.classification.posteriors import tensors_of, with_posterior
+from askance.tasks.classification.posteriors import fill, tensors_of
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -53,11 +53,12 @@ def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
         raise ModelError(f"the classes {', '.join(classes)}", f"{', '.join(saved)} in {path}", fix)
     net = build(config.model_copy(update={"weights": None}), len(saved), seed=0)
     try:
-        net.load_state_dict({name: value for name, value in tensors.items() if not name.startswith("posterior.")})
-        with_posterior(net, tensors, config)
+        fill(net, tensors, config)
     except RuntimeError as error:
         raise ModelError(f"the tensors of {config.name}", f"{path}: {error}", fix) from error
-    return net.to(memory_format=torch.channels_last).eval()
+    for member in net.members:
+        member.to(memory_format=torch.channels_last).eval()
+    return net
 
 
 def _check(saved: dict[str, object], config: ModelConfig, path: Path, fix: str) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 from askance.maths import Draws, keyed_seed, log_mean_probs
 from askance.tasks.classification.data import Normalisation, Pixels
 from askance.tasks.classification.folds import cross_validated, folds_of
-from askance.tasks.classification.posteriors import drawing
+from askance.tasks.classification.posteriors import drawing, without_draws
 from askance.tasks.classification.predict import Features, draw, of_pixels
 from askance.tasks.classification.rates import Rates, rates_of
 from askance.tasks.classification.several import devices_for, together
@@ -56,15 +56,24 @@ class OfFeatures:
 
 @dataclass(frozen=True)
 class OfPixels:
-    """Draws from images, by a trunk that training moves; another process can be handed it."""
+    """Draws from images, by a trunk that training moves; another process can be handed it.
+
+    Attributes:
+        pixels: of the images.
+        normalise: what trunks are given of them.
+        fabric: where trunks run.
+        plain: whether dropout is off, as of a member of an ensemble: then there is one draw, the network itself.
+    """
 
     pixels: Pixels
     normalise: Normalisation
     fabric: Fabric
+    plain: bool = False
 
     def __call__(self, net: SplitNet, k: int, seed: int) -> Draws:
         """K draws of each image, `[n, K, C]`, on the CPU."""
-        return OfFeatures(of_pixels(net, self.pixels, self.normalise, self.fabric), self.fabric)(net, k, seed)
+        found = of_pixels(net, self.pixels, self.normalise, self.fabric)
+        return draw(without_draws(net), found) if self.plain else OfFeatures(found, self.fabric)(net, k, seed)
 
 
 @dataclass(frozen=True)
@@ -212,9 +221,7 @@ def _copy(start: SplitNet, recipe: Recipe) -> SplitNet:
     """A network that training may change; a trunk that stays as it is is shared."""
     if recipe.moves == "head":
         return SplitNet(start.trunk, deepcopy(start.head))
-    copy = deepcopy(start)
-    copy.posterior = None
-    return copy
+    return deepcopy(SplitNet(start.trunk, start.head))
 
 
 def _validation_nll(net: SplitNet, val: Validation, seed: int) -> float:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 
 from askance.maths import keyed_seed
 from askance.tasks.classification.backbones import GAL, PIXELS, Backbone, Logits, backbone, glorot, whole
-from askance.uncertainty import SplitNet, cut, logits_of, run
+from askance.uncertainty import SplitNet, cut, is_plain, logits_of, run
+from askance.uncertainty.discovery import discover
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
+
+NETWORKS = ("ensemble", "snapshots")
+"""Posteriors whose draws are networks trained apart, where training moves the whole network."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,21 +46,34 @@ def is_own(config: ModelConfig) -> bool:
     return config.name not in (GAL, PIXELS) and (config.head == "own" or ":" in config.name)
 
 
+def moves_of(config: ModelConfig, net: SplitNet) -> Literal["head", "all"]:
+    """What training moves: the head alone only where there is a trunk to stay."""
+    wanted = config.train or ("head" if config.weights else "all")
+    return wanted if is_plain(net.head) else "all"
+
+
+def is_of_networks(config: ModelConfig, net: SplitNet) -> bool:
+    """Whether draws are whole networks: an ensemble is of what training moves."""
+    return config.posterior in NETWORKS and moves_of(config, net) == "all"
+
+
 def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
     """A whole network, cut at its first dropout where all behind that is a plain head.
 
     Where it is not (dropout in attention, dropped branches), there is nothing before the head but pixels: the head
-    is the network, and runs as one.
+    is the network, and runs as one. So it does where nothing is random, which an ensemble does not need.
 
     Raises:
-        ModelError: an unknown name, weights that do not fit, nothing random in it, or a forward that fails.
+        ModelError: an unknown name, weights that do not fit, nothing random in it that draws could differ by, or a
+            forward that fails.
     """
     with seeded(keyed_seed("own", seed)):
         made = whole(config, n_classes)
         example = torch.rand(2, config.channels, config.size, config.size)
     if config.weights is not None:
         _load_weights(made, Path(config.weights))
-    net = cut(made.trunk, example)
+    random = config.posterior not in NETWORKS or bool(discover(made.trunk, example, logits_of).requests)
+    net = cut(made.trunk, example) if random else None
     if net is None:
         shape = (config.channels, config.size, config.size)
         net = SplitNet(nn.Flatten(), nn.Sequential(nn.Unflatten(1, shape), Logits(made.trunk)))

@@ -1,24 +1,26 @@
 """What networks are drawn from: the head's own dropout, or a posterior that is fitted over the trained head.
 
-Every posterior here is over the head alone, for the trunk as training left it; so it costs a few seconds after any
-training, and a draw costs no pass through the trunk.
+Every posterior fitted here is over the head alone, for the trunk as training left it; so it costs a few seconds
+after any training, and a draw costs no pass through the trunk. Ensembles of whole networks are made in `members`.
 
 Letters: N training images, D features, C classes, K draws, M members.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 
 from askance.maths import Draws, keyed_seed
 from askance.tasks.classification.backbones import glorot
 from askance.tasks.classification.folds import folds_of
-from askance.tasks.classification.model import seeded
+from askance.tasks.classification.model import NETWORKS, seeded
 from askance.tasks.classification.train import Examples, Outcome, Recipe, minimise
 from askance.uncertainty import (
     Collector,
@@ -36,8 +38,10 @@ from askance.uncertainty import (
     held_out_precision,
     is_plain,
     look_at,
+    member_draws,
 )
 from askance.uncertainty.laplace import Structure
+from askance.uncertainty.split import head_width
 from askance.vocab import ConfigError, Json
 from askance.vocab.config import ModelConfig
 
@@ -71,17 +75,31 @@ FOLDS = 5
 def drawing(net: SplitNet, k: int, seed: int) -> Drawing:
     """K draws of a network from its posterior, or by its own dropout where none was fitted.
 
-    An ensemble has no more draws than members: of it, as many are made as there are.
+    An ensemble has no more draws than members: of it, as many are made as there are. One of whole networks takes
+    the features of all trunks side by side.
 
     Raises:
         ModelError: no posterior was fitted and nothing in the head is random.
     """
     posterior = net.posterior
+    if net.others:
+        return partial(_of_members, [one.head for one in net.members], min(k, len(net.members)), seed)
     if posterior is None and not is_plain(net.head):
         return HeadDraws(net.head, k=k, seed=seed, known=_looked_at(net))
     if posterior is None:
         return head_posterior(net.head, k=k, seed=seed)
     return partial(posterior.draws, k=min(k, posterior.most or k), seed=seed)
+
+
+def without_draws(net: SplitNet) -> Drawing:
+    """The network with its dropout off, as its one draw."""
+    return partial(_of_members, [net.head], 1, 0)
+
+
+def _of_members(heads: Sequence[nn.Sequential], k: int, seed: int, features: Tensor) -> Draws:
+    """Each head on its own trunk's features `[N, M D]`; on the same `[N, D]` where trunks have no weights."""
+    parts = torch.split(features, head_width(heads[0]), dim=1)
+    return member_draws(heads, parts if len(parts) > 1 else parts * len(heads), k=k, seed=seed)
 
 
 _LOOKED: WeakKeyDictionary[SplitNet, StochasticNet] = WeakKeyDictionary()
@@ -100,16 +118,17 @@ def check_posterior(config: ModelConfig, net: SplitNet) -> None:
     """Refuse, before anything is trained, a posterior that this network cannot have.
 
     Raises:
-        ConfigError: the network is not cut before its last layers, so that there is no head to fit it over.
+        ConfigError: the network is not cut before its last layers, so that there is no head to fit it over. It may
+            be a member of an ensemble all the same.
         ModelError: exact moments of a head that drops more than the last layer's inputs.
     """
     if config.posterior == "dropout-moments":
         DropoutMoments(net.head)
-    if config.posterior != "mc-dropout" and not is_plain(net.head):
+    if config.posterior not in ("mc-dropout", *NETWORKS) and not is_plain(net.head):
         raise ConfigError(
             f"dropout, linear and elementwise layers at the end, for posterior = {config.posterior}",
             f"{config.name}, random before that",
-            'set model.head = "bayesian", or model.posterior = "mc-dropout"',
+            'set model.head = "bayesian", or model.posterior = "mc-dropout" or "ensemble"',
         )
 
 
@@ -228,20 +247,36 @@ def _members(
     return Ensemble(heads), {"members": config.members, "members_not_converged": unsettled}
 
 
+_OWNER = re.compile(r"^(posterior|member\.\d+)\.")
+"""Whose a tensor in a file is, where it is not the network's own."""
+
+
 def tensors_of(net: SplitNet) -> dict[str, Tensor]:
-    """A network and its posterior by name, on the CPU."""
+    """A network, its posterior and the others of its ensemble by name, on the CPU."""
     own = dict(net.state_dict())
+    for m, other in enumerate(net.others, start=1):
+        own |= {f"member.{m}.{name}": tensor for name, tensor in other.state_dict().items()}
     if net.posterior is not None:
         own |= {f"posterior.{name}": tensor for name, tensor in net.posterior.tensors().items()}
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in own.items()}
 
 
-def with_posterior(net: SplitNet, tensors: dict[str, Tensor], config: ModelConfig) -> SplitNet:
-    """The network with the posterior of a file, if it has one.
+def fill(net: SplitNet, tensors: Mapping[str, Tensor], config: ModelConfig) -> SplitNet:
+    """The network that `tensors_of` gave the tensors of, from one of the same layers.
 
     Raises:
         ModelError: tensors of another kind of posterior.
+        RuntimeError: of another network.
     """
-    own = {n.removeprefix("posterior."): t for n, t in tensors.items() if n.startswith("posterior.")}
-    net.posterior = KINDS[config.posterior].from_tensors(own, net.head) if own else None
+    parts: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        own = _OWNER.sub("", name)
+        parts.setdefault(name.removesuffix(own), {})[own] = tensor
+    net.load_state_dict(parts.pop("", {}))
+    fitted = parts.pop("posterior.", {})
+    net.posterior = KINDS[config.posterior].from_tensors(fitted, net.head) if fitted else None
+    others = [SplitNet(deepcopy(net.trunk), deepcopy(net.head)) for _ in parts]
+    for m, other in enumerate(others, start=1):
+        other.load_state_dict(parts.get(f"member.{m}.", {}))
+    net.others = tuple(others)
     return net

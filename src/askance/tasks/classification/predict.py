@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from askance.maths import Draws
 from askance.pool import FeatureCache, Images
 from askance.tasks.classification.data import Normalisation, Pixels, look, read
+from askance.tasks.classification.model import moves_of
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -91,6 +92,15 @@ class Extractor:
         self._caches: dict[str, Cache] = {}
         self._keys: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 
+    def of(self, net: SplitNet, ids: Sequence[str]) -> Features:
+        """Features of a network's own trunk."""
+        return (self.once if moves_of(self._config, net) == "head" else self.now)(net, ids)
+
+    def all_of(self, net: SplitNet, ids: Sequence[str]) -> Features:
+        """What draws are made of: for an ensemble of networks the features of all trunks, if they have weights."""
+        several = net.others and net.trunk.state_dict()
+        return self.each(net.members, ids) if several else self.of(net, ids)
+
     def once(self, net: SplitNet, ids: Sequence[str]) -> Features:
         """Features of a frozen trunk, from the cache where they are known."""
         cache = self._cache(net)
@@ -105,8 +115,13 @@ class Extractor:
 
     def now(self, net: SplitNet, ids: Sequence[str]) -> Features:
         """Features of a trunk that training moves."""
+        return self.each((net,), ids)
+
+    def each(self, nets: Sequence[SplitNet], ids: Sequence[str]) -> Features:
+        """Features of M trunks side by side, `[n, M D]`; images are read once."""
         pixels = read(self._images, ids, look(self._config))
-        return of_pixels(net, pixels, self._normalise, self._fabric)
+        found = [of_pixels(net, pixels, self._normalise, self._fabric) for net in nets]
+        return Features(torch.cat([features.rows for features in found], dim=1), pixels.places)
 
     def _cache(self, net: SplitNet) -> Cache:
         if net.trunk not in self._keys:  # a trunk that is frozen does not change, and hashing it is not free

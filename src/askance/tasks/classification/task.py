@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +19,7 @@ from askance.tasks.classification.devices import devices_of, fabric_of
 from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
 from askance.tasks.classification.fit import OfFeatures, OfPixels, Validation, choose
+from askance.tasks.classification.members import Starts, choose_members
 from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.model import (
     build,
@@ -27,13 +27,15 @@ from askance.tasks.classification.model import (
     build_trunk,
     classes_of,
     features_of,
+    is_of_networks,
     is_own,
     join,
+    moves_of,
 )
 from askance.tasks.classification.near import check_features_stay, log_densities
 from askance.tasks.classification.nearest import neighbours
 from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
-from askance.tasks.classification.predict import Extractor, Features, draw
+from askance.tasks.classification.predict import Extractor, draw
 from askance.tasks.classification.resume import Bookmarks, clear, fingerprint
 from askance.tasks.classification.train import Examples, Recipe, check_options
 from askance.tasks.classification.units import stream
@@ -88,7 +90,6 @@ class Classification:
         devices_of(train, self._fabric)
         self._normalise = data.Normalisation(model.mean, model.std)
         self._extractor = Extractor(images, model, self._fabric, features)
-        self._wanted: Literal["head", "all"] = model.train or ("head" if model.weights else "all")
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -119,13 +120,17 @@ class Classification:
         self._enough(data.targets_of(train, len(self.classes)), len(train))
         start, said = self._start(warm, seed)
         check_posterior(self._model, start)
-        moves = self._moves(start)
+        moves = moves_of(self._model, start)
         check_options(self._train, moves, validated=len(val) > 0)
         examples, validation = self._examples(start, train, progress), self._validation(start, val)
         present = self._enough(examples.targets, len(train))
         bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
         recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None, bookmarks=bookmarks)
-        fitted = choose(start, examples, validation, recipe, seed=seed, progress=progress)
+        if is_of_networks(self._model, start):
+            starts = Starts(start, partial(self._further, start, seed), self._model.members)
+            fitted = choose_members(starts, examples, validation, recipe, seed=seed, progress=progress)
+        else:
+            fitted = choose(start, examples, validation, recipe, seed=seed, progress=progress)
         said_of_posterior = self._over(fitted, train, recipe, seed)
         log: dict[str, Json] = {
             "start": said,
@@ -142,27 +147,28 @@ class Classification:
     ) -> Iterator[Chunk]:
         """K joint draws, one unit an image, chunk by chunk; draw k is one function over all chunks.
 
-        An image that cannot be read is in no chunk, and `problems` says why.
+        Of an ensemble there are no more draws than members. An image that cannot be read is in no chunk, and
+        `problems` says why.
 
         Raises:
             ModelError: a model of other classes, or an unfit head.
         """
         posterior = self._posterior(model, k, seed)
-        return stream(
-            ids, lambda some: self._features(model, some), lambda found: draw(posterior, found), progress
-        )
+        return stream(ids, partial(self._extractor.all_of, model), partial(draw, posterior), progress)
 
     def log_density(
         self, model: SplitNet, ids: Sequence[str], *, labelled: Labelled, progress: Progress = silent
     ) -> Iterator[Densities]:
         """The log density of images under Gaussians fitted to the labelled ones' features, chunk by chunk.
 
+        A density needs one space of features: of an ensemble it is the first network's.
+
         Raises:
             ModelError: a network without a trunk to have features, see `check_features_stay`.
             LabelError: no class with two readable labels whose features differ.
         """
         check_features_stay(model)
-        return log_densities(ids, labelled, partial(self._features, model), len(self.classes), progress)
+        return log_densities(ids, labelled, partial(self._extractor.of, model), len(self.classes), progress)
 
     def measure(
         self, model: SplitNet, test: Labelled, *, k: int, seed: int, progress: Progress = silent
@@ -170,7 +176,7 @@ class Classification:
         """Metrics of the predictive distribution, the mean of K draws, over the readable images.
 
         Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `recall/<class>`, see
-        `metrics`; `accuracy_deterministic`: of the network with its dropout off.
+        `metrics`; `accuracy_deterministic`: of the network with its dropout off, of an ensemble the first.
 
         Raises:
             LabelError: there is no image to measure on.
@@ -196,10 +202,13 @@ class Classification:
     def nearest(
         self, model: SplitNet, ids: Sequence[str], labelled: Sequence[str], *, n: int = 3
     ) -> list[list[Neighbour]]:
-        """For each image the n labelled ones most like it to the trunk, best first; none for an unreadable one."""
+        """For each image the n labelled ones most like it to the trunk, best first; none for an unreadable one.
+
+        Of an ensemble, to the first network's trunk.
+        """
         if not is_plain(model.head):  # nothing before the head but pixels, which are no likeness
             return [[] for _ in ids]
-        asked, known = self._features(model, ids), self._features(model, labelled)
+        asked, known = self._extractor.of(model, ids), self._extractor.of(model, labelled)
         return neighbours(asked, len(ids), known, labelled, n)
 
     def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
@@ -229,7 +238,7 @@ class Classification:
     def _answers(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> Answers:
         targets = data.targets_of(said, len(self.classes))
         posterior = self._posterior(model, k, seed)
-        features, drawn = partial(self._features, model), partial(draw, posterior)
+        features, drawn = partial(self._extractor.all_of, model), partial(draw, posterior)
         return answers(said.ids, targets, features, drawn, model.head, progress)
 
     def _posterior(self, model: SplitNet, k: int, seed: int) -> Drawing:
@@ -239,15 +248,18 @@ class Classification:
                 str(classes_of(model)),
                 "train again for the new classes",
             )
-        return drawing(model.to(self._fabric.device), k, seed)
+        for member in model.members:
+            member.to(self._fabric.device)
+        return drawing(model, k, seed)
 
     def _over(self, fitted: Fitted[SplitNet], train: Labelled, recipe: Recipe, seed: int) -> dict[str, Json]:
         """Give the trained network the posterior that was asked for, over its head, and say how it went."""
         net = fitted.model
-        net.posterior = None
         if self._model.posterior == "mc-dropout":
             return {}
-        found = self._features(net, train.ids)
+        if net.others:
+            return {"posterior": self._model.posterior}
+        found = self._extractor.of(net, train.ids)
         targets = data.targets_of(train, len(self.classes))[found.places]
         rate = None if self._train.learning_rate is None else fitted.log["learning_rate"]
         config = self._train.model_copy(update={"learning_rate": rate, "trunk_learning_rate": None})
@@ -290,6 +302,13 @@ class Classification:
             return net, "scratch"
         return net, f"scratch: the model given has {classes_of(warm)} classes, now there are {len(self.classes)}"
 
+    def _further(self, start: SplitNet, seed: int, member: int, last: SplitNet) -> SplitNet:
+        """Where another network of an ensemble starts; of snapshots, where the last one ended."""
+        if self._model.posterior == "snapshots":
+            return last
+        given = start.members[member : member + 1]
+        return given[0] if given else self._fresh(keyed_seed("member", seed, member))
+
     def _fresh(self, seed: int) -> SplitNet:
         """A network that has not been trained here."""
         if is_own(self._model):
@@ -305,7 +324,7 @@ class Classification:
 
     def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
         targets = data.targets_of(train, len(self.classes))
-        if self._moves(start) == "head":
+        if moves_of(self._model, start) == "head":
             found = self._extractor.once(start, train.ids)
             rows = found.rows.to(self._fabric.device)
             ids = tuple(train.ids[place] for place in found.places)
@@ -319,15 +338,9 @@ class Classification:
     def _validation(self, start: SplitNet, val: Labelled) -> Validation:
         """Validation images, read once for all candidates."""
         targets = data.targets_of(val, len(self.classes))
-        if self._moves(start) == "head":
+        if moves_of(self._model, start) == "head":
             found = self._extractor.once(start, val.ids)
             return Validation(OfFeatures(found, self._fabric), targets[found.places])
         pixels = data.read(self._images, val.ids, data.look(self._model))
-        return Validation(OfPixels(pixels, self._normalise, self._fabric), targets[pixels.places])
-
-    def _moves(self, net: SplitNet) -> Literal["head", "all"]:
-        """What training moves: the head alone only where there is a trunk to stay."""
-        return self._wanted if is_plain(net.head) else "all"
-
-    def _features(self, net: SplitNet, ids: Sequence[str]) -> Features:
-        return self._extractor.once(net, ids) if self._moves(net) == "head" else self._extractor.now(net, ids)
+        plain = is_of_networks(self._model, start)
+        return Validation(OfPixels(pixels, self._normalise, self._fabric, plain), targets[pixels.places])
