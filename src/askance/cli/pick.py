@@ -8,6 +8,7 @@ import typer
 from askance.cli.options import HeldOut, ProjectDir
 
 if TYPE_CHECKING:
+    from askance.loop.step import Strategy
     from askance.session import Session
 
 
@@ -30,7 +31,6 @@ def pick(
     from askance.cli.show import bars, console, print_table
     from askance.loop.step import Strategy
     from askance.session import Session
-    from askance.vocab import ConfigError
 
     with Session.open(project) as opened:
         if split is not None:
@@ -45,12 +45,8 @@ def pick(
             selection=named.selection if named else None,
         )
         how = session.config.strategy
-        if targets is not None and not Strategy(how.acquisition, how.selection).aims:
-            raise ConfigError(
-                f"a strategy that asks about targets, as epig does, for --targets {targets}",
-                f"{how.selection} of {how.acquisition}",
-                "--strategy epig, or no --targets",
-            )
+        if targets is not None:
+            _check_targets(targets, Strategy(how.acquisition, how.selection))
         with bars() as progress:
             done = session.pick(n, progress)
         records = session.project.store.images()
@@ -66,13 +62,22 @@ def pick(
                 for p in done.picks[:10]
             ],
         )
-        if len(done.picks) > 10:
-            console.print(f"... and {len(done.picks) - 10} more")
-        if done.note:
-            console.print(done.note)
-        if not done.fresh:
-            console.print("this batch had been picked already")
+        more = f"... and {len(done.picks) - 10} more" if len(done.picks) > 10 else ""
+        again = "" if done.fresh else "this batch had been picked already"
+        for line in filter(None, (more, done.note, again)):
+            console.print(line)
         console.print("next: askance export --csv batch.csv (or --folder batch/), label, askance import")
+
+
+def _check_targets(targets: str, strategy: "Strategy") -> None:
+    from askance.vocab import ConfigError
+
+    if not strategy.aims:
+        raise ConfigError(
+            f"a strategy that asks about targets, as epig does, for --targets {targets}",
+            f"{strategy.selection} of {strategy.acquisition}",
+            "--strategy epig, or no --targets",
+        )
 
 
 def _for_split(session: "Session", split: HeldOut, n: int) -> None:
