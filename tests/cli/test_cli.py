@@ -132,6 +132,7 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["status", "-p", "elsewhere"], "askance init"),
         (["init", "q", "--pool", "nowhere"], "nowhere"),
         (["init", "q", "--pool", "pool", "--set", "train.max_step=3"], "max_steps"),
+        (["init", "q", "--pool", "pool", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
         (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
         (["simulate", "--data", "nowhere"], "digits"),
         (["simulate", "--strategies", "blad"], "bald"),

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from askance.maths import area_under, interval, labels_saved, labels_to, paired_difference
+from askance.maths.curves import quartiles
 from askance.vocab import Curve, CurveError
 from tests.reference import curves as slow
 
@@ -137,6 +138,19 @@ class TestPairedDifference:
             paired_difference([curve([1.0], 0)], [curve([1.0], 1)], "error", generator=np.random.default_rng(0))
         with pytest.raises(CurveError, match="sizes"):
             paired_difference([curve([1.0], step=3)], [curve([1.0])], "error", generator=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "found"),
+    [
+        ([80.0], (80.0, 80.0, 80.0)),
+        ([80.0, 120.0], (80.0, 100.0, 120.0)),
+        ([120.0, 120.0, math.inf, math.inf], (120.0, math.inf, math.inf)),
+        ([math.inf, 90.0, 100.0, 110.0, 70.0], (90.0, 100.0, 110.0)),
+    ],
+)
+def test_quartiles_of_runs_of_which_some_never_get_there_do_not_flatter(sizes, found) -> None:
+    assert quartiles(sizes) == found
 
 
 class TestLabelsSaved:

@@ -7,7 +7,7 @@ import pytest
 
 from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, data, write_report
 from askance.report.page import render
-from askance.report.project import balance
+from askance.report.project import balance, headline
 from askance.vocab import Curve, Sighting
 from tests.report.conftest import make_curve, make_diagnosis
 
@@ -252,3 +252,12 @@ def test_the_balance_is_of_the_last_batch_also_after_the_next_training(full: Rep
     ]
     rows = balance(replace(full, rounds=rounds, classes=("cat", "dog")))
     assert [(row.name, row.labelled, row.picked) for row in rows] == [("cat", 23, 3), ("dog", 20, 0)]
+
+
+@pytest.mark.parametrize(("held_out", "told"), [(100, True), (30, True), (29, False)])
+def test_labels_in_doubt_are_a_headline_only_where_they_are_few(
+    full: ReportData, held_out: int, told: bool
+) -> None:
+    diagnosis = replace(full.diagnosis, doubtable=held_out)
+    said = " ".join(headline(replace(full, diagnosis=diagnosis)))
+    assert ("3 of" in said and "sure of another class" in said) == told

@@ -33,12 +33,15 @@ def init(
     from askance.cli.show import bars, console
     from askance.cli.status import print_imported
     from askance.session import Session
+    from askance.vocab import ConfigError
 
     settings: dict[str, Any] = {"seed": seed, "pool": {"source": _from(project, pool)}}
     if classes:
         settings["classes"] = [name.strip() for name in classes.split(",") if name.strip()]
     if store:
         settings["store"] = store
+    if weights is not None and not weights.is_file():
+        raise ConfigError("a safetensors file for --weights", f"no file {weights}", "correct the path")
     chosen = {"name": model, "weights": _from(project, str(weights)) if weights else None, "size": size}
     settings["model"] = {key: value for key, value in chosen.items() if value is not None}
     for section, values in settings_of(setting or []).items():

@@ -194,6 +194,19 @@ def _reach(run: Mapping[int, float], value: float, below: bool) -> float:
     return math.inf if found is None else float(found)
 
 
+def quartiles(sizes: Sequence[float]) -> tuple[float, float, float]:
+    """Lower quartile, median and upper quartile of sizes that may be infinite: a run that never got there.
+
+    The quartiles are of the sizes themselves. The median of an even number is the mean of the middle two, infinite
+    where one of them is, so that it never flatters.
+
+    >>> quartiles([80.0, 100.0, 140.0, float("inf")])
+    (80.0, 120.0, 140.0)
+    """
+    low, high = (float(q) for q in np.quantile(sizes, [0.25, 0.75], method="inverted_cdf"))
+    return low, float(_median(sizes)), high
+
+
 def _median(numbers: Sequence[float]) -> float:
     """Median of numbers that may be infinite (never of both signs): an infinite middle makes it infinite."""
     ordered = sorted(numbers)

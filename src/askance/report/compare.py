@@ -17,6 +17,7 @@ from askance.maths import (
     paired_runs,
     penalty_matrix,
 )
+from askance.maths.curves import quartiles
 from askance.report.data import ReportData
 from askance.report.plot import by_strategy
 from askance.report.words import Words, count, difference, listing, show, words_for
@@ -196,7 +197,7 @@ def _to_target(runs: Sequence[Curve], target: float, data: ReportData) -> str:
     reached = [labels_to(c.labels, c.metrics[data.metric], target, below=data.below) for c in runs]
     sizes = [math.inf if found is None else float(found) for found in reached]
     budget = max(c.labels[-1] for c in runs)
-    low, middle, high = (float(q) for q in np.quantile(sizes, [0.25, 0.5, 0.75], method="inverted_cdf"))
+    low, middle, high = quartiles(sizes)
     text = count(middle, budget)
     if len(runs) > 1 and low != high:
         text += f" ({count(low, budget)} to {count(high, budget)})"

@@ -64,6 +64,10 @@ class Share:
     picked_bar: float
 
 
+FEW_DOUBTS = 0.1
+"""Share of the held-out labels in doubt beyond which the model is rather wrong than they: not worth a headline."""
+
+
 def headline(data: ReportData) -> list[str]:
     """Where the project stands, and what it waits for."""
     sentences = []
@@ -77,10 +81,11 @@ def headline(data: ReportData) -> list[str]:
         sentences.append(text + ".")
     if data.picked:
         sentences.append(_batch_sentence(data))
-    if data.diagnosis and data.diagnosis.suspects:
-        n, of = len(data.diagnosis.suspects), data.diagnosis.doubtable
+    n, of = (len(data.diagnosis.suspects), data.diagnosis.doubtable) if data.diagnosis else (0, 0)
+    if 0 < n <= FEW_DOUBTS * of:
         sentences.append(
-            f"{n:,} of {of:,} held-out labels contradict a confident model: they may be wrong, or it."
+            f"{n:,} of {of:,} held-out labels contradict a model that is sure of another class: the label may be "
+            "wrong, or the model."
         )
     if data.quarantined:
         n = len(data.quarantined)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from askance.maths import Gap, area_gap, area_under, interval, labels_to
+from askance.maths.curves import quartiles
 from askance.report.compare import FEW, TESTED, penalty_table, spread
 from askance.report.plot import by_strategy
 from askance.vocab import Curve
@@ -214,7 +215,7 @@ def _labels(runs: Sequence[Curve], target: float) -> str:
     found = [labels_to(curve.labels, curve.metrics["error"], target) for curve in runs]
     sizes = [math.inf if size is None else float(size) for size in found]
     budget = max(curve.labels[-1] for curve in runs)
-    low, middle, high = np.quantile(sizes, [0.25, 0.5, 0.75], method="inverted_cdf")
+    low, middle, high = quartiles(sizes)
     each = ", ".join(_size(size, budget) for size in sizes)
     return f"**{_size(middle, budget)}** ({_size(low, budget)} to {_size(high, budget)}); {each}"
 

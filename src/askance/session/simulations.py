@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -17,7 +16,7 @@ from askance.loop.experiment import Experiment
 from askance.loop.runs import RunFolder
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
-from askance.maths.curves import labels_to
+from askance.maths.curves import labels_to, quartiles
 from askance.report import ReportData, plot_curves, write_report
 from askance.session.problems import classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
@@ -177,5 +176,5 @@ def _unusual(section: BaseModel) -> str:
 def _median_labels(curves: list[Curve], target: float) -> str:
     """The median of labels to a target; a run that never gets there counts as infinitely many."""
     reached = [labels_to(curve.labels, curve.metrics["error"], target) for curve in curves]
-    middle = median(float("inf") if found is None else found for found in reached)
+    _, middle, _ = quartiles([float("inf") if found is None else float(found) for found in reached])
     return f"{middle:.0f}" if middle < float("inf") else f">{max(curve.labels[-1] for curve in curves)}"

@@ -96,7 +96,7 @@ class Catalogue(Generic[F]):
         if key not in self._entries:
             near = get_close_matches(key, [*self._entries, *self.aliases], n=1)
             raise ConfigError(
-                f"a {self.kind} of the catalogue: {', '.join(self._entries)}",
+                f"one of the catalogue's {self.kind}s: {', '.join(self._entries)}",
                 name,
                 f"did you mean {near[0]}?" if near else "choose one of these names",
             )

@@ -72,7 +72,7 @@ def batchbald2019(folder: Path, *, quick: bool = False) -> Study:
     parts = [
         make.part(
             name,
-            f"{arms[name].batch} labels a round",
+            f"{arms[name].batch} label{'s' * (arms[name].batch > 1)} a round",
             arms[name],
             published=(PUBLISHED[name],),
             reference="random" if name == "batch-10" else "bald",
