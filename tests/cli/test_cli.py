@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from askance.cli import main as program
 from askance.cli.main import app
+from askance.cli.show import lines
 from askance.vocab import AskanceError
 
 SMALL = ["--set", "train.max_steps=25", "--set", "train.min_steps=10", "--set", "strategy.draws=6"]
@@ -224,3 +225,11 @@ def test_python_m_askance_is_the_command(monkeypatch, capsys):
         runpy.run_module("askance", run_name="__main__")
     assert not end.value.code
     assert capsys.readouterr().out.startswith("askance ")
+
+
+def test_without_a_terminal_long_work_writes_a_line_now_and_then(capsys):
+    seconds = iter([0.0, 5.0, 21.0, 21.0, 30.0, 45.0, 45.0])
+    progress = lines(20.0, lambda: next(seconds))
+    for done in range(4):
+        progress("training", 1000 * done, 3000 if done < 3 else None)
+    assert capsys.readouterr().err.splitlines() == ["training: 1,000 of 3,000", "training: 3,000"]

@@ -1,6 +1,7 @@
 """What a person sees: tables, progress bars with the time left, errors that teach."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -20,10 +21,19 @@ from askance.vocab import Progress as ProgressFunction
 console = Console()
 errors = Console(stderr=True)
 
+EVERY = 20.0
+"""Seconds between two lines on how far work is, where no bar can be drawn."""
+
 
 @contextmanager
 def bars() -> Iterator[ProgressFunction]:
-    """A `progress(what, done, total)` that draws one bar a kind of work, on stderr, gone when all is done."""
+    """A `progress(what, done, total)` that draws one bar a kind of work, on stderr, gone when all is done.
+
+    Where stderr is no terminal but a file, long work writes a line now and then.
+    """
+    if not errors.is_terminal:
+        yield lines(EVERY)
+        return
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -42,6 +52,19 @@ def bars() -> Iterator[ProgressFunction]:
             drawing.update(tasks[what], completed=done, total=total)
 
         yield progress
+
+
+def lines(every: float, clock: Callable[[], float] = time.monotonic) -> ProgressFunction:
+    """A `progress(what, done, total)` that writes how far work is, at most once in so many seconds."""
+    last = clock()
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if clock() - last >= every:
+            last = clock()
+            errors.print(f"{what}: {done:,}" + ("" if total is None else f" of {total:,}"), highlight=False)
+
+    return progress
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
