@@ -82,7 +82,7 @@ def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[
 
 
 def demo_experiment(seeds: int) -> Experiment:
-    """Four strategies on scikit-learn's digits, from 20 labels to 140, in about a minute on two cores."""
+    """Four strategies on scikit-learn's digits, from 20 labels to 120, in about a minute on two cores."""
     model, train = settings_for(
         "digits",
         {
@@ -101,7 +101,7 @@ def demo_experiment(seeds: int) -> Experiment:
         seeds=tuple(range(seeds)),
         start=20,
         batch=20,
-        until=140,
+        until=120,
         draws=50,
         model=model,
         train=train,
