@@ -236,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n", type=int, default=10_000)
     parser.add_argument("--k", type=int, nargs="+", default=[20, 100])
-    parser.add_argument("--moments-k", type=int, default=40)
+    parser.add_argument("--moments-k", type=int, default=60)
     parser.add_argument("--ranks-n", type=int, default=2000)
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--resnet-n", type=int, default=32)

@@ -125,7 +125,7 @@ def run_simulation(
         line["training"]
         for name in experiment.strategies
         for seed in experiment.seeds
-        for line in RunFolder.of(out, name, seed).lines()
+        for line in RunFolder.of(out, name, seed).lines()[: experiment.rounds]
     ]
     return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
 
