@@ -20,6 +20,7 @@ import numpy as np
 
 from askance.loop.experiment import Experiment, Problem
 from askance.report.study import Claim
+from askance.session.papers.batchbald2019 import NETWORK
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import mnist
 from askance.session.simulations import settings_for
@@ -30,7 +31,6 @@ HERE = Path(__file__).parent
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 HELD_OUT = 3000
 GAL = {"name": "gal-cnn"}
-KIRSCH = {"name": "askance.session.papers.networks:kirsch_cnn", "train": "all"}
 
 SMALL = {"batch": 16, "learning_rate": 2e-3, "min_steps": 300, "max_steps": 700}
 LARGE = {"batch": 64, "learning_rate": 1e-3, "weight_decay": [0.0], "max_steps": 1500, "precision": "bf16-mixed"}
@@ -44,8 +44,8 @@ RECIPES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         GAL,
         {**LARGE, "min_steps": 300, "weight_decay": [1.0]},
     ),
-    "kirsch": ("64 a step, 300 steps or more", KIRSCH, {**LARGE, "min_steps": 300}),
-    "kirsch-long": ("64 a step, 800 steps or more", KIRSCH, {**LARGE, "min_steps": 800}),
+    "kirsch": ("64 a step, 300 steps or more", NETWORK, {**LARGE, "min_steps": 300}),
+    "kirsch-long": ("64 a step, 800 steps or more", NETWORK, {**LARGE, "min_steps": 800}),
 }
 """Name -> what it is in words, the network, the training."""
 
