@@ -61,14 +61,14 @@ def test_from_init_to_report(place):
     fill(place / "test.csv", place / "all.csv")
     assert "10 new" in run("import", "test.csv", "-p", "p")
     assert re.search(r"test: accuracy 0\.\d+", run("train", "-p", "p"))
-    assert "round 1: 5 of 20 by power of bald" in run("pick", "-n", 5, "-p", "p")
+    assert "round 1: 5 of 20 by power:bald" in run("pick", "-n", 5, "-p", "p")
     assert "this batch had been picked already" in run("pick", "-n", 5, "-p", "p")
     run("export", "--csv", "batch.csv", "--folder", "batch", "-p", "p")
     assert len(list((place / "batch").iterdir())) == 5
     assert "5 to go" in run("status", "-p", "p")
     fill(place / "batch.csv", place / "all.csv")
     assert "5 new" in run("import", "batch.csv", "-p", "p")
-    assert "round 2: 25 labels" in run("train", "-p", "p")
+    assert "round 2: trained on 25 labels" in run("train", "-p", "p")
     run("export", "--labels", "labels.csv", "-p", "p")
     assert len((place / "labels.csv").read_text().splitlines()) == 1 + 35
     run("report", "-p", "p")
@@ -104,10 +104,19 @@ def read(truth):
     return dict(line.split(",") for line in truth.read_text().splitlines())
 
 
+def test_a_batch_before_any_training_is_random_and_another_takes_its_place(place):
+    init()
+    first = run("pick", "-n", 4, "-p", "p", "--strategy", "bald")
+    assert "by random" in first.splitlines()[0]
+    assert "no trained model yet" in first
+    assert "picked already" in run("pick", "-n", 4, "-p", "p", "--strategy", "bald")
+    assert "in place of the 4 of this round that were picked before" in run("pick", "-n", 5, "-p", "p")
+
+
 def test_a_batch_sorted_into_folders_comes_back(place):
     init()
     run("train", "-p", "p")
-    assert "4 of 30 by top-k of epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
+    assert "4 of 30 by epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
     run("pick", "-n", 4, "-p", "p", "--strategy", "power:margin")
     run("export", "--folder", "batch", "--copy", "-p", "p")
     known = read(place / "all.csv")
@@ -153,7 +162,7 @@ def test_a_mistake_ends_in_what_to_do(place, arguments, says):
 def test_targets_that_nothing_asks_about_are_refused_before_anything_is_trained(place):
     init()
     error = run("pick", "--targets", "val", "--strategy", "power:bald", "-p", "p", fails=True)
-    assert "power of bald" in str(error)
+    assert "power:bald" in str(error)
 
 
 def test_main_shows_three_lines_and_no_traceback(place, monkeypatch, capsys):
@@ -202,9 +211,9 @@ def test_an_ensemble_of_whole_networks_from_labels_to_report(place):
     said = run("train", "-p", "p")
     assert "posterior ensemble" in said
     assert re.search(r"member steps \[25, 25\]", said)
-    assert "4 of 20 by power of bald" in run("pick", "-n", 4, "-p", "p")
-    assert "4 of 20 by top-k of epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
-    assert "4 of 20 by softrank of novelty" in run("pick", "-n", 4, "-p", "p", "--strategy", "softrank:novelty")
+    assert "4 of 20 by power:bald" in run("pick", "-n", 4, "-p", "p")
+    assert "4 of 20 by epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
+    assert "4 of 20 by softrank:novelty" in run("pick", "-n", 4, "-p", "p", "--strategy", "softrank:novelty")
     run("report", "-p", "p")
     assert "data:image/jpeg;base64," in (place / "p" / "report.html").read_text()
     said = run("doctor", "-p", "p")

@@ -74,6 +74,14 @@ def test_random_needs_no_model():
 def test_strategies_by_name(name, acquisition, selection):
     strategy = Strategy.parse(name)
     assert (strategy.acquisition, strategy.selection) == (acquisition, selection)
+    assert Strategy.parse(strategy.name) == strategy
+
+
+def test_a_name_nearly_right_finds_scores_and_selections():
+    with pytest.raises(ConfigError, match="did you mean batchbald"):
+        Strategy.parse("batchblad")
+    with pytest.raises(ConfigError, match="did you mean novelty"):
+        Strategy.parse("noveltyy")
 
 
 @pytest.mark.parametrize("name", ["blad", "pwer:bald", "power", "bald:power"])

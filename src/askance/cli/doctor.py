@@ -16,8 +16,11 @@ def doctor(
     ] = None,
 ) -> None:
     """Check the installation, the model's stochastic layers, and the project's files."""
-    from askance.cli.show import complain, console, print_table
-    from askance.session.health import check_project, installation, randomness
+    from askance.cli.show import bars, complain, console, print_table
+
+    with bars() as progress:
+        progress("loading PyTorch", 0, None)
+        from askance.session.health import check_project, installation, randomness
     from askance.vocab import AskanceError
 
     print_table("installation", ("what", "found"), installation())

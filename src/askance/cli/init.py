@@ -18,7 +18,10 @@ def init(
     classes: Annotated[
         str | None, typer.Option(help="Class names, comma separated; else those of the labels.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="gal-cnn, or a torchvision or timm classifier.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="gal-cnn, pixels, a torchvision or timm name, transformers/TYPE, module:factory."),
+    ] = None,
     weights: Annotated[Path | None, typer.Option(help="A safetensors file to start the trunk from.")] = None,
     size: Annotated[int | None, typer.Option(help="Pixels of the square that images are brought to.")] = None,
     seed: Annotated[int, typer.Option(help="What every random choice derives from.")] = 0,
@@ -60,9 +63,10 @@ def init(
 
 
 def _from(project: Path, source: str) -> str:
-    """A local path relative to the project where it can be, so that both can move together."""
+    """A local path, relative where it lies beside the project or below it: both can move together."""
     import os
 
     if "://" in source or "::" in source:
         return source
-    return os.path.relpath(Path(source).resolve(), project.resolve())
+    found, root = Path(source).resolve(), project.resolve()
+    return os.path.relpath(found, root) if found.is_relative_to(root.parent) else str(found)

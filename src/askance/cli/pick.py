@@ -55,7 +55,7 @@ def pick(
             return Path(records[image_id].uri).name if image_id in records else f"{image_id} (gone)"
 
         print_table(
-            f"round {done.number}: {len(done.picks)} of {done.scored} by {how.selection} of {how.acquisition}",
+            f"round {done.number}: {len(done.picks)} of {done.scored} by {done.how}",
             ("image", "rank", "gain", "predicted"),
             [
                 (name(p.image_id), str(p.rank), f"{p.gain:.4f}", str(p.why.get("predicted", "")))
@@ -75,7 +75,7 @@ def _check_targets(targets: str, strategy: "Strategy") -> None:
     if not strategy.aims:
         raise ConfigError(
             f"a strategy that asks about targets, as epig does, for --targets {targets}",
-            f"{strategy.selection} of {strategy.acquisition}",
+            strategy.name,
             "--strategy epig, or no --targets",
         )
 

@@ -24,6 +24,9 @@ errors = Console(stderr=True)
 EVERY = 20.0
 """Seconds between two lines on how far work is, where no bar can be drawn."""
 
+_NUMBER = "0123456789+-.<>"
+"""What a cell of a column of numbers begins with, if it is not empty."""
+
 
 @contextmanager
 def bars() -> Iterator[ProgressFunction]:
@@ -68,10 +71,12 @@ def lines(every: float, clock: Callable[[], float] = time.monotonic) -> Progress
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A title and a table; every column but the first is set to the right."""
+    """A title and a table; columns of numbers are set to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    rows = list(rows)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", overflow="fold")
+        numbers = i > 0 and all(row[i][:1] in _NUMBER for row in rows)
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*map(_plain, row))
     console.print(f"[bold]{_plain(title)}[/]", highlight=False)

@@ -74,5 +74,8 @@ def show(data: str, experiment: Any, out: Path, workers: int | None) -> None:
         [(name, *values) for name, values in results.targets()],
     )
     if results.unconverged:
-        console.print(f"[yellow]{results.unconverged} of {results.trainings} trainings had not converged[/]")
+        console.print(
+            f"[yellow]{results.unconverged} of {results.trainings} trainings ended at train.max_steps before "
+            "their loss had settled[/]: give them more with --set train.max_steps=..."
+        )
     console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)

@@ -51,7 +51,7 @@ def _next(now: "Status") -> str:
     if not now.asked["test"]:
         return (
             "askance train. There is no test set, so accuracy cannot be measured: "
-            "askance pick --split test -n 200, then askance export --split test --csv test.csv"
+            f"askance pick --split test -n {now.test_size}, then askance export --split test --csv test.csv"
         )
     if now.rounds and now.rounds[-1].state == "trained":
         return "askance pick"
@@ -67,7 +67,8 @@ def print_imported(imported: "Imported") -> None:
         f"labels: {', '.join(parts)}, {imported.empty} rows without a label, {len(imported.rejected)} rejected"
     )
     for one in imported.rejected[:5]:
-        console.print(f"  {one.row.key}: {one.reason}", markup=False, highlight=False)
+        where = f"line {one.row.line}, {one.row.key}" if one.row.line else one.row.key
+        console.print(f"  {where}: {one.reason}", markup=False, highlight=False)
     if imported.rejected:
         console.print(
             f"  all of them, to mend and import again: {imported.rejected_file}", markup=False, highlight=False

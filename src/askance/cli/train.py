@@ -1,5 +1,6 @@
 """`askance train`: fit the model to the labels there are."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from askance.cli.options import ProjectDir
@@ -15,25 +16,33 @@ def train(project: ProjectDir = Path(".")) -> None:
             done = session.train(progress)
         if not done.fresh:
             console.print(f"round {done.round.number} is trained on exactly these labels and settings already")
+        log = dict(done.log)
+        headline: dict[str, object] = {
+            key: log.pop(key) for key in ("steps", "loss", "balanced_loss") if key in log
+        }
         console.print(
-            f"round {done.round.number}: {done.round.labels} labels, {_log(dict(done.log))}", highlight=False
+            f"round {done.round.number}: trained on {done.round.labels} labels, {_said(headline)}", highlight=False
         )
         for name in ("test", "val"):
             shown = {k.removeprefix(f"{name}_"): v for k, v in done.metrics.items() if k.startswith(f"{name}_")}
             if shown:
                 main = ("accuracy", "nll", "macro_recall")
                 console.print(f"{name}: " + ", ".join(f"{k} {shown[k]:.3f}" for k in main if k in shown))
+        console.print(f"how: {_said(log)}", style="dim", markup=False, highlight=False, soft_wrap=True)
         if not done.converged:
             errors.print(
                 "[bold yellow]not converged[/]: training stopped at train.max_steps. An under-trained model makes "
                 "uncertainty worth less than chance: raise train.max_steps in askance.toml."
             )
         if "test_accuracy" not in done.metrics:
-            console.print("no labelled test set: accuracy is not known (askance pick --split test -n 200)")
+            console.print(
+                "no labelled test set: accuracy is not known "
+                f"(askance pick --split test -n {session.status().test_size})"
+            )
 
 
-def _log(log: dict[str, object]) -> str:
-    """The plain facts of a training."""
+def _said(log: Mapping[str, object]) -> str:
+    """Facts of a training, in a line."""
     said = {key: value for key, value in log.items() if value != []}
     plain = {key: f"{value:.4g}" if isinstance(value, float) else str(value) for key, value in said.items()}
     return ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in plain.items())

@@ -39,7 +39,9 @@ class Project:
         root = root.resolve()
         if (root / CONFIG).exists():
             raise ConfigError(
-                "a new folder", f"{root} is a project already", "askance status --project " + str(root)
+                "a new folder",
+                f"{root} is a project already",
+                f"askance status --project {root}; to begin anew, delete that folder or name another",
             )
         try:
             root.mkdir(parents=True, exist_ok=True)

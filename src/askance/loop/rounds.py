@@ -103,13 +103,15 @@ class Picked:
         picks: best first, with what the draws said of each.
         fresh: False where exactly this batch had been picked before.
         scored: how many images were scored.
-        note: what a person should know: a fallback, a pool that ran out.
+        how: the strategy that picked them: as asked for, or random where there is no model yet.
+        note: what a person should know: a fallback, a pool that ran out, a batch that this one takes the place of.
     """
 
     number: int
     picks: tuple[Pick, ...]
     fresh: bool
     scored: int
+    how: str
     note: str = ""
 
 
@@ -124,11 +126,16 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     last = project.last_round()
     wanted = project.config.strategy
     request: dict[str, Json] = {**wanted.model_dump(mode="json"), "n": n}
+    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws, n_targets=wanted.n_targets)
+    note = ""
     if last and last.state == "picked":
         earlier = project.store.picks(last.number)
         if last.config.get("request") == request and _pending(project, earlier):
-            return Picked(last.number, tuple(earlier), False, cast(int, last.config.get("scored", 0)))
+            how = str(last.config.get("picked_by", strategy.name))
+            return Picked(last.number, tuple(earlier), False, cast(int, last.config.get("scored", 0)), how)
         _refuse_if_being_labelled(project, earlier, last.number)
+        if _pending(project, earlier):
+            note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
     ids = project.unlabelled()
     if not ids:
         raise SelectionError(
@@ -136,10 +143,8 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         )
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
-    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws, n_targets=wanted.n_targets)
-    note = ""
     if strategy.looks and model is None:
-        strategy, note = Strategy("random", "random"), "no trained model yet: these are random"
+        strategy, note = Strategy("random", "random"), _joined(note, "no trained model yet: these are random")
     ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
     beside = Beside(project.targets() if strategy.aims else None, project.labelled("train"))
     clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
@@ -150,11 +155,16 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     current = replace(current, config={**current.config, "seconds": dict(clock.seconds)})
     quarantine_unreadable(project, dict(task.problems))
     if len(picks) < n:
-        note = f"{note}; " * bool(note) + f"{n} were asked for and {len(picks)} are all there are"
+        note = _joined(note, f"{n} were asked for and {len(picks)} are all there are")
     if scored.kept is not None and (doubt := scored.kept.doubt(picks)):
-        note = f"{note}; " * bool(note) + doubt
+        note = _joined(note, doubt)
     strange = standing(scored, picks) if strategy.compares else ()
-    return _record(project, task, model, current, picks, scored, ids, request, note, strange)
+    done = _record(project, task, model, current, picks, scored, ids, request, strategy.name, strange)
+    return replace(done, note=note)
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
 
 
 def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and nowhere else
@@ -166,7 +176,7 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     scored: Scored,
     ids: list[str],
     request: dict[str, Json],
-    note: str,
+    how: str,
     strange: tuple[float, ...],
 ) -> Picked:
     explain = (
@@ -190,8 +200,10 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     store = project.store
     if current.number not in {one.number for one in store.rounds()}:  # round 0, the cold start
         store.save_round(current, {})
-    store.save_picks(current.number, rows, {**current.config, "request": request, "scored": n_scored})
-    return Picked(current.number, rows, True, n_scored, note)
+    store.save_picks(
+        current.number, rows, {**current.config, "request": request, "scored": n_scored, "picked_by": how}
+    )
+    return Picked(current.number, rows, True, n_scored, how)
 
 
 def _parquet(columns: dict[str, object]) -> bytes:

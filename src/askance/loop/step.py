@@ -5,6 +5,7 @@ Letters: N images, U units, M target images, K draws, C classes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -74,14 +75,33 @@ class Strategy:
 
         >>> Strategy.parse("power:bald").selection
         'power'
+
+        Raises:
+            ConfigError: neither a score nor a selection; and as the class does.
         """
         selection, colon, acquisition = name.rpartition(":")
+        if not colon and acquisition not in acquisitions and acquisition not in selections:
+            near = get_close_matches(acquisition, [*acquisitions.names(), *selections.names()], n=1)
+            raise ConfigError(
+                "a strategy: a score, a selection, or both as in power:bald. "
+                f"Scores: {', '.join(acquisitions.names())}; selections: {', '.join(selections.names())}",
+                name,
+                f"did you mean {near[0]}?" if near else "choose one of these names",
+            )
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
             base = "bald" if "draws" in selections[acquisition].needs else "random"
             return cls(base, acquisition, draws, n_targets=n_targets)
         return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
+
+    @property
+    def name(self) -> str:
+        """As `parse` reads it: `bald`, `power:bald`, `random`, `batchbald`."""
+        selection = selections[self.selection]
+        if selection.name == "top-k":
+            return self.acquisition
+        return f"{selection.name}:{self.acquisition}" if "scores" in selection.needs else selection.name
 
     @property
     def looks(self) -> bool:

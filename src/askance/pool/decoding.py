@@ -148,7 +148,7 @@ def _reader(prefix: bytes) -> Callable[[BytesIO], ImageFile.ImageFile] | None:
 def _broken(error: Exception) -> str:
     said = str(error) or type(error).__name__
     if isinstance(error, EOFError | struct.error | IndexError) or "truncated" in said.lower():
-        return f"truncated: {said}"
+        return f"truncated: the file ends before its image does ({said})"
     return f"broken: {said}"
 
 

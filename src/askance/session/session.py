@@ -47,6 +47,11 @@ class Status:
     pending: int
     strange: int
 
+    @property
+    def test_size(self) -> int:
+        """How many images to ask for as a test set: 200, or a fifth of a small pool."""
+        return max(1, min(200, self.unlabelled // 5))
+
 
 class Session:
     """An open project with everything that can be done to it.
@@ -144,6 +149,7 @@ class Session:
 
     def train(self, progress: Progress = silent) -> "Trained":
         """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
+        _load(progress)
         from askance.loop.rounds import train_round
 
         with self.project.store.job("train"):
@@ -155,6 +161,7 @@ class Session:
 
     def pick(self, n: int | None = None, progress: Progress = silent) -> "Picked":
         """Scan, score, and pick the next n images worth labelling."""
+        _load(progress)
         from askance.loop.rounds import pick_round
 
         with self.project.store.job("pick"):
@@ -238,6 +245,14 @@ class Session:
             pending=sum(pick.image_id not in labels and pick.image_id in images for pick in picks),
             strange=sum(label.value not in self.config.classes for label in labels.values()),
         )
+
+
+def _load(progress: Progress) -> None:
+    """Import what models need; it takes seconds, so that it is said."""
+    progress("loading PyTorch", 0, None)
+    import askance.tasks.classification  # noqa: F401 - its import is the work
+
+    progress("loading PyTorch", 1, 1)
 
 
 def _with_groups(order: list[str], n: int, images: Mapping[str, ImageRecord]) -> list[str]:

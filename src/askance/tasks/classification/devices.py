@@ -3,6 +3,7 @@
 Letters: b images of a minibatch, w devices, each with a process of its own.
 """
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from askance.vocab.config import TrainConfig
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 """Weights stay float32: what is saved does not depend on the machine."""
+
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # what it tells of precision is in our own logs
 
 
 def fabric_of(train: TrainConfig) -> Fabric:

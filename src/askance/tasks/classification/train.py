@@ -187,6 +187,7 @@ def minimise(
                 bookmark.note(running, step, ended=ended)
             if step % WINDOW == 0:
                 progress("training", step, config.max_steps)
+    progress("training", step, step)
     running.put()
     net.eval().cpu()
     best = None if running.best is None else running.best.step
