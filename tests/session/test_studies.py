@@ -21,7 +21,7 @@ from askance.session import papers
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
-from askance.session.studies import Part, Study, run_study, write_study
+from askance.session.studies import Part, Study, resume_study, run_study, write_study
 from askance.vocab import ConfigError
 
 
@@ -91,6 +91,40 @@ def test_a_study_stopped_in_its_middle_says_what_is_missing_and_goes_on(tmp_path
     run_study(study(), tmp_path, workers=1)
     assert write_study(study(), tmp_path, "x").whole == 4
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items())
+
+
+def test_a_study_goes_on_elsewhere_from_its_result(tmp_path):
+    """Stopped in a run's middle, taken up from the Parquet file alone: the same rounds as without a stop."""
+    whole, here, there = (tmp_path / name for name in ("whole", "here", "there"))
+    run_study(study(), whole, workers=1)
+    shorter = study(replace(study().parts[0], experiment=small(until=30)))
+    run_study(shorter.with_seeds(1), here, workers=1)
+    written = write_study(study(), here, "x")
+    assert written.whole == 0
+    raw = next(path for path in written.files if path.suffix == ".parquet")
+    assert resume_study(study(), there, raw) == 4
+    assert resume_study(study(), there, raw) == 0  # it has them
+    run_study(study(), there, workers=1)
+    due = {path.relative_to(whole): path.read_text() for path in whole.rglob("curve.jsonl")}
+    for place, text in due.items():
+        for one, other in zip(text.splitlines(), (there / place).read_text().splitlines(), strict=True):
+            assert [json.loads(line)[key] for line in (one,) for key in ("labels", "metrics", "picked")] == [
+                json.loads(line)[key] for line in (other,) for key in ("labels", "metrics", "picked")
+            ]
+
+
+def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
+    run_study(study().with_seeds(1), tmp_path, workers=1)
+    raw = next(path for path in write_study(study(), tmp_path, "x").files if path.suffix == ".parquet")
+    other = study(replace(study().parts[0], experiment=small(draws=6)))
+    with pytest.raises(ConfigError, match="others: draws"):
+        resume_study(other, tmp_path / "there", raw)
+    assert not (tmp_path / "there").exists()
+    with pytest.raises(ConfigError, match="earlier result"):
+        resume_study(study(), tmp_path, tmp_path / "none.parquet")
+    raw.write_bytes(b"no table")
+    with pytest.raises(ConfigError, match="the result of a study"):
+        resume_study(study(), tmp_path, raw)
 
 
 def test_parts_of_the_same_settings_share_their_runs(tmp_path):

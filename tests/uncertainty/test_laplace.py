@@ -342,7 +342,8 @@ def test_what_cannot_be_fitted_is_refused():
 
 
 @every
-def test_agrees_with_laplace_torch_where_it_is_installed(structure: str):
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script.*:FutureWarning")
+def test_agrees_with_laplace_torch(structure: str):
     package = pytest.importorskip("laplace")
     net, (features, labels) = head(bias=False).eval(), data()
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(features, labels), batch_size=N)

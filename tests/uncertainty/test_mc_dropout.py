@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from askance.uncertainty import SplitNet, dropout_masks, mc_dropout, split
+from askance.uncertainty import SplitNet, StochasticNet, dropout_masks, mc_dropout, split
 from askance.uncertainty.split import lean
 from askance.vocab import ModelError
 from tests.reference.dropout import k_full_passes
@@ -35,13 +35,14 @@ def test_equals_k_full_passes_of_the_whole_network(channels):
     torch.manual_seed(0)
     net, x = gal_net(channels), images(7, channels)
     masks = {
-        5: dropout_masks(2, "5", k=6, width=45, p=0.25),
+        5: dropout_masks(2, "5", k=6, width=45, p=0.25, shared=4),
         9: dropout_masks(2, "9", k=6, width=16, p=0.5),
     }
     reference = k_full_passes(list(deepcopy(net).double().eval()), x, masks)
     draws = mc_dropout(net, x, k=6, seed=2, batch=3)
     assert draws.joint
     torch.testing.assert_close(draws.log_probs.double(), reference, atol=1e-5, rtol=0)
+    assert StochasticNet(net, x).way == "head"  # though what is flattened is laid out channels last, and copied
 
 
 def test_the_trunk_batch_does_not_matter():

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from askance.uncertainty import DropoutPosterior, dropout_masks
 from askance.uncertainty import kernels as kernels_module
 from askance.uncertainty.heads import BLOCK
-from askance.uncertainty.kernels import NEAR, Folded, Pair, Plain, partners
+from askance.uncertainty.kernels import Folded, Pair, Plain
+from askance.uncertainty.posterior import shared_masks
 from askance.vocab import ModelError
 from tests.reference.dropout import k_full_passes
 
@@ -57,13 +58,23 @@ HEADS = {
 }
 
 
+SHARED = {0.25: 4, 0.2: 4, 0.4: 2, 0.5: 2, 0.6: 2, 0.7: 1, 0.75: 1}
+"""Draws that have one first mask between them where a second one tells them apart: round(1/p), at most 4."""
+
+
+def is_pair(head: list[nn.Module]) -> bool:
+    kinds = [type(layer) for layer in head]
+    return kinds[:2] == [nn.Dropout, nn.Linear] and kinds[-2:] == [nn.Dropout, nn.Linear] and len(kinds) == 5
+
+
 def expected(head: list[nn.Module], features: Tensor, k: int, seed: int) -> Tensor:
     """The reference under the masks that the posterior promises."""
     twin = deepcopy(nn.Sequential(*head)).double().eval()
     masks, x = {}, features[:1].double()
     for place, layer in enumerate(twin):
         if isinstance(layer, nn.Dropout) and layer.p > 0:
-            masks[place] = dropout_masks(seed, str(place), k=k, width=x.shape[1], p=layer.p)
+            shared = SHARED.get(layer.p, 1) if place == 0 and is_pair(head) else 1
+            masks[place] = dropout_masks(seed, str(place), k=k, width=x.shape[1], p=layer.p, shared=shared)
         x = layer(x)
     return k_full_passes(list(twin), features, masks)
 
@@ -100,25 +111,55 @@ def test_matrices_too_big_to_keep_change_nothing(p, features, monkeypatch):
     assert type(linear._kernel) is Plain
 
 
-@pytest.mark.parametrize("k", [2, NEAR, NEAR + 2, 2 * NEAR + 6])
-def test_every_draw_has_one_partner_and_a_likely_one(k):
-    generator = torch.Generator().manual_seed(k)
-    used, kept = (torch.rand(k, width, generator=generator) < 0.5 for width in (40, 12))
-    pairs = partners(used, kept)
-    assert sorted(draw for pair in pairs for draw in pair) == list(range(k))
-    shared = [int((used[a] & used[b]).sum() * (kept[a] & kept[b]).sum()) for a, b in pairs]
-    beside = [int((used[a] & used[a + 1]).sum() * (kept[a] & kept[a + 1]).sum()) for a in range(0, k, 2)]
-    assert sum(shared) >= sum(beside)
-
-
 def test_masks_that_drop_or_keep_all_are_no_special_case():
     """Two inputs, two hidden units, many draws: every pattern of masks comes up, the empty ones too."""
     head = [nn.Dropout(0.4), nn.Linear(2, 2), nn.ReLU(), nn.Dropout(0.5), nn.Linear(2, 3)]
     x = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
     masks = dropout_masks(0, "3", k=64, width=2, p=0.5)
     assert {0, 1, 2} == set(masks.sum(1).tolist())
+    assert {0, 1, 2} == set(dropout_masks(0, "0", k=64, width=2, p=0.4, shared=2).sum(1).tolist())
     got = DropoutPosterior(nn.Sequential(*head).double(), k=64, seed=0)(x).log_probs
     torch.testing.assert_close(got, expected(head, x, 64, 0), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("head", "due"),
+    [
+        (pair_head(0.25), {"0": 4}),
+        (pair_head(0.1), {"0": 4}),
+        (pair_head(0.5), {"0": 2}),
+        (pair_head(0.75), {"0": 1}),
+        ([nn.Linear(9, 9), nn.ReLU(), *pair_head(0.3)], {"2": 3}),
+        (HEADS["two linears without activation"][0](), {}),
+        (HEADS["pair, one mask, an activation that moves zero"][0](), {}),
+        (HEADS["three masks"][0](), {}),
+        (linear_head(), {}),
+    ],
+)
+def test_the_first_of_two_masks_serves_several_draws_and_no_other_mask_does(head, due):
+    assert shared_masks(nn.Sequential(*head)) == due
+
+
+@pytest.mark.parametrize("p", [0.25, 0.5, 0.7])
+def test_every_draw_is_another_function(p, features):
+    """Draws that share a mask must differ by their other one: equal draws would look like certainty."""
+    log_probs = DropoutPosterior(nn.Sequential(*wide_pair(p)), k=24, seed=0)(features).log_probs
+    gaps = (log_probs.unsqueeze(1) - log_probs.unsqueeze(2)).abs().amax((0, 3)) + torch.eye(24)
+    assert float(gaps.min()) > 1e-4
+
+
+def wide_pair(p: float) -> list[nn.Module]:
+    return [nn.Dropout(p), nn.Linear(9, 32), nn.Tanh(), nn.Dropout(0.5), nn.Linear(32, 4)]
+
+
+def test_the_first_products_are_summed_only_where_masks_share_out_all_inputs():
+    rounds = {p: DropoutPosterior(nn.Sequential(*pair_head(p)), k=24, seed=0)._kernel._round for p in RATES}
+    assert rounds == {0.1: 0, 0.25: 4, 0.5: 0, 0.7: 0}  # of six masks at p = 0.1 none covers all inputs
+    few = DropoutPosterior(nn.Sequential(*pair_head(0.25)), k=12, seed=0)
+    assert few._kernel._round == 0  # three of four masks
+
+
+RATES = (0.1, 0.25, 0.5, 0.7)
 
 
 @pytest.mark.parametrize("head", [linear_head(0.4), pair_head(0.25, 0.5), pair_head(0.6, 0.3)])

@@ -134,25 +134,31 @@ def numbers(key: str, shape: tuple[int, ...], *, seed: int, draw: int, normal: b
     return (torch.randn if normal else torch.rand)(shape, generator=generator)
 
 
+def kept(key: str, shape: tuple[int, ...], p: float, *, seed: int, draw: int) -> Tensor:
+    """Which of a round's arcs a number is outside of, see `dropout_masks`."""
+    length = round(1 / min(p, 1 - p))
+    return (numbers(key, shape, seed=seed, draw=draw // length) + (draw % length) / length) % 1.0 >= p
+
+
 def everything_by_hand(net: Everything, images: Tensor, *, seed: int, draw: int) -> Tensor:
     """One draw of one image in float64, every mask and the attention written out."""
     net = net.double()
     x = net.norm.eval()(net.conv(images.double())).relu()
     side = x.shape[-1]
-    kept = numbers("channels", (1, 8, 1, 1), seed=seed, draw=draw) >= 0.3
-    x = x * kept / 0.7
+    mask = kept("channels", (1, 8, 1, 1), 0.3, seed=seed, draw=draw)
+    x = x * mask / 0.7
     tokens = x.flatten(2).mT
-    tokens = tokens * (numbers("", (1, side * side, 8), seed=seed, draw=draw) >= 0.4) / 0.6
+    tokens = tokens * (kept("", (1, side * side, 8), 0.4, seed=seed, draw=draw)) / 0.6
     q, k, v = (tokens @ net.attention.in_proj_weight.T + net.attention.in_proj_bias).chunk(3, dim=-1)
     heads = [t.reshape(1, -1, 2, 4).transpose(1, 2) for t in (q, k, v)]
     weights = torch.softmax(heads[0] @ heads[1].mT / 2, dim=-1)
-    kept = numbers("attention", (1, 2, side * side, side * side), seed=seed, draw=draw) >= 0.25
-    mixed = ((weights * kept / 0.75) @ heads[2]).transpose(1, 2).reshape(1, -1, 8)
+    mask = kept("attention", (1, 2, side * side, side * side), 0.25, seed=seed, draw=draw)
+    mixed = ((weights * mask / 0.75) @ heads[2]).transpose(1, 2).reshape(1, -1, 8)
     pooled = (tokens + net.attention.out_proj(mixed)).mean(1)
-    kept = numbers("alpha", (1, 8), seed=seed, draw=draw) >= 0.2
+    mask = kept("alpha", (1, 8), 0.2, seed=seed, draw=draw)
     saturated = -1.7580993408473766
     a = (0.8 * (1 + 0.2 * saturated**2)) ** -0.5
-    pooled = a * torch.where(kept, pooled, torch.tensor(saturated, dtype=torch.float64)) - a * saturated * 0.2
+    pooled = a * torch.where(mask, pooled, torch.tensor(saturated, dtype=torch.float64)) - a * saturated * 0.2
     pooled = pooled + 0.1 * numbers("#1", (1, 8), seed=seed, draw=draw, normal=True)
     return torch.log_softmax(net.out(pooled), dim=-1)
 

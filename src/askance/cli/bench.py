@@ -19,6 +19,12 @@ def bench(
     out: Annotated[
         Path, typer.Option(help="The folder for results; runs are under it, and go on where they were.")
     ] = Path("benchmarks/papers"),
+    resume_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take up the rounds of an earlier result, DATE-PAPER.parquet, that are not under --out."
+        ),
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     run: Annotated[bool, typer.Option(help="--no-run: write the page from the runs there are.")] = True,
 ) -> None:
@@ -26,11 +32,13 @@ def bench(
     from askance.cli.show import bars, console
     from askance.session.papers import PAPERS
     from askance.session.papers.mnist import mnist_folder
-    from askance.session.studies import run_study, write_study
+    from askance.session.studies import resume_study, run_study, write_study
 
     study = PAPERS[paper](mnist_folder(data, download=download), quick=quick)
     study = study.only([name.strip() for name in parts.split(",")]) if parts else study
     study = study.with_seeds(seeds) if seeds else study
+    if resume_from is not None:
+        console.print(f"{resume_study(study, out, resume_from):,} rounds taken up from {resume_from}")
     if run:
         with bars() as progress:
             run_study(study, out, workers=workers, progress=progress)

@@ -12,7 +12,7 @@ from typing import Any
 
 from askance.loop.experiment import Experiment, Problem
 from askance.vocab import ConfigError, Curve
-from askance.vocab.files import write_json
+from askance.vocab.files import write_json, write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,14 @@ class RunFolder:
                 lines.pop()
             file.truncate(sum(map(len, lines)))
         return self.lines()
+
+    def take_up(self, lines: list[dict[str, Any]]) -> int:
+        """Have rounds that were finished elsewhere, where they are more than there are here; how many more."""
+        more = len(lines) - self.finished()
+        if more > 0:
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            write_whole(self.path / "curve.jsonl", text.encode())
+        return max(0, more)
 
     @contextmanager
     def alone(self) -> Iterator[None]:

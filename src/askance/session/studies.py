@@ -10,9 +10,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from askance.loop.experiment import Experiment, Problem
 from askance.loop.runs import RunFolder
 from askance.loop.simulate import Lab, simulate_all
@@ -20,6 +17,7 @@ from askance.report import plot_curves
 from askance.report.study import TARGETS, Claim, Published, Standing, StudyPage, StudyPart, study_page
 from askance.session.machine import machine
 from askance.session.problems import classification
+from askance.session.rounds_file import Parts, read_rounds, write_rounds
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
 
@@ -127,6 +125,15 @@ def run_study(study: Study, out: Path, *, workers: int | None = None, progress: 
     )
 
 
+def resume_study(study: Study, out: Path, raw: Path) -> int:
+    """Take up the rounds of an earlier result (its `.parquet`) that are not here; how many they were.
+
+    Raises:
+        ConfigError: no such result, or one of other settings.
+    """
+    return read_rounds(raw, _places(study, out))
+
+
 def write_study(study: Study, out: Path, command: str) -> Written:
     """Write what the finished runs say: page, figures (PNG, SVG), raw curves (Parquet), configuration (JSON).
 
@@ -142,7 +149,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {part.name: _config(part) for part in study.parts}})
     raw = out / f"{stem}.parquet"
-    _write_raw(raw, found, out)
+    write_rounds(raw, _places(study, out))
     page = StudyPage(
         title=f"{study.title}, {now:%Y-%m-%d}",
         cites=study.cites,
@@ -159,6 +166,10 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     write_whole(path, study_page(page).encode())
     planned = sum(len(part.experiment.strategies) * len(part.experiment.seeds) for part in study.parts)
     return Written(path, (config, raw, *figures), sum(len(curves) for _, curves in found), planned)
+
+
+def _places(study: Study, out: Path) -> Parts:
+    return {part.name: (part.experiment, part.folder(out)) for part in study.parts}
 
 
 def _lab(part: Part, out: Path) -> Lab:
@@ -223,42 +234,3 @@ def _config(part: Part) -> dict[str, Any]:
         "seeds": list(experiment.seeds),
         "data": part.data,
     }
-
-
-def _write_raw(path: Path, found: Sequence[tuple[Part, list[Curve]]], out: Path) -> None:
-    """A row a round: every metric, what was picked after it, how the training went and what it cost."""
-    rows: list[dict[str, Any]] = [
-        {
-            "part": part.name,
-            "strategy": curve.strategy,
-            "seed": curve.seed,
-            "labels": line["labels"],
-            "metrics": json.dumps(line["metrics"]),
-            "picked": line["picked"],
-            "steps": line["training"].get("steps"),
-            "loss": line["training"].get("loss"),
-            "converged": line["training"]["converged"],
-            "cpu_seconds": line["cpu_seconds"],
-        }
-        for part, curves in found
-        for curve in curves
-        for line in RunFolder.of(part.folder(out), curve.strategy, curve.seed).lines()[: part.experiment.rounds]
-    ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=_RAW), path, compression="zstd")
-
-
-_RAW = pa.schema(
-    {
-        "part": pa.string(),
-        "strategy": pa.string(),
-        "seed": pa.int64(),
-        "labels": pa.int64(),
-        "metrics": pa.string(),
-        "picked": pa.list_(pa.string()),
-        "steps": pa.int64(),
-        "loss": pa.float64(),
-        "converged": pa.bool_(),
-        "cpu_seconds": pa.list_(pa.float64()),
-    }
-)
-"""Of the raw curves; metrics are a JSON object."""

@@ -8,7 +8,7 @@ Letters: N images, C classes.
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import torch
@@ -31,11 +31,13 @@ class Discovery:
         stochastic: the modules that have to be in training mode for it, and their names.
         watched: those that ask for random numbers themselves, and their names.
         requests: what one pass asks for, in order.
+        shared: of which several draws, one after another, have one mask between them, and how many.
     """
 
     stochastic: Mapping[nn.Module, str]
     watched: Mapping[nn.Module, str]
     requests: tuple[Request, ...]
+    shared: Mapping[str, int] = field(default_factory=dict)
 
 
 def discover(model: nn.Module, example: Tensor, read: Read) -> Discovery:
@@ -78,7 +80,7 @@ def random_pass(
 ) -> tuple[Float[Tensor, "N C"], list[Request]]:
     """Logits of one draw by one full pass, and what was asked for."""
     places = Places(found.watched)
-    randomness = Randomness(places, images=len(images), seed=seed, draw=draw)
+    randomness = Randomness(places, images=len(images), seed=seed, draw=draw, shared=found.shared)
     with (
         training_alone(model, found.stochastic),
         places.watched(),

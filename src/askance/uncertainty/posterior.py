@@ -4,7 +4,7 @@ Letters: N images, D features, K draws, C classes.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,9 @@ from askance.uncertainty.split import (
 )
 from askance.uncertainty.stochastic import stochastic_layers
 from askance.vocab import ModelError
+
+MOST_SHARED = 4
+"""Draws that have one mask of the first of two dropouts between them, at most."""
 
 
 class DropoutPosterior:
@@ -59,7 +62,8 @@ class DropoutPosterior:
         self._like = next(own.parameters())
         self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
         start = _run(self._prefix, self._like.new_zeros(1, self._width))
-        self._kernel = _kernel(_masked(_named(layers[first:], names), start, k=k, seed=seed), k)
+        behind = _named(layers[first:], names)
+        self._kernel = _kernel(_masked(behind, start, _shared(behind), k=k, seed=seed), k)
 
     def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
         """Log-probabilities of K draws, `[N, K, C]`, joint; on the head's device and in its dtype.
@@ -101,13 +105,36 @@ def _named(layers: list[tuple[str, nn.Module]], names: Sequence[str] | None) -> 
     return [(next(given) if isinstance(layer, nn.Dropout) else name, layer) for name, layer in layers]
 
 
-def _masked(layers: Sequence[tuple[str, nn.Module]], x: Tensor, *, k: int, seed: int) -> list[Mask | nn.Module]:
+def shared_masks(head: nn.Sequential, names: Sequence[str] | None = None) -> dict[str, int]:
+    """Dropouts of a head of which several draws, one after another, have one mask between them, and how many.
+
+    That is the first of two, where the second one tells these draws apart: of round(1/p) draws, at most four.
+    The rarer a unit is dropped, the less the first one adds to what the draws differ by.
+
+    >>> shared_masks(nn.Sequential(nn.Dropout(0.25), nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2)))
+    {'0': 4}
+    """
+    layers = [(name, layer) for name, layer in flat_layers(head) if not is_nothing(layer)]
+    first = next((i for i, (_, layer) in enumerate(layers) if is_dropout(layer)), len(layers))
+    return _shared(_named(layers[first:], names))
+
+
+def _shared(layers: Sequence[tuple[str, nn.Module]]) -> dict[str, int]:
+    match "".join(_letter(layer) for _, layer in layers), layers:
+        case kinds, [(name, nn.Dropout(p=p)), *_] if re.fullmatch("MLA*ML", kinds):
+            return {name: min(MOST_SHARED, max(1, round(1 / p)))}
+    return {}
+
+
+def _masked(
+    layers: Sequence[tuple[str, nn.Module]], x: Tensor, shared: Mapping[str, int], *, k: int, seed: int
+) -> list[Mask | nn.Module]:
     """The layers with a `Mask` for each dropout, whose width one image `x` tells."""
     found: list[Mask | nn.Module] = []
     for name, layer in layers:
         if isinstance(layer, nn.Dropout):
-            kept = dropout_masks(seed, name, k=k, width=x.shape[1], p=layer.p).to(x.device)
-            found.append(Mask(kept, layer.p))
+            kept = dropout_masks(seed, name, k=k, width=x.shape[1], p=layer.p, shared=shared.get(name, 1))
+            found.append(Mask(kept.to(x.device), layer.p))
         else:
             x = _run(layer, x)
             found.append(layer)
@@ -144,6 +171,6 @@ def _kernel(layers: list[Mask | nn.Module], k: int) -> Callable[[Tensor], Tensor
 
 def _letter(layer: Mask | nn.Module) -> str:
     """Mask, linear, activation, or something other; exact types, as a subclass may do anything."""
-    if isinstance(layer, Mask):
+    if isinstance(layer, Mask | nn.Dropout):
         return "M"
     return "L" if type(layer) is nn.Linear else "A" if type(layer) in ELEMENTWISE else "?"

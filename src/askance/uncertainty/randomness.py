@@ -18,6 +18,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from askance.maths import keyed_seed
+from askance.uncertainty.masks import place_in_round, shifted
 
 aten = torch.ops.aten
 
@@ -99,16 +100,20 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         images: N, images of the batch: an operator that wants numbers `[N * W, ...]` gets W of them, N times.
         seed: what the numbers derive from.
         draw: which draw this is.
+        shared: places of which several draws, one after another, have one mask between them, and how many.
 
     Attributes:
         requests: what was asked for, in order.
     """
 
-    def __init__(self, places: Places, *, images: int, seed: int, draw: int) -> None:
+    def __init__(
+        self, places: Places, *, images: int, seed: int, draw: int, shared: Mapping[str, int] | None = None
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.requests: list[Request] = []
         self._places, self._images = places, images
-        self._seed, self._draw = seed, draw
+        self._seed, self._draw, self._shared_by = seed, draw, shared or {}
+        self._shift = 0.0
         self._generator = torch.Generator()
 
     def __torch_dispatch__(
@@ -122,7 +127,8 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         answer = _ANSWERS.get(func)
         request = Request(place, turn, str(func), _dropped(func, args, given), answer is not None)
         self.requests.append(request)
-        self._generator.manual_seed(keyed_seed("dropout", self._seed, self._draw, request.key))
+        number, self._shift = place_in_round(self._draw // self._shared_by.get(request.key, 1), request.p or 0.0)
+        self._generator.manual_seed(keyed_seed("dropout", self._seed, number, request.key))
         if answer is not None:
             return answer(self, args, given)
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -132,6 +138,10 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def uniform(self, like: Tensor | Sequence[int]) -> Tensor:
         """Numbers in [0, 1) of a shape, on the CPU, the same for all images."""
         return self._shared(like, torch.rand)
+
+    def kept(self, like: Tensor, p: float) -> Tensor:
+        """What dropout keeps, as `dropout_masks` has it."""
+        return shifted(self.uniform(like), self._shift) >= p
 
     def normal(self, like: Tensor | Sequence[int]) -> Tensor:
         """Standard normal numbers of a shape, on the CPU, the same for all images."""
@@ -158,12 +168,12 @@ def visible_attention() -> Iterator[None]:
 def _bernoulli_(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
     target: Tensor = args[0]
     p = _dropped(aten.bernoulli_.float, args, given) or 0.0
-    return target.copy_(mode.uniform(target) >= p)
+    return target.copy_(mode.kept(target, p))
 
 
 def _native_dropout(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
     x, p = args[0], float(args[1])
-    kept = (mode.uniform(x) >= p).to(x.device)
+    kept = mode.kept(x, p).to(x.device)
     return x * kept / (1 - p) if p < 1 else torch.zeros_like(x), kept
 
 

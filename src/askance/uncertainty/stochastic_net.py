@@ -5,7 +5,7 @@ Letters: N images, K draws, C classes, D features.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from askance.maths import Draws
 from askance.uncertainty.discovery import (
+    Discovery,
     Read,
     buffers_kept,
     discover,
@@ -24,7 +25,7 @@ from askance.uncertainty.discovery import (
     training_alone,
 )
 from askance.uncertainty.heads import BLOCK
-from askance.uncertainty.posterior import DropoutPosterior
+from askance.uncertainty.posterior import DropoutPosterior, shared_masks
 from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
 from askance.uncertainty.replay import Memory, playing_back, remembering
 from askance.uncertainty.split import SplitNet, head_width, is_plain, laid_out, no_dropout
@@ -123,8 +124,11 @@ class StochasticNet:
 
     def full_passes(self, images: Tensor, *, k: int, seed: int) -> Draws:
         """The same draws by K full passes with nothing remembered: slow, and what `draws` is checked against."""
+        return self._whole(self._found, images, k=k, seed=seed)
+
+    def _whole(self, found: Discovery, images: Tensor, *, k: int, seed: int) -> Draws:
         images = laid_out(images, self.model)
-        passes = [random_pass(self.model, images, self._read, self._found, seed=seed, draw=i)[0] for i in range(k)]
+        passes = [random_pass(self.model, images, self._read, found, seed=seed, draw=i)[0] for i in range(k)]
         return Draws.from_logits(torch.stack(passes, dim=1).float(), joint=self.joint)
 
     def _by_head(self, tail: Tail, images: Tensor, k: int, seed: int, batch: int) -> Iterator[Draws]:
@@ -180,11 +184,12 @@ class StochasticNet:
         tail = plain_tail(self.model, example, self._found, self._read)
         if tail is None:
             return None
-        seen = features(self.model, example, self._found)
-        by_head = DropoutPosterior(tail.head, k=2, seed=0, names=tail.names)(seen).log_probs
-        return (
-            tail if torch.allclose(by_head, self.full_passes(example, k=2, seed=0).log_probs, atol=1e-4) else None
-        )
+        found = replace(self._found, shared=shared_masks(tail.head, tail.names))
+        by_head = DropoutPosterior(tail.head, k=2, seed=0, names=tail.names)(features(self.model, example, found))
+        if not torch.allclose(by_head.log_probs, self._whole(found, example, k=2, seed=0).log_probs, atol=1e-4):
+            return None
+        self._found = found
+        return tail
 
     def _is_joint(self, example: Tensor) -> bool:
         """Whether an image's draws are the same alone and among others; and whether they can be had again.

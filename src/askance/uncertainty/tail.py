@@ -8,7 +8,7 @@ Letters: N images, D features, C classes.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -49,6 +49,10 @@ _ACTIVATIONS: dict[Any, type[nn.Module]] = {
 """Activations that a `forward` may call as functions, and the layers that do the same."""
 
 
+_FLATTENINGS = {torch.flatten, Tensor.flatten, torch.reshape, Tensor.reshape, Tensor.view}
+"""Functions that, where they give one row an image, change nothing but the shape."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     layer: nn.Module
@@ -57,7 +61,7 @@ class _Step:
 
 
 class _Dropouts(TorchFunctionMode):
-    """Calls `act` at each dropout that drops, and `pass_by` after each activation that is called as a function.
+    """Calls `act` at each dropout that drops, and `pass_by` after activations and flattenings called as functions.
 
     Args:
         act: (input, p, the dropout itself) -> what is given in its place.
@@ -78,8 +82,9 @@ class _Dropouts(TorchFunctionMode):
         given = dict(kwargs or {})
         if func is not functional.dropout:
             result = func(*args, **given)
-            if self._pass_by is not None and func in _ACTIVATIONS:
-                self._pass_by(_ACTIVATIONS[func](), args[0] if args else given["input"], result)
+            like = _ACTIVATIONS.get(func) or (nn.Flatten if func in _FLATTENINGS else None)
+            if self._pass_by is not None and like is not None:
+                self._pass_by(like(), args[0] if args else given["input"], result)
             return result
         x, p, training = _arguments(*args, **given)
         if not training or not 0 < p < 1:
@@ -181,9 +186,13 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
         steps.append(_Step(nn.Dropout(p), x, gave))
         return gave
 
-    def activate(layer: nn.Module, given: Tensor, gave: Tensor) -> None:
-        if steps:
+    def pass_by(layer: nn.Module, given: Tensor, gave: Tensor) -> None:
+        if not steps:
+            return
+        if type(layer) is not nn.Flatten:
             steps.append(_Step(layer, given, gave))
+        elif _same(steps[-1].gave, given) and gave.shape == given.flatten(1).shape:  # be it a copy
+            steps[-1] = replace(steps[-1], gave=gave)
 
     def leave(layer: nn.Module, given: tuple[Any, ...], gave: Any) -> None:
         told = bool(steps) and steps[-1].gave is gave  # by the function that the layer calls
@@ -199,7 +208,7 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
         stack.enter_context(visible_attention())
         stack.enter_context(torch.no_grad())
         randomness = stack.enter_context(Randomness(places, images=len(example), seed=0, draw=0))
-        stack.enter_context(_Dropouts(drop, activate))
+        stack.enter_context(_Dropouts(drop, pass_by))
         logits = read(model(example))
     dropouts = sum(type(step.layer) is nn.Dropout for step in steps)
     if not steps or dropouts != len(randomness.requests) or not _is_chain(steps, logits):

@@ -185,7 +185,7 @@ def minimise(
             ended = running.take(number, step, last=step == config.max_steps)
             if bookmark is not None and share.first:
                 bookmark.note(running, step, ended=ended)
-            if step % WINDOW == 0:
+            if step % WINDOW == 0 and not ended:
                 progress("training", step, config.max_steps)
     progress("training", step, step)
     running.put()
