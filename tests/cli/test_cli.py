@@ -144,6 +144,7 @@ def test_what_cannot_be_taken_is_shown_with_the_reason(place):
         (["init", "q", "--pool", "pool", "--set", "train.max_step=3"], "max_steps"),
         (["init", "q", "--pool", "pool", "--weights", "nowhere.safetensors"], "nowhere.safetensors"),
         (["init", "q", "--pool", "pool", "--set", "nonsense"], "section.name=value"),
+        (["init", "q", "--pool", "pool", "--set", 'model.options={"a":1}'], "as TOML writes it"),
         (["simulate", "--data", "nowhere"], "digits"),
         (["simulate", "--strategies", "blad"], "bald"),
         (["simulate", "--strategies", "power:novelty"], "softrank"),

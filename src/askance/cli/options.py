@@ -25,7 +25,7 @@ def settings_of(texts: list[str]) -> dict[str, Any]:
     """What `--set section.name=value` says, nested; a value is read as TOML, or as text where it is none.
 
     Raises:
-        ConfigError: no `=`, or something below a setting that is no section.
+        ConfigError: no `=`, something below a setting that is no section, or half a table or list.
 
     >>> settings_of(["train.start=warm", "model.size=64", "seed=3"])
     {'train': {'start': 'warm'}, 'model': {'size': 64}, 'seed': 3}
@@ -45,6 +45,9 @@ def settings_of(texts: list[str]) -> dict[str, Any]:
             raise ConfigError("--set section.name=value", text, "as in --set train.start=warm")
         try:
             place[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
+        except tomllib.TOMLDecodeError as error:
+            if value[:1] in ("{", "["):
+                example = "--set 'model.options={pad_type=\"same\"}' or --set train.weight_decay=[3,10]"
+                raise ConfigError("a table or a list as TOML writes it", f"{value}: {error}", example) from error
             place[name] = value
     return settings
