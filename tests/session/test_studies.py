@@ -108,18 +108,41 @@ def test_a_study_goes_on_elsewhere_from_its_result(tmp_path):
     due = {path.relative_to(whole): path.read_text() for path in whole.rglob("curve.jsonl")}
     for place, text in due.items():
         for one, other in zip(text.splitlines(), (there / place).read_text().splitlines(), strict=True):
-            assert [json.loads(line)[key] for line in (one,) for key in ("labels", "metrics", "picked")] == [
-                json.loads(line)[key] for line in (other,) for key in ("labels", "metrics", "picked")
-            ]
+            mine, theirs = json.loads(one), json.loads(other)
+            assert all(mine[key] == theirs[key] for key in ("labels", "metrics", "picked"))
+    page = write_study(study(), there, "x").page.read_text()
+    assert f"one: 4 rounds of {raw.name}" in page
+    assert "independent" not in page
 
 
 def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
     run_study(study().with_seeds(1), tmp_path, workers=1)
     raw = next(path for path in write_study(study(), tmp_path, "x").files if path.suffix == ".parquet")
-    other = study(replace(study().parts[0], experiment=small(draws=6)))
-    with pytest.raises(ConfigError, match="others: draws"):
-        resume_study(other, tmp_path / "there", raw)
+    one = study().parts[0]
+    for changed, what in ((replace(one, experiment=small(draws=6)), "draws"), (replace(one, data="x"), "data")):
+        with pytest.raises(ConfigError, match=f"others: {what}"):
+            resume_study(study(changed), tmp_path / "there", raw)
     assert not (tmp_path / "there").exists()
+    config = raw.with_suffix(".json")
+    whole = config.read_text()
+    before = json.loads(whole)
+    del before["parts"]["one"]["masks"]  # as results from before they were in rounds
+    config.write_text(json.dumps(before))
+    assert resume_study(study(), tmp_path / "there", raw) == 6
+    page = write_study(study(), tmp_path / "there", "x").page.read_text()
+    assert "whose draws had independent masks, not masks in rounds" in page
+    config.write_text(whole)
+    curve = next((tmp_path / "there").rglob("random-0/curve.jsonl"))
+    lines = curve.read_text().splitlines()
+    curve.write_text(lines[0].replace('"labels": 20', '"labels": 21') + "\n")
+    with pytest.raises(ConfigError, match="the same rounds as in"):
+        resume_study(study(), tmp_path / "there", raw)
+    assert len(curve.read_text().splitlines()) == 1
+    for broken in ("[]", '{"parts": []}', '{"parts": {"one": 3}}', "no JSON"):
+        config.write_text(broken)
+        with pytest.raises(ConfigError, match=r"the result of a study|others: "):
+            resume_study(study(), tmp_path / "elsewhere", raw)
+    config.write_text(whole)
     with pytest.raises(ConfigError, match="earlier result"):
         resume_study(study(), tmp_path, tmp_path / "none.parquet")
     raw.write_bytes(b"no table")

@@ -29,6 +29,8 @@ HEADS = {
     "linear without bias": (lambda: [nn.Dropout(0.6), nn.Linear(9, 4, bias=False)], Folded),
     "complement": (pair_head, Pair),
     "kept": (lambda: pair_head(0.7), Pair),
+    "a scale that binary fractions do not have": (lambda: pair_head(0.25, 0.3), Pair),
+    "flattened though flat": (lambda: [*pair_head()[:2], nn.Flatten(), *pair_head()[2:]], Pair),
     "half and half": (lambda: pair_head(0.5), Pair),
     "pair without bias": (lambda: pair_head(bias=False), Pair),
     "pair, one mask, an activation that moves zero": (
@@ -58,13 +60,18 @@ HEADS = {
 }
 
 
-SHARED = {0.25: 4, 0.2: 4, 0.4: 2, 0.5: 2, 0.6: 2, 0.7: 1, 0.75: 1}
-"""Draws that have one first mask between them where a second one tells them apart: round(1/p), at most 4."""
+SHARED = {
+    (0.25, 0.5): 4, (0.2, 0.5): 4, (0.4, 0.5): 2, (0.5, 0.5): 2, (0.7, 0.5): 1, (0.25, 0.3): 2, (0.6, 0.3): 1,
+}  # fmt: skip
+"""Draws that have one first mask between them, by p1 and p2: round(2 p2 / p1), from 1 to 4."""
 
 
-def is_pair(head: list[nn.Module]) -> bool:
-    kinds = [type(layer) for layer in head]
-    return kinds[:2] == [nn.Dropout, nn.Linear] and kinds[-2:] == [nn.Dropout, nn.Linear] and len(kinds) == 5
+def shared_by(head: list[nn.Module]) -> int:
+    """Of the first of two dropouts, where all between them is a linear layer and what acts on each number."""
+    match [layer for layer in head if not isinstance(layer, nn.Flatten)]:
+        case [nn.Dropout(p=p1), nn.Linear(), nn.ReLU() | nn.Sigmoid(), nn.Dropout(p=p2), nn.Linear()]:
+            return SHARED[p1, p2]
+    return 1
 
 
 def expected(head: list[nn.Module], features: Tensor, k: int, seed: int) -> Tensor:
@@ -73,7 +80,7 @@ def expected(head: list[nn.Module], features: Tensor, k: int, seed: int) -> Tens
     masks, x = {}, features[:1].double()
     for place, layer in enumerate(twin):
         if isinstance(layer, nn.Dropout) and layer.p > 0:
-            shared = SHARED.get(layer.p, 1) if place == 0 and is_pair(head) else 1
+            shared = shared_by(head) if place == 0 else 1
             masks[place] = dropout_masks(seed, str(place), k=k, width=x.shape[1], p=layer.p, shared=shared)
         x = layer(x)
     return k_full_passes(list(twin), features, masks)
@@ -106,7 +113,7 @@ def test_matrices_too_big_to_keep_change_nothing(p, features, monkeypatch):
     head = nn.Sequential(*pair_head(p))
     kept = DropoutPosterior(head, k=6, seed=3)(features).log_probs
     monkeypatch.setattr(kernels_module, "GATHER_LIMIT", 0)
-    assert torch.equal(DropoutPosterior(head, k=6, seed=3)(features).log_probs, kept)
+    torch.testing.assert_close(DropoutPosterior(head, k=6, seed=3)(features).log_probs, kept, atol=1e-6, rtol=0)
     linear = DropoutPosterior(nn.Sequential(*linear_head()), k=2, seed=0)
     assert type(linear._kernel) is Plain
 
@@ -129,6 +136,8 @@ def test_masks_that_drop_or_keep_all_are_no_special_case():
         (pair_head(0.1), {"0": 4}),
         (pair_head(0.5), {"0": 2}),
         (pair_head(0.75), {"0": 1}),
+        (pair_head(0.25, 0.25), {"0": 2}),
+        (pair_head(0.25, 0.05), {"0": 1}),
         ([nn.Linear(9, 9), nn.ReLU(), *pair_head(0.3)], {"2": 3}),
         (HEADS["two linears without activation"][0](), {}),
         (HEADS["pair, one mask, an activation that moves zero"][0](), {}),
@@ -152,14 +161,29 @@ def wide_pair(p: float) -> list[nn.Module]:
     return [nn.Dropout(p), nn.Linear(9, 32), nn.Tanh(), nn.Dropout(0.5), nn.Linear(32, 4)]
 
 
-def test_the_first_products_are_summed_only_where_masks_share_out_all_inputs():
-    rounds = {p: DropoutPosterior(nn.Sequential(*pair_head(p)), k=24, seed=0)._kernel._round for p in RATES}
-    assert rounds == {0.1: 0, 0.25: 4, 0.5: 0, 0.7: 0}  # of six masks at p = 0.1 none covers all inputs
-    few = DropoutPosterior(nn.Sequential(*pair_head(0.25)), k=12, seed=0)
-    assert few._kernel._round == 0  # three of four masks
+@pytest.mark.parametrize(
+    ("p", "k", "due"),
+    [
+        (0.25, 24, [4, 1, 1]),  # six masks: a round of four that use every input once, and two of the next round
+        (0.25, 12, [1, 1, 1]),
+        (0.5, 24, [2, 2, 2, 2, 2, 2]),
+        (0.02, 400, [1] * 100),  # a round of fifty is too long to hold
+    ],
+)
+def test_masks_are_taken_round_by_round(p, k, due):
+    head = nn.Sequential(nn.Dropout(p), nn.Linear(300, 7), nn.ReLU(), nn.Dropout(0.5), nn.Linear(7, 4))
+    found = DropoutPosterior(head, k=k, seed=0)._kernel._rounds
+    assert [len(one.masks) for one in found] == due
+    assert [one.covers for one in found] == [n > 1 for n in due]
+    assert [i for one in found for i in one.masks] == list(range(sum(due)))
 
 
-RATES = (0.1, 0.25, 0.5, 0.7)
+@pytest.mark.parametrize("p", [0.25, 0.5])
+def test_many_rounds_equal_k_full_passes(p, features):
+    """Products that are what is left of a whole; in float64, so that nothing but an error shows."""
+    head = pair_head(p)
+    got = DropoutPosterior(nn.Sequential(*head).double(), k=50, seed=1)(features).log_probs
+    torch.testing.assert_close(got, expected(head, features, 50, 1), atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("head", [linear_head(0.4), pair_head(0.25, 0.5), pair_head(0.6, 0.3)])

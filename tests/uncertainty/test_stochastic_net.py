@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from askance.maths import keyed_seed
-from askance.uncertainty import StochasticNet, mc_dropout
+from askance.uncertainty import DropoutPosterior, StochasticNet, mc_dropout
+from askance.uncertainty.masks import place_in_round
 from askance.vocab import ModelError
 
 
@@ -161,6 +162,53 @@ def everything_by_hand(net: Everything, images: Tensor, *, seed: int, draw: int)
     pooled = a * torch.where(mask, pooled, torch.tensor(saturated, dtype=torch.float64)) - a * saturated * 0.2
     pooled = pooled + 0.1 * numbers("#1", (1, 8), seed=seed, draw=draw, normal=True)
     return torch.log_softmax(net.out(pooled), dim=-1)
+
+
+@pytest.mark.parametrize("p", [2 / 9, 7 / 9, 0.3])
+def test_rates_whose_inverse_is_no_whole_number(p: float) -> None:
+    """Where 1/p is halfway between two, rounding must not make another round of it than of 1 - (1 - p)."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 2), nn.Dropout2d(p), nn.Flatten(), nn.Linear(54, 8), nn.ReLU(), nn.Dropout(p)
+    )
+    net.append(nn.Linear(8, 3))
+    images = torch.randn(3, 3, 4, 4)
+    drawn = StochasticNet(net, images)
+    full = drawn.full_passes(images, k=24, seed=3).log_probs
+    torch.testing.assert_close(drawn.draws(images, k=24, seed=3).log_probs, full, atol=1e-5, rtol=0)
+    assert place_in_round(7, p) == place_in_round(7, round(1 - (1 - p), 12))
+
+
+@pytest.mark.parametrize("p", [2 / 9, 0.25])
+def test_a_head_of_two_dropouts_goes_by_kernels_under_the_masks_of_full_passes(p: float) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(48, 9), nn.ReLU(), nn.Dropout(p), nn.Linear(9, 8), nn.Flatten())
+    net.extend([nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3)])
+    images = torch.randn(3, 3, 4, 4)
+    drawn = StochasticNet(net, images)
+    assert drawn.way == "head"
+    full = drawn.full_passes(images, k=24, seed=3).log_probs
+    torch.testing.assert_close(drawn.draws(images, k=24, seed=3).log_probs, full, atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        DropoutPosterior(drawn._tail.head, k=24, seed=3, names=drawn._tail.names)(net[:3](images)).log_probs,
+        full,
+        atol=1e-5,
+        rtol=0,
+    )
+
+
+def test_shapes_that_only_look_flat() -> None:
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear, self.drop = nn.Linear(48, 1), nn.Dropout(0.5)
+
+        def forward(self, images: Tensor) -> Tensor:
+            one = self.drop(self.linear(images.flatten(1))).view(-1).view(-1, 1)
+            return torch.cat([one, -one], 1)
+
+    images = torch.randn(3, 3, 4, 4)
+    assert StochasticNet(Odd(), images).draws(images, k=4, seed=0).log_probs.shape == (3, 4, 2)
 
 
 def test_every_kind_against_masks_written_out() -> None:

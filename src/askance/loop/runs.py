@@ -60,12 +60,33 @@ class RunFolder:
             file.truncate(sum(map(len, lines)))
         return self.lines()
 
+    def check_agrees(self, lines: list[dict[str, Any]]) -> None:
+        """Refuse rounds from elsewhere that are not those that are here, as far as both go.
+
+        Raises:
+            ConfigError: other labels, metrics or picks in the same round.
+        """
+        for own, other in zip(self.lines(), lines, strict=False):
+            picks = own["picked"] == other["picked"] or not (own["picked"] and other["picked"])
+            if own["labels"] != other["labels"] or own["metrics"] != other["metrics"] or not picks:
+                raise ConfigError(
+                    f"the same rounds as in {self.path}",
+                    f"another model with {other['labels']} labels (round {own['round']})",
+                    "choose another --out, or remove that folder",
+                )
+
     def take_up(self, lines: list[dict[str, Any]]) -> int:
-        """Have rounds that were finished elsewhere, where they are more than there are here; how many more."""
-        more = len(lines) - self.finished()
-        if more > 0:
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            write_whole(self.path / "curve.jsonl", text.encode())
+        """Have rounds that were finished elsewhere, where they are more than there are here; how many more.
+
+        Raises:
+            ConfigError: see `check_agrees`.
+        """
+        with self.alone():
+            self.check_agrees(lines)
+            more = len(lines) - self.finished()
+            if more > 0:
+                text = "".join(json.dumps(line) + "\n" for line in lines)
+                write_whole(self.path / "curve.jsonl", text.encode())
         return max(0, more)
 
     @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pyarrow.parquet as pq
 
 from askance.loop.experiment import Experiment
 from askance.loop.runs import RunFolder
+from askance.uncertainty import MASKS
 from askance.vocab import ConfigError
+from askance.vocab.files import write_json
 
 _SCHEMA = pa.schema(
     {
@@ -29,11 +32,45 @@ _SCHEMA = pa.schema(
 )
 """A row a round; metrics are a JSON object."""
 
-Parts = Mapping[str, tuple[Experiment, Path]]
-"""Of each part of a study by its name: what is run, and the folder of its runs."""
+TAKEN_UP = "taken-up.json"
+"""In a part's folder of runs: what was taken up there, and from which files."""
 
 
-def write_rounds(path: Path, parts: Parts) -> None:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part's runs are.
+
+    Attributes:
+        experiment: what is run.
+        data: on what, in words.
+        folder: of its runs.
+    """
+
+    experiment: Experiment
+    data: str
+    folder: Path
+
+    def config(self) -> dict[str, Any]:
+        """All that its rounds depend on, and where they come from, as JSON has it."""
+        own = {
+            **self.experiment.as_json(),
+            "until": self.experiment.until,
+            "strategies": list(self.experiment.strategies),
+            "seeds": list(self.experiment.seeds),
+            "data": self.data,
+            "masks": MASKS,
+            "taken_up": self.taken_up(),
+        }
+        found: dict[str, Any] = json.loads(json.dumps(own))
+        return found
+
+    def taken_up(self) -> list[str]:
+        """What was taken up from elsewhere, a sentence each."""
+        file = self.folder / TAKEN_UP
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+
+
+def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
     """Every finished round, of runs that have not reached their end too: metrics, picks, training and its cost."""
     rows: list[dict[str, Any]] = [
         {
@@ -48,26 +85,58 @@ def write_rounds(path: Path, parts: Parts) -> None:
             "converged": line["training"]["converged"],
             "cpu_seconds": line["cpu_seconds"],
         }
-        for part, (experiment, folder) in parts.items()
-        for strategy in experiment.strategies
-        for seed in experiment.seeds
-        for line in RunFolder.of(folder, strategy, seed).lines()[: experiment.rounds]
+        for part, place in parts.items()
+        for strategy in place.experiment.strategies
+        for seed in place.experiment.seeds
+        for line in RunFolder.of(place.folder, strategy, seed).lines()[: place.experiment.rounds]
     ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, compression="zstd")
 
 
-def read_rounds(path: Path, parts: Parts) -> int:
+def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     """Take up the rounds of a file where this machine has fewer of a run; how many were taken up.
 
-    The next round of such a run is computed from the labels it has bought, as after a kill.
+    The next round of such a run is computed from the labels it has bought, as after a kill. Where draws were made
+    otherwise when the file was written, the folder keeps that in mind, and every page that is made of it says so.
 
     Args:
         path: a Parquet file of `write_rounds`, with the configuration of its study beside it as `.json`.
         parts: those of the same study; rounds of others are left.
 
     Raises:
-        ConfigError: no such files, rounds of other settings, or models that start from the one before, which are
-            not in the file.
+        ConfigError: no such files, rounds of other settings or data or that differ from those here, or models that
+            start from the one before, which are not in the file. Nothing is taken up then.
+    """
+    config, runs = _read(path)
+    runs = {key: lines for key, lines in runs.items() if key[0] in parts}
+    names = {name for name, _, _ in runs}
+    for name in names:
+        _check(name, parts[name], config.get(name))
+    folders = {key: RunFolder.of(parts[key[0]].folder, *key[1:]) for key in runs}
+    for key, lines in runs.items():
+        folders[key].check_agrees(lines)
+    taken = dict.fromkeys(names, 0)
+    for key, lines in runs.items():
+        taken[key[0]] += folders[key].take_up(lines)
+    for name, n in taken.items():
+        if n:
+            masks = config[name].get("masks", "independent masks")
+            otherwise = "" if masks == MASKS else f", whose draws had {masks}, not {MASKS}"
+            said = f"{name}: {n:,} rounds of {path.name}{otherwise}"
+            earlier = [*config[name].get("taken_up", []), *parts[name].taken_up()]
+            write_json(parts[name].folder / TAKEN_UP, list(dict.fromkeys([*earlier, said])))
+    return sum(taken.values())
+
+
+_Run = tuple[str, str, int]
+"""Part, strategy, seed."""
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[_Run, list[dict[str, Any]]]]:
+    """The configuration of each part, and the lines of each run.
+
+    Raises:
+        ConfigError: not there, or no result of a study.
     """
     config = path.with_suffix(".json")
     for file in (path, config):
@@ -75,29 +144,24 @@ def read_rounds(path: Path, parts: Parts) -> int:
             raise ConfigError(
                 "a .parquet of an earlier result, and its .json beside it", f"no {file}", "name both"
             )
+    runs: defaultdict[_Run, list[dict[str, Any]]] = defaultdict(list)
     try:
-        said = json.loads(config.read_text(encoding="utf-8"))["parts"]
-        rows = pq.read_table(path, schema=_SCHEMA).to_pylist()
-    except (ValueError, KeyError, OSError, pa.ArrowException) as error:
-        raise ConfigError(
-            "the result of a study", f"{path}: {error}", "name a file that `askance bench` wrote"
-        ) from error
-    found: defaultdict[tuple[str, str, int], list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        found[row["part"], row["strategy"], row["seed"]].append(row)
-    taken = 0
-    for (name, strategy, seed), run in found.items():
-        if name in parts:
-            experiment, folder = parts[name]
-            _check(name, experiment, said.get(name, {}))
-            taken += RunFolder.of(folder, strategy, seed).take_up([_line(n, row) for n, row in enumerate(run)])
-    return taken
+        said = {
+            name: dict(one) for name, one in dict(json.loads(config.read_text(encoding="utf-8"))["parts"]).items()
+        }
+        for row in pq.read_table(path, schema=_SCHEMA).to_pylist():
+            run = runs[row["part"], row["strategy"], row["seed"]]
+            run.append(_line(len(run), row))
+    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+        fix = "name a file that `askance bench` wrote"
+        raise ConfigError("the result of a study", f"{path}: {error}", fix) from error
+    return said, runs
 
 
-def _check(name: str, experiment: Experiment, said: Mapping[str, Any]) -> None:
-    own = json.loads(json.dumps(experiment.as_json()))
-    other = sorted(key for key in own if said.get(key) != own[key])
-    if other or experiment.train.start == "warm":
+def _check(name: str, place: Place, said: Mapping[str, Any] | None) -> None:
+    own, free = place.config(), {"until", "strategies", "seeds", "masks", "taken_up"}
+    other = sorted(key for key in own.keys() - free if said is None or said.get(key) != own[key])
+    if other or place.experiment.train.start == "warm":
         raise ConfigError(
             f"rounds of part {name} with today's settings, each of whose models is trained from scratch",
             f"others: {', '.join(other)}" if other else "models that start from the one before",

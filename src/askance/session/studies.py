@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 from askance.loop.experiment import Experiment, Problem
 from askance.loop.runs import RunFolder
@@ -17,7 +16,8 @@ from askance.report import plot_curves
 from askance.report.study import TARGETS, Claim, Published, Standing, StudyPage, StudyPart, study_page
 from askance.session.machine import machine
 from askance.session.problems import classification
-from askance.session.rounds_file import Parts, read_rounds, write_rounds
+from askance.session.rounds_file import Place, read_rounds, write_rounds
+from askance.uncertainty import MASKS
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
 
@@ -145,11 +145,13 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     now = datetime.now(UTC)
     stem = f"{now:%Y-%m-%d}-{study.name}"
     found = [(part, _whole(part, out)) for part in study.parts]
+    places = _places(study, out)
+    taken_up = "; ".join(dict.fromkeys(said for place in places.values() for said in place.taken_up()))
     figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
     config = out / f"{stem}.json"
-    write_json(config, {"study": study.name, "parts": {part.name: _config(part) for part in study.parts}})
+    write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
     raw = out / f"{stem}.parquet"
-    write_rounds(raw, _places(study, out))
+    write_rounds(raw, places)
     page = StudyPage(
         title=f"{study.title}, {now:%Y-%m-%d}",
         cites=study.cites,
@@ -158,6 +160,8 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **machine(),
             "command": f"`{command}`",
             "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
+            "draws": MASKS,
+            **({"taken up from earlier results": taken_up} if taken_up else {}),
         },
         parts=[_section(part, curves, out, stem) for part, curves in found],
         claims=study.claims,
@@ -168,8 +172,8 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     return Written(path, (config, raw, *figures), sum(len(curves) for _, curves in found), planned)
 
 
-def _places(study: Study, out: Path) -> Parts:
-    return {part.name: (part.experiment, part.folder(out)) for part in study.parts}
+def _places(study: Study, out: Path) -> dict[str, Place]:
+    return {part.name: Place(part.experiment, part.data, part.folder(out)) for part in study.parts}
 
 
 def _lab(part: Part, out: Path) -> Lab:
@@ -223,14 +227,3 @@ def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart
         cpu_hours=sum(sum(line["cpu_seconds"]) for line in logs) / 3600,
         standing=part.standing,
     )
-
-
-def _config(part: Part) -> dict[str, Any]:
-    experiment = part.experiment
-    return {
-        **experiment.as_json(),
-        "until": experiment.until,
-        "strategies": list(experiment.strategies),
-        "seeds": list(experiment.seeds),
-        "data": part.data,
-    }

@@ -6,10 +6,10 @@ from askance.uncertainty.discovery import logits_of, run
 from askance.uncertainty.dropout import MCDropout
 from askance.uncertainty.ensemble import Ensemble, ensemble_draws, member_draws
 from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace, held_out_precision
-from askance.uncertainty.masks import dropout_masks
+from askance.uncertainty.masks import MASKS, dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
 from askance.uncertainty.moments import DropoutMoments, dropout_moments
-from askance.uncertainty.posterior import DropoutPosterior
+from askance.uncertainty.posterior import DropoutPosterior, shared_masks
 from askance.uncertainty.softmax import Softmax
 from askance.uncertainty.split import SplitNet, is_plain, split
 from askance.uncertainty.stochastic import StochasticLayer, stochastic_layers
@@ -18,6 +18,7 @@ from askance.uncertainty.swag import Collector, Swag
 from askance.uncertainty.tail import cut
 
 __all__ = [
+    "MASKS",
     "ClassDensities",
     "Collector",
     "DropoutMoments",
@@ -47,6 +48,7 @@ __all__ = [
     "mc_dropout",
     "member_draws",
     "run",
+    "shared_masks",
     "split",
     "stochastic_layers",
     "work_of",

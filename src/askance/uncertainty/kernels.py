@@ -6,6 +6,7 @@ a unit is kept; what is kept is scaled by 1 / (1 - p), as in training (inverted 
 
 from collections.abc import Sequence
 from copy import copy
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 GATHER_LIMIT = 1 << 28
 """Bytes of sub-matrices that are kept for a whole scoring; beyond, they are gathered anew for each block."""
+
+LONGEST = 16
+"""Masks of a round whose products are held at a time, at most."""
 
 
 class Mask:
@@ -54,10 +58,11 @@ class Pair:
 
         h = act( W1 x + b1 - W1[:, d] x[d] ),   logits = W2 (m h) + b2
 
-    `W1 x + b1` is the same in all draws, so a mask 1 costs H x |d| in place of H x D; and it costs nothing itself
-    where the first masks drop every input once, as their products add up to it. Where more is dropped than kept
-    (p1 >= 0.5) the kept inputs are multiplied instead. Draws one after another that have mask 1 in common have
-    h in common. Blocks are held `[D, n]`, so that gathering rows copies whole lines.
+    `W1 x` is the same in all draws, so a mask 1 costs H x |d| in place of H x D. Where more is dropped than kept
+    (p1 >= 0.5) the kept inputs are multiplied instead. Draws one after another that have mask 1 in common have h
+    in common. Masks that use every input once between them (`rounds`) have products that add up to `W1 x`: the
+    first such round gives it for nothing, and of every other one the last product is what is left.
+    Blocks are held `[D, n]`, so that gathering rows copies whole lines.
     """
 
     def __init__(
@@ -67,7 +72,7 @@ class Pair:
         used, sizes = torch.unique_consecutive(
             ~inputs.kept if self._sign < 0 else inputs.kept, dim=0, return_counts=True
         )
-        self._round = _round(used) if self._sign < 0 else 0
+        self._rounds = rounds(used)
         self._columns = [mask.nonzero().squeeze(1) for mask in used]
         ends = sizes.cumsum(0)
         self._draws = [slice(a, b) for a, b in zip((ends - sizes).tolist(), ends.tolist(), strict=True)]
@@ -81,39 +86,61 @@ class Pair:
         """Logits, images fastest in memory."""
         x = x.t().contiguous()
         lines, logits = torch.empty_like(x), self._second.room(x)
-        parts = [torch.mm(self._weight(i).t(), self._inputs(i, x, lines)) for i in range(self._round)]
-        base = self._base(x, parts)
-        for i, draws in enumerate(self._draws):
-            if i < self._round:
-                hidden = base - parts[i]
-            else:
-                hidden = torch.addmm(base, self._weight(i).t(), self._inputs(i, x, lines), alpha=self._sign)
-            self._second.into(logits[draws], self._act(hidden), draws)
+        whole = torch.mm(self._w1.t(), x) if self._sign < 0 and not self._rounds[0].covers else None
+        for one in self._rounds:
+            known = one.covers and whole is not None
+            parts = [self._product(i, x, lines) for i in (one.masks[:-1] if known else one.masks)]
+            if one.covers and whole is not None:
+                parts.append(whole - sum(parts, start=x.new_zeros(())))
+            elif one.covers:
+                whole = torch.stack(parts).sum(0)
+            for i, part in zip(one.masks, parts, strict=True):
+                hidden = self._b1 + (part if self._sign > 0 or whole is None else whole - part)
+                self._second.into(logits[self._draws[i]], self._act(hidden), self._draws[i])
         return logits.permute(2, 0, 1)
 
-    def _base(self, x: Float[Tensor, "D n"], parts: list[Tensor]) -> Float[Tensor, "H n"]:
-        """What masks subtract from, or add to."""
-        if self._sign > 0:
-            return self._b1.expand(-1, x.shape[1])
-        return sum(parts, start=self._b1) if parts else torch.addmm(self._b1, self._w1.t(), x)
-
-    def _inputs(self, i: int, x: Float[Tensor, "D n"], room: Float[Tensor, "D n"]) -> Float[Tensor, "d n"]:
-        """What the i-th mask 1 multiplies."""
-        return torch.index_select(x, 0, self._columns[i], out=room[: len(self._columns[i])])
-
-    def _weight(self, i: int) -> Float[Tensor, "d H"]:
-        """By what."""
-        return self._gathered[i] if self._gathered else self._w1[self._columns[i]]
+    def _product(self, i: int, x: Float[Tensor, "D n"], room: Float[Tensor, "D n"]) -> Float[Tensor, "H n"]:
+        """Of the inputs that the i-th mask 1 uses."""
+        columns = self._columns[i]
+        weight = self._gathered[i] if self._gathered else self._w1[columns]
+        return torch.mm(weight.t(), torch.index_select(x, 0, columns, out=room[: len(columns)]))
 
 
-def _round(used: Bool[Tensor, "M D"]) -> int:
-    """How many of the first masks use every input just once between them; 0 where none do.
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Masks one after another.
 
-    >>> _round(torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0]]).bool())
-    2
+    Attributes:
+        masks: their numbers.
+        covers: whether they use every input just once between them; else it is one mask alone.
     """
-    times = used.cumsum(0)
-    return next((i + 1 for i, row in enumerate(times) if bool((row == 1).all())), 0)
+
+    masks: range
+    covers: bool
+
+
+def rounds(used: Bool[Tensor, "M D"]) -> list[Round]:
+    """Cut a row of masks into rounds, as they come; rounds of more than `LONGEST` are left in single masks.
+
+    >>> rounds(torch.tensor([[1, 0, 0], [0, 1, 1], [1, 1, 0]]).bool())
+    [Round(masks=range(0, 2), covers=True), Round(masks=range(2, 3), covers=False)]
+    """
+    found: list[Round] = []
+    start, seen = 0, torch.zeros_like(used[0])
+
+    def single(end: int) -> None:
+        found.extend(Round(range(i, i + 1), False) for i in range(start, end))
+
+    for i, mask in enumerate(used):
+        if i - start == LONGEST or bool((seen & mask).any()):
+            single(i)
+            start, seen = i, torch.zeros_like(mask)
+        seen = seen | mask
+        if bool(seen.all()):
+            found.append(Round(range(start, i + 1), True))
+            start, seen = i + 1, torch.zeros_like(mask)
+    single(len(used))
+    return found
 
 
 class _Second:
@@ -124,15 +151,15 @@ class _Second:
     """
 
     def __init__(self, hidden: Mask | None, linear: nn.Linear, k: int) -> None:
-        self._k, self._w, self._b = k, linear.weight, _bias(linear).unsqueeze(1)
-        kept = self._w.new_ones(k, linear.in_features) if hidden is None else hidden.kept * hidden.scale
-        self._kept = kept.to(self._w.dtype).unsqueeze(-1)
-        fits = k * self._w.nbytes <= GATHER_LIMIT
-        self._masked = self._w * self._kept.mT if fits else None  # [K, C, H]
+        weight = linear.weight if hidden is None else linear.weight * hidden.scale
+        kept = weight.new_ones(1, 1).expand(k, weight.shape[1]) if hidden is None else hidden.kept.to(weight.dtype)
+        self._w, self._b, self._kept = weight, _bias(linear).unsqueeze(1), kept
+        fits = k * weight.nbytes <= GATHER_LIMIT
+        self._masked = weight * kept.unsqueeze(1) if fits else None  # [K, C, H]
 
     def room(self, x: Float[Tensor, "D n"]) -> Float[Tensor, "K C n"]:
         """Memory for the logits of all draws."""
-        return x.new_empty(self._k, len(self._b), x.shape[1])
+        return x.new_empty(len(self._kept), len(self._b), x.shape[1])
 
     def into(self, logits: Float[Tensor, "k C n"], hidden: Float[Tensor, "H n"], draws: slice) -> None:
         """Write the logits of these draws."""
@@ -141,7 +168,7 @@ class _Second:
             torch.addmm(bias, self._masked[draws].flatten(0, 1), hidden, out=logits.flatten(0, 1))
             return
         for own, kept in zip(logits, self._kept[draws], strict=True):
-            torch.addmm(self._b, self._w, hidden * kept, out=own)
+            torch.addmm(self._b, self._w, hidden * kept.unsqueeze(1), out=own)
 
 
 class Plain:

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from askance.maths import keyed_seed
 
+MASKS = "masks in rounds, the first of two dropouts shared"
+"""How the draws of a seed come to their masks: other words where they are other masks."""
+
 
 def dropout_masks(seed: int, layer: str, *, k: int, width: int, p: float, shared: int = 1) -> Bool[Tensor, "K W"]:
     """For each of K draws, which units of a layer are kept (True, with probability 1 - p), `[K, W]`.
@@ -52,8 +55,8 @@ def place_in_round(draw: int, p: float) -> tuple[int, float]:
     >>> [place_in_round(draw, 0.25) for draw in (0, 1, 4)]
     [(0, 0.0), (0, 0.25), (1, 0.0)]
     """
-    rarer = min(p, 1 - p)
-    length = max(1, round(1 / rarer)) if rarer > 0 else 1
+    rarer = round(min(p, 1 - p), 12)  # 1 - (1 - p) is the same number as p, but for rounding
+    length = round(1 / rarer) if rarer > 0 else 1
     number, place = divmod(draw, length)
     return number, place / length
 

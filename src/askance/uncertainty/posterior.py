@@ -57,7 +57,7 @@ class DropoutPosterior:
         check_k(k)
         self._width = head_width(head)
         own = frozen(head)
-        layers = [(name, layer) for name, layer in flat_layers(own) if not is_nothing(layer)]
+        layers = _layers(own)
         first = next(i for i, (_, layer) in enumerate(layers) if is_dropout(layer))
         self._like = next(own.parameters())
         self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
@@ -97,6 +97,11 @@ def check_dropout(head: nn.Sequential) -> None:
         raise no_dropout(head)
 
 
+def _layers(head: nn.Sequential) -> list[tuple[str, nn.Module]]:
+    """Those that change features `[N, D]`, with their places."""
+    return [(name, one) for name, one in flat_layers(head) if not is_nothing(one) and type(one) is not nn.Flatten]
+
+
 def _named(layers: list[tuple[str, nn.Module]], names: Sequence[str] | None) -> list[tuple[str, nn.Module]]:
     """The layers with other names for the dropouts."""
     if names is None:
@@ -108,21 +113,21 @@ def _named(layers: list[tuple[str, nn.Module]], names: Sequence[str] | None) -> 
 def shared_masks(head: nn.Sequential, names: Sequence[str] | None = None) -> dict[str, int]:
     """Dropouts of a head of which several draws, one after another, have one mask between them, and how many.
 
-    That is the first of two, where the second one tells these draws apart: of round(1/p) draws, at most four.
-    The rarer a unit is dropped, the less the first one adds to what the draws differ by.
+    That is the first of two, where the second one tells these draws apart: for round(2 p2 / p1) draws, at most
+    four. The rarer the first one drops beside the second, the less it adds to what the draws differ by.
 
     >>> shared_masks(nn.Sequential(nn.Dropout(0.25), nn.Linear(4, 3), nn.ReLU(), nn.Dropout(0.5), nn.Linear(3, 2)))
     {'0': 4}
     """
-    layers = [(name, layer) for name, layer in flat_layers(head) if not is_nothing(layer)]
+    layers = _layers(head)
     first = next((i for i, (_, layer) in enumerate(layers) if is_dropout(layer)), len(layers))
     return _shared(_named(layers[first:], names))
 
 
 def _shared(layers: Sequence[tuple[str, nn.Module]]) -> dict[str, int]:
     match "".join(_letter(layer) for _, layer in layers), layers:
-        case kinds, [(name, nn.Dropout(p=p)), *_] if re.fullmatch("MLA*ML", kinds):
-            return {name: min(MOST_SHARED, max(1, round(1 / p)))}
+        case kinds, [(name, nn.Dropout(p=p1)), *_, (_, nn.Dropout(p=p2)), _] if re.fullmatch("MLA*ML", kinds):
+            return {name: min(MOST_SHARED, max(1, round(2 * p2 / p1)))}
     return {}
 
 

@@ -112,7 +112,7 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.requests: list[Request] = []
         self._places, self._images = places, images
-        self._seed, self._draw, self._shared_by = seed, draw, shared or {}
+        self._seed, self._draw, self._sharing = seed, draw, shared or {}
         self._shift = 0.0
         self._generator = torch.Generator()
 
@@ -127,7 +127,7 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
         answer = _ANSWERS.get(func)
         request = Request(place, turn, str(func), _dropped(func, args, given), answer is not None)
         self.requests.append(request)
-        number, self._shift = place_in_round(self._draw // self._shared_by.get(request.key, 1), request.p or 0.0)
+        number, self._shift = place_in_round(self._draw // self._sharing.get(request.key, 1), request.p or 0.0)
         self._generator.manual_seed(keyed_seed("dropout", self._seed, number, request.key))
         if answer is not None:
             return answer(self, args, given)

@@ -191,7 +191,9 @@ def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) 
             return
         if type(layer) is not nn.Flatten:
             steps.append(_Step(layer, given, gave))
-        elif _same(steps[-1].gave, given) and gave.shape == given.flatten(1).shape:  # be it a copy
+        elif (
+            given.dim() > 1 and _same(steps[-1].gave, given) and gave.shape == given.flatten(1).shape
+        ):  # or a copy
             steps[-1] = replace(steps[-1], gave=gave)
 
     def leave(layer: nn.Module, given: tuple[Any, ...], gave: Any) -> None:
