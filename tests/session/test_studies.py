@@ -22,6 +22,7 @@ from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
 from askance.session.studies import Part, Study, resume_study, run_study, write_study
+from askance.uncertainty import MASKS
 from askance.vocab import ConfigError
 
 
@@ -112,7 +113,7 @@ def test_a_study_goes_on_elsewhere_from_its_result(tmp_path):
             assert all(mine[key] == theirs[key] for key in ("labels", "metrics", "picked"))
     page = write_study(study(), there, "x").page.read_text()
     assert f"one: 4 rounds of {raw.name}" in page
-    assert "independent" not in page
+    assert f"- draws: {MASKS}\n" in page
 
 
 def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
@@ -130,8 +131,13 @@ def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
     config.write_text(json.dumps(before))
     assert resume_study(study(), tmp_path / "there", raw) == 6
     page = write_study(study(), tmp_path / "there", "x").page.read_text()
-    assert "whose draws had independent masks, not masks in rounds" in page
+    assert "- draws: independent masks\n" in page
+    run_study(study(), tmp_path / "there", workers=1)
+    page = write_study(study(), tmp_path / "there", "x").page.read_text()
+    assert f"- draws: independent masks, then {MASKS}\n" in page
+    shutil.rmtree(tmp_path / "there" / "runs")
     config.write_text(whole)
+    assert resume_study(study(), tmp_path / "there", raw) == 6
     curve = next((tmp_path / "there").rglob("random-0/curve.jsonl"))
     lines = curve.read_text().splitlines()
     curve.write_text(lines[0].replace('"labels": 20', '"labels": 21') + "\n")

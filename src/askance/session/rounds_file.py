@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,11 @@ _SCHEMA = pa.schema(
 )
 """A row a round; metrics are a JSON object."""
 
-TAKEN_UP = "taken-up.json"
-"""In a part's folder of runs: what was taken up there, and from which files."""
+TAKEN_UP, MASKED = "taken-up.json", "masks.json"
+"""In a folder of runs: what was taken up there, from which files; and the masks that its rounds were drawn by."""
+
+INDEPENDENT = "independent masks"
+"""Of rounds from before there was a word for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ class Place:
             "strategies": list(self.experiment.strategies),
             "seeds": list(self.experiment.seeds),
             "data": self.data,
-            "masks": MASKS,
+            "masks": self.masks() or [MASKS],
             "taken_up": self.taken_up(),
         }
         found: dict[str, Any] = json.loads(json.dumps(own))
@@ -66,7 +69,30 @@ class Place:
 
     def taken_up(self) -> list[str]:
         """What was taken up from elsewhere, a sentence each."""
-        file = self.folder / TAKEN_UP
+        return self._said(TAKEN_UP)
+
+    def masks(self) -> list[str]:
+        """How the draws of its rounds came to their masks, the oldest first; none where there are no rounds."""
+        old = [INDEPENDENT] if any(self.folder.glob("runs/*/curve.jsonl")) else []
+        return self._said(MASKED) or old
+
+    def note(self, *, masks: Iterable[str] = (), taken_up: Iterable[str] = ()) -> None:
+        """Keep in mind what the folder's rounds come from, beside what it has in mind."""
+        for file, more in ((MASKED, masks), (TAKEN_UP, taken_up)):
+            if found := list(dict.fromkeys([*self._said(file), *more])):
+                write_json(self.folder / file, [*found])
+
+    def is_whole(self) -> bool:
+        """Whether all its runs have reached their end."""
+        runs = [
+            RunFolder.of(self.folder, name, n)
+            for name in self.experiment.strategies
+            for n in self.experiment.seeds
+        ]
+        return all(run.finished() >= self.experiment.rounds for run in runs)
+
+    def _said(self, name: str) -> list[str]:
+        file = self.folder / name
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
 
@@ -96,8 +122,8 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
 def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     """Take up the rounds of a file where this machine has fewer of a run; how many were taken up.
 
-    The next round of such a run is computed from the labels it has bought, as after a kill. Where draws were made
-    otherwise when the file was written, the folder keeps that in mind, and every page that is made of it says so.
+    The next round of such a run is computed from the labels it has bought, as after a kill. What was taken up and
+    under which masks it was drawn is kept in mind, and every page that is made of these rounds says it.
 
     Args:
         path: a Parquet file of `write_rounds`, with the configuration of its study beside it as `.json`.
@@ -115,16 +141,15 @@ def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     folders = {key: RunFolder.of(parts[key[0]].folder, *key[1:]) for key in runs}
     for key, lines in runs.items():
         folders[key].check_agrees(lines)
+    before = {name: parts[name].masks() for name in names}
     taken = dict.fromkeys(names, 0)
     for key, lines in runs.items():
         taken[key[0]] += folders[key].take_up(lines)
     for name, n in taken.items():
         if n:
-            masks = config[name].get("masks", "independent masks")
-            otherwise = "" if masks == MASKS else f", whose draws had {masks}, not {MASKS}"
-            said = f"{name}: {n:,} rounds of {path.name}{otherwise}"
-            earlier = [*config[name].get("taken_up", []), *parts[name].taken_up()]
-            write_json(parts[name].folder / TAKEN_UP, list(dict.fromkeys([*earlier, said])))
+            said = [*config[name].get("taken_up", []), f"{name}: {n:,} rounds of {path.name}"]
+            masks = config[name].get("masks", [INDEPENDENT])
+            parts[name].note(masks=[*before[name], *masks], taken_up=said)
     return sum(taken.values())
 
 

@@ -120,6 +120,9 @@ def run_study(study: Study, out: Path, *, workers: int | None = None, progress: 
     Raises:
         ConfigError: a folder of runs was changed by hand.
     """
+    for place in _places(study, out).values():
+        if not place.is_whole():
+            place.note(masks=[*place.masks(), MASKS])
     simulate_all(
         [_lab(part, out) for part in study.parts], workers=workers or os.cpu_count() or 1, progress=progress
     )
@@ -147,6 +150,8 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     found = [(part, _whole(part, out)) for part in study.parts]
     places = _places(study, out)
     taken_up = "; ".join(dict.fromkeys(said for place in places.values() for said in place.taken_up()))
+    masks = {name: ", then ".join(place.masks() or [MASKS]) for name, place in places.items()}
+    alike = set(masks.values()) if len(set(masks.values())) == 1 else [f"{a}: {b}" for a, b in masks.items()]
     figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
@@ -160,7 +165,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **machine(),
             "command": f"`{command}`",
             "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
-            "draws": MASKS,
+            "draws": "; ".join(alike),
             **({"taken up from earlier results": taken_up} if taken_up else {}),
         },
         parts=[_section(part, curves, out, stem) for part, curves in found],
