@@ -150,8 +150,8 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     found = [(part, _whole(part, out)) for part in study.parts]
     places = _places(study, out)
     taken_up = "; ".join(dict.fromkeys(said for place in places.values() for said in place.taken_up()))
-    masks = {name: ", then ".join(place.masks() or [MASKS]) for name, place in places.items()}
-    alike = set(masks.values()) if len(set(masks.values())) == 1 else [f"{a}: {b}" for a, b in masks.items()]
+    masks = {name: ", then ".join(place.masks()) for name, place in places.items() if place.masks()}
+    alike = len(set(masks.values())) == 1
     figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
@@ -165,7 +165,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **machine(),
             "command": f"`{command}`",
             "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
-            "draws": "; ".join(alike),
+            "draws": "; ".join(set(masks.values()) if alike else (f"{a}: {b}" for a, b in masks.items())) or MASKS,
             **({"taken up from earlier results": taken_up} if taken_up else {}),
         },
         parts=[_section(part, curves, out, stem) for part, curves in found],
