@@ -2,10 +2,11 @@
 
 As in the paper: 80 benign and 20 malignant images to start from, 100 more a round, a balanced test set of 100 and
 100, K = 20, positives flipped both ways, every model trained anew. Other than in the paper: 858 of the 900 images;
-the trunk is an ImageNet MobileNetV2 that stays frozen at 224 pixels, in place of a fine-tuned VGG16; a linear head
-with dropout 0.5; 5 random splits, each with 3 starts of the head, averaged (the paper: 2 splits, 3 repeats).
+the trunk is frozen at 224 pixels, an ImageNet MobileNetV2 if no other is named, not a fine-tuned VGG16; a linear
+head with dropout 0.5; 5 random splits, each with 3 starts of the head, averaged (the paper: 2 splits, 3 repeats).
 
     python benchmarks/loop/isic2016.py            # some minutes on one core
+    python benchmarks/loop/isic2016.py --model torchvision/vgg16 --weights vgg16.safetensors    # the paper's trunk
 """
 
 import argparse
@@ -13,6 +14,7 @@ import csv
 import datetime
 import os
 import platform
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
@@ -46,8 +48,8 @@ MODEL = ModelConfig(
     weights=str(DATA / "weights" / "mobilenetv2_100_imagenet.safetensors"),
     size=224,
     options={"pad_type": "same"},
-    dropout=0.5,
 )
+HEAD = ModelConfig(dropout=0.5)
 TRAIN = TrainConfig(device="cpu", weight_decay=(3.0,), max_steps=4000)
 STRATEGIES = ("bald", "power:bald", "predictive-entropy", "random")
 BATCH, ROUNDS, K, REPEATS, EACH = 100, 4, 20, 3, 100
@@ -63,17 +65,18 @@ def images() -> tuple[list[str], np.ndarray]:
     return [name for name, _ in kept], np.array([label == "malignant" for _, label in kept], dtype=int)
 
 
-def features(names: list[str], work: Path) -> Tensor:
-    """Trunk features of each image and its three flips, `[4, N, D]`, computed once."""
-    file = work / "features.npy"
+def features(names: list[str], model: ModelConfig, work: Path) -> Tensor:
+    """Trunk features of each image and its three flips, `[4, N, D]`, computed once for a trunk and its weights."""
+    given = keyed_seed(model.name, str(model.weights), model.size)
+    file = work / f"features-{given:x}.npy"
     if not file.exists():
         files = [DATA / "isic2016" / "images" / f"{name}.jpg" for name in names]
         uris = {content_id(path.read_bytes()): str(path) for path in files}
-        pixels, places = FileImages(uris, max_pixels=MAX_PIXELS).load(list(uris), Look(MODEL.size, 3))
+        pixels, places = FileImages(uris, max_pixels=MAX_PIXELS).load(list(uris), Look(model.size, 3))
         if len(places) < len(names):
             raise SystemExit(f"{len(places)} of {len(names)} images could be read")
-        trunk = build_trunk(MODEL, 0).eval()
-        normalise = Normalisation(MODEL.mean, MODEL.std)
+        trunk = build_trunk(model, 0).eval()
+        normalise = Normalisation(model.mean, model.std)
         rows: list[Tensor] = []
         with torch.inference_mode():
             for flips in ((), (3,), (2,), (2, 3)):
@@ -97,7 +100,7 @@ def fit(rows: Tensor, labels: np.ndarray, known: list[int], seed: int) -> nn.Seq
     positive = [i for i in known if labels[i]]
     x = torch.cat([rows[0, known], *(rows[f, positive] for f in (1, 2, 3))])
     y = torch.tensor([*labels[known], *[1] * (3 * len(positive))])
-    head = build_head(MODEL, x.shape[1], 2, seed)
+    head = build_head(HEAD, x.shape[1], 2, seed)
     net = join(nn.Identity(), head)
     recipe = Recipe(TRAIN, Fabric(accelerator="cpu", devices=1), "head", True)
     minimise(net, Examples(lambda chosen: x[chosen], y), recipe, decay=TRAIN.weight_decay[0], seed=seed)
@@ -128,7 +131,7 @@ def play(rows: Tensor, labels: np.ndarray, names: list[str], strategy: str, seed
     return [mean(column) for column in zip(*found, strict=True)], round(mean(positives))
 
 
-def page(curves: list[Curve], positives: dict[str, list[int]], command: str) -> str:
+def page(curves: list[Curve], positives: dict[str, list[int]], model: ModelConfig, command: str) -> str:
     """The dated result."""
     by = {name: [c for c in curves if c.strategy == name] for name in STRATEGIES}
     sizes = curves[0].labels
@@ -139,6 +142,7 @@ def page(curves: list[Curve], positives: dict[str, list[int]], command: str) -> 
         "",
         f"- machine: {platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "timm", "numpy")),
+        f"- trunk: {model.name} at {model.size} pixels, frozen",
         f"- command: `{command}`; {len(by['random'])} splits; of two images of one lesion one is kept",
         "",
         "Area under the ROC curve on the test set, mean over splits (95 % interval of the mean, t):",
@@ -166,11 +170,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--work", type=Path, default=Path("work/isic"))
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--model", help="another trunk; wants --weights")
+    parser.add_argument("--weights", type=Path, help="of that trunk, a safetensors file")
     options = parser.parse_args()
+    if (options.model is None) != (options.weights is None):
+        parser.error("--model and --weights go together")
+    model = ModelConfig(name=options.model, weights=str(options.weights), size=224) if options.model else MODEL
     options.work.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     names, labels = images()
-    rows = features(names, options.work)
+    rows = features(names, model, options.work)
     curves: list[Curve] = []
     positives: dict[str, list[int]] = {name: [] for name in STRATEGIES}
     sizes = tuple(100 + BATCH * round_ for round_ in range(ROUNDS + 1))
@@ -180,10 +190,11 @@ def main() -> None:
             curves.append(Curve(strategy, seed, sizes, {"auroc": tuple(areas)}))
             positives[strategy].append(found)
             print(f"split {seed} {strategy}: {[round(area, 3) for area in areas]}, {found} malignant", flush=True)
-    text = page(curves, positives, "python benchmarks/loop/isic2016.py")
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{datetime.date.today()}-isic2016.md").write_text(text)
-    plot_curves(curves, RESULTS / "isic2016.png", metric="auroc", reference="random")
+    text = page(curves, positives, model, " ".join(["python", "benchmarks/loop/isic2016.py", *sys.argv[1:]]))
+    options.out.mkdir(exist_ok=True)
+    stem = "isic2016" if model is MODEL else f"isic2016-{model.name.rpartition('/')[-1]}"
+    (options.out / f"{datetime.date.today()}-{stem}.md").write_text(text)
+    plot_curves(curves, options.out / f"{stem}.png", metric="auroc", reference="random")
     print(text)
 
 

@@ -141,16 +141,13 @@ def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     folders = {key: RunFolder.of(parts[key[0]].folder, *key[1:]) for key in runs}
     for key, lines in runs.items():
         folders[key].check_agrees(lines)
-    before = {name: parts[name].masks() for name in names}
-    taken = dict.fromkeys(names, 0)
-    for key, lines in runs.items():
-        taken[key[0]] += folders[key].take_up(lines)
-    for name, n in taken.items():
-        if n:
-            said = [*config[name].get("taken_up", []), f"{name}: {n:,} rounds of {path.name}"]
+    for name in names:  # said before it is done, so that a kill between leaves no rounds of unknown origin
+        more = sum(max(0, len(lines) - folders[key].finished()) for key, lines in runs.items() if key[0] == name)
+        if more:
+            said = [*config[name].get("taken_up", []), f"{name}: {more:,} rounds of {path.name}"]
             masks = config[name].get("masks", [INDEPENDENT])
-            parts[name].note(masks=[*before[name], *masks], taken_up=said)
-    return sum(taken.values())
+            parts[name].note(masks=[*parts[name].masks(), *masks], taken_up=said)
+    return sum(folders[key].take_up(lines) for key, lines in runs.items())
 
 
 _Run = tuple[str, str, int]
