@@ -167,6 +167,19 @@ def test_a_run_goes_on_to_a_larger_budget_as_if_it_had_been_asked_for_at_once(tm
     assert simulate(lab(tmp_path / "grown", until=36)) == whole  # and nothing was lost by looking at less of it
 
 
+@pytest.mark.parametrize("subset", [-3, 0, 4])
+def test_a_part_of_the_pool_with_no_batch_in_it_is_refused(tmp_path, subset):
+    with pytest.raises(ConfigError, match="a batch of 5"):
+        lab(tmp_path, batch=5, subset=subset)
+
+
+@pytest.mark.parametrize(("first", "then"), [(18, 33), (33, 18)])
+def test_a_smaller_last_batch_is_gone_on_from_by_no_other_budget(tmp_path, first, then):
+    simulate(lab(tmp_path, start=6, batch=5, until=first))
+    with pytest.raises(ConfigError, match="until"):
+        simulate(lab(tmp_path, start=6, batch=5, until=then))
+
+
 def test_a_budget_with_a_smaller_last_batch_is_another_experiment(tmp_path):
     simulate(lab(tmp_path, until=16))
     with pytest.raises(ConfigError, match="last_batch"):

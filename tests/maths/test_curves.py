@@ -38,11 +38,27 @@ class TestLabelsTo:
                 one.labels, values, level, below
             )
 
+    @given(runs(), VALUES, st.booleans())
+    def test_the_first_at_all_is_its_slow_twin_and_never_later(
+        self, curves: list[Curve], level: float, below: bool
+    ) -> None:
+        for one in curves:
+            values = one.metrics["error"]
+            first = labels_to(one.labels, values, level, below=below, stay=False)
+            assert first == slow.labels_first_at(one.labels, values, level, below)
+            stays = labels_to(one.labels, values, level, below=below)
+            assert stays is None or (first is not None and first <= stays)
+
     def test_has_to_stay(self) -> None:
         assert labels_to([10, 20, 30, 40], [0.5, 0.1, 0.3, 0.1], 0.1) == 40
 
     def test_is_the_size_of_the_model_that_reached_it_not_of_the_one_before(self) -> None:
         assert labels_to([20, 30, 40], [0.5, 0.2, 0.05], 0.1) == 40
+
+    def test_a_fraction_that_is_off_by_its_rounding_is_there(self) -> None:
+        assert 1 - 0.95 > 0.05
+        assert labels_to([10, 20], [0.5, 1 - 0.95], 0.05) == 20
+        assert labels_to([10, 20], [0.5, 1 - 0.95], 0.05, stay=False) == 20
 
     def test_a_last_model_that_misses_is_censored(self) -> None:
         assert labels_to([10, 20, 30], [0.1, 0.1, 0.2], 0.1) is None

@@ -11,13 +11,24 @@ from scipy import stats
 from askance.vocab import Curve
 
 
+def reaches(value: float, threshold: float, below: bool) -> bool:
+    """Is it there, or off by rounding alone?"""
+    return (value <= threshold if below else value >= threshold) or abs(value - threshold) <= 1e-12
+
+
 def labels_to(labels: Sequence[int], values: Sequence[float], threshold: float, below: bool) -> int | None:
     """Try each model in turn: is it, and is everything after it, there?"""
     for i, size in enumerate(labels):
-        there = [value <= threshold if below else value >= threshold for value in values[i:]]
+        there = [reaches(value, threshold, below) for value in values[i:]]
         if all(there):
             return size
     return None
+
+
+def labels_first_at(labels: Sequence[int], values: Sequence[float], threshold: float, below: bool) -> int | None:
+    """The least of the training sizes that are there."""
+    there = [n for n, v in zip(labels, values, strict=True) if reaches(v, threshold, below)]
+    return min(there, default=None)
 
 
 def area_under(labels: Sequence[int], values: Sequence[float]) -> float:

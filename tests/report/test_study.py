@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from askance.report.study import Claim, Published, Standing, StudyPage, StudyPart, study_page
+from askance.report.claims import Claim
+from askance.report.study import Effort, Published, Standing, StudyPage, StudyPart, study_page
 from askance.vocab import Curve
 
 SIZES = (20, 30, 40)
@@ -28,9 +29,7 @@ PART = StudyPart(
     reference="random",
     published=(Published("paper", {"bald": ("145", "335")}),),
     figure="one.png",
-    trainings=18,
-    unsettled=2,
-    cpu_hours=0.25,
+    efforts={"bald": Effort(9, 2, (90.0, 18.0, 9.0)), "random": Effort(9, 0, (90.0, 18.0, 0.0))},
 )
 PAGE = StudyPage("A study", "Somebody 2017.", ("the moon",), {"machine": "this one"}, [PART])
 
@@ -46,24 +45,38 @@ def verdict(claim: Claim, part: StudyPart = PART) -> str:
 
 def test_labels_to_an_error_are_medians_of_models_that_stay_and_each_seed() -> None:
     page = study_page(PAGE)
-    to_ten, to_five = "**30** (30 to 40); 30, 30, 40", "**>40** (40 to >40); 40, >40, >40"
-    assert row(page, "| bald | **30") == f"| bald | {to_ten} | {to_five} | 145 | 335 |"
-    assert row(page, "| random | **>40").startswith("| random | **>40** (40 to >40); >40, 40, >40 | **>40**")
+    to_ten, to_five = "**30** (30 to 40*); 30, 30, 40*", "**>40** (40* to >40); 40*, >40, >40"
+    assert row(page, "| bald | **30") == f"| bald | {to_ten} | {to_five} | 30, >40 | 145 | 335 |"
+    assert row(page, "| random | **>40").startswith("| random | **>40** (40* to >40); >40, 40*, >40 | **>40**")
 
 
 def test_errors_and_areas_have_intervals_and_the_reference_is_compared_in_pairs() -> None:
     page = study_page(PAGE)
-    assert "| random | 40.0 (40.0 to 40.0) | 31.7 (24.5 to 38.8) | 19.7 (0.0 to 45.8) | 30.75 |" in page
+    assert (
+        "| random | 40.0 (40.0 to 40.0) | 31.7 (24.5 to 38.8) | 19.7 (0.0 to 45.8) | 30.75 (20.99 to 40.51) |"
+        in page
+    )
     assert row(page, "| bald | -") == "| bald | -13.00 (-14.50 to -11.75), 3, p = 0.25 |"
-    assert "18 models trained, 2 stopped at their step limit" in page
+    assert "| bald | 9 | 2 | 10.0 | 2.0 | 1.0 |" in page
+
+
+def test_the_first_model_at_an_error_is_told_beside_the_first_that_stays() -> None:
+    back = runs("bald", (0.09, 0.2, 0.04), (0.05, 0.2, 0.2), (0.3, 0.2, 0.2))
+    page = study_page(replace(PAGE, parts=[replace(PART, curves=back)]))
+    assert row(page, "| bald | **>40").endswith("| 20, 40* | 145 | 335 |")
+
+
+def test_where_and_how_printed_counts_were_made_is_said() -> None:
+    counted = Published("paper", {"bald": ("145", "335")}, "as somebody quotes it.")
+    assert "Paper: as somebody quotes it." in study_page(replace(PAGE, parts=[replace(PART, published=[counted])]))
 
 
 @pytest.mark.parametrize(
     ("better", "worse", "said"),
     [
-        ("bald", "random", "reproduces"),
-        ("random", "bald", "**reversed**"),
-        ("bald", "bald", "**not seen**"),
+        ("bald", "random", "reproduces: 3 of 3 seeds"),
+        ("random", "bald", "**reversed**: 0 of 3 seeds"),
+        ("bald", "bald", "**not seen**: 0 of 3 seeds"),
         ("bald", "margin", "not run"),
     ],
 )
@@ -71,7 +84,9 @@ def test_a_claim_is_judged_by_its_interval(better: str, worse: str, said: str) -
     assert verdict(Claim("it is so", ("one", better), ("one", worse))) == said
 
 
-@pytest.mark.parametrize(("worse", "said"), [("bald", "no difference seen"), ("random", "**they differ**")])
+@pytest.mark.parametrize(
+    ("worse", "said"), [("bald", "none above 0.0 points seen"), ("random", "**they differ**")]
+)
 def test_that_there_is_no_difference_is_a_claim_too(worse: str, said: str) -> None:
     assert verdict(Claim("the same", ("one", "bald"), ("one", worse), expected=False)) == said
 
@@ -82,6 +97,13 @@ def test_one_or_two_pairs_say_nothing(n: int, expected: bool) -> None:
     part = replace(PART, curves=[*GOOD[:n], *BAD[:n]])
     claim = Claim("it is so", ("one", "bald"), ("one", "random"), expected=expected)
     assert verdict(claim, part) == "too few pairs to say"
+
+
+def test_arms_that_were_drawn_otherwise_are_compared_under_reserve() -> None:
+    other = replace(PART, name="two", draws="masks in rounds")
+    claim = Claim("it is so", ("one", "bald"), ("two", "random"))
+    page = study_page(replace(PAGE, parts=[PART, other], claims=[claim]))
+    assert row(page, "| it is so ").split("|")[2].strip() == "reproduces: 3 of 3 seeds; drawn by different masks"
 
 
 def test_that_few_pairs_make_too_short_an_interval_is_said_beside_the_claims() -> None:
@@ -103,7 +125,7 @@ def test_other_methods_stand_beside_ours_at_their_size() -> None:
     standing = Standing(40, {"bald": 1.8}, {"ladder": 0.84}, "They saw more.")
     page = study_page(replace(PAGE, parts=[replace(PART, standing=standing)]))
     assert "Test error in % at 40 labels. They saw more." in page
-    assert "| bald | 6.33 (4.00, 6.00, 9.00) | 1.80 |" in page
+    assert "| bald | 6.33 (0.08 to 12.58); 4.00, 6.00, 9.00 | 1.80 |" in page
     assert "| ladder |  | 0.84 |" in page
     far = replace(standing, labels=1000)
     assert "1,000 labels. They" not in study_page(replace(PAGE, parts=[replace(PART, standing=far)]))

@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import get_args, get_type_hints
 
@@ -16,8 +17,9 @@ from typer.testing import CliRunner
 from askance.cli.bench import bench
 from askance.cli.main import app
 from askance.pool import Look
-from askance.report.study import Claim
+from askance.report.claims import Claim
 from askance.session import papers
+from askance.session.machine import made
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
@@ -112,8 +114,8 @@ def test_a_study_goes_on_elsewhere_from_its_result(tmp_path):
             mine, theirs = json.loads(one), json.loads(other)
             assert all(mine[key] == theirs[key] for key in ("labels", "metrics", "picked"))
     page = write_study(study(), there, "x").page.read_text()
-    assert f"one: 4 rounds of {raw.name}" in page
-    assert f"- draws: {MASKS}\n" in page
+    assert f"- draws by: {MASKS}\n" in page
+    assert f"- rounds by: {made()['code']}, {datetime.now(UTC):%Y-%m-%d}, 12 rounds\n" in page
 
 
 def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
@@ -126,17 +128,18 @@ def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
     assert not (tmp_path / "there").exists()
     config = raw.with_suffix(".json")
     whole = config.read_text()
-    before = json.loads(whole)
-    del before["parts"]["one"]["masks"]  # as results from before they were in rounds
-    config.write_text(json.dumps(before))
+    new = raw.read_bytes()
+    pq.write_table(pq.read_table(raw).drop_columns("made"), raw)  # as results from before rounds kept it
     assert resume_study(study(), tmp_path / "there", raw) == 6
     page = write_study(study(), tmp_path / "there", "x").page.read_text()
-    assert "- draws: independent masks\n" in page
+    assert "- draws by: independent masks\n" in page
+    assert "- rounds by: code that was not noted, 6 rounds\n" in page
     run_study(study(), tmp_path / "there", workers=1)
     page = write_study(study(), tmp_path / "there", "x").page.read_text()
-    assert f"- draws: independent masks, then {MASKS}\n" in page
+    assert f"- draws by: independent masks, then {MASKS}\n" in page
+    assert "- rounds by: code that was not noted, 6 rounds; then askance " in page
     shutil.rmtree(tmp_path / "there" / "runs")
-    config.write_text(whole)
+    raw.write_bytes(new)
     assert resume_study(study(), tmp_path / "there", raw) == 6
     curve = next((tmp_path / "there").rglob("random-0/curve.jsonl"))
     lines = curve.read_text().splitlines()
@@ -154,6 +157,19 @@ def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
     raw.write_bytes(b"no table")
     with pytest.raises(ConfigError, match="the result of a study"):
         resume_study(study(), tmp_path, raw)
+
+
+def test_a_page_says_of_each_part_what_made_its_rounds_where_they_differ(tmp_path):
+    parts = [study().parts[0], *(Part(name, name, name, partial(digits), small()) for name in ("two", "three"))]
+    one = study(parts[0])
+    run_study(one, tmp_path, workers=1)
+    for part, masks in zip(parts[1:], ("other masks", "other masks"), strict=True):
+        shutil.copytree(parts[0].folder(tmp_path), part.folder(tmp_path))
+        for curve in part.folder(tmp_path).rglob("curve.jsonl"):
+            curve.write_text(curve.read_text().replace(MASKS, masks))
+    claims = (Claim("as good", ("one", "bald"), ("two", "bald"), expected=False),)
+    page = write_study(replace(study(*parts), claims=claims), tmp_path, "x").page.read_text()
+    assert f"- draws by, one: {MASKS}\n- draws by, two, three: other masks\n" in page
 
 
 def test_parts_of_the_same_settings_share_their_runs(tmp_path):
@@ -203,11 +219,11 @@ def test_the_command_offers_every_paper():
 @pytest.mark.parametrize("name", sorted(papers.PAPERS))
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quick):
-    made = papers.PAPERS[name](data / "mnist", quick=quick)
-    arms = {(part.name, strategy) for part in made.parts for strategy in part.experiment.strategies}
-    for claim in made.claims:
+    whole = papers.PAPERS[name](data / "mnist", quick=quick)
+    arms = {(part.name, strategy) for part in whole.parts for strategy in part.experiment.strategies}
+    for claim in whole.claims:
         assert quick or {claim.better, claim.worse} <= arms, claim.text
-    for part in made.parts:
+    for part in whole.parts:
         assert not quick or part.experiment.until <= 100
         assert all(set(one.labels) <= {*part.experiment.strategies, "mean-std"} for one in part.published)
 
@@ -220,11 +236,11 @@ def test_parts_share_the_runs_that_they_have_in_common(data, tmp_path):
 
 def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch):
     def tiny(folder, *, quick):
-        made = papers.gal2017(folder, quick=True)
-        part = made.parts[0]
+        whole = papers.gal2017(folder, quick=True)
+        part = whole.parts[0]
         train = part.experiment.train.model_copy(update={"min_steps": 5, "max_steps": 10})
         shrunk = replace(part.experiment, strategies=("bald", "random"), until=30, draws=3, subset=50, train=train)
-        return replace(made, parts=(replace(part, experiment=shrunk),))
+        return replace(whole, parts=(replace(part, experiment=shrunk),))
 
     monkeypatch.setitem(papers.PAPERS, "gal2017", tiny)
     monkeypatch.setenv("ASKANCE_DATA", str(data))

@@ -52,7 +52,7 @@ def main():
         optimizer=torch.optim.Adam(net.parameters(), lr=2e-3),
         criterion=nn.CrossEntropyLoss(),
         batch_size=BATCH,
-        epoch=max(1, round(steps * BATCH / len(known["images"]))),
+        epoch=max(1, round(steps / -(-len(known["images"]) // BATCH))),
         use_cuda=False,
     )
     wrapper = ModelWrapper(net, arguments)

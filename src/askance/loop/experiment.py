@@ -85,6 +85,12 @@ class Experiment:
                 f"start {self.start}, until {self.until}, batch {self.batch}",
                 "change these numbers",
             )
+        if self.subset is not None and self.subset < self.batch:
+            raise ConfigError(
+                f"a part of the pool to score that has a batch of {self.batch} in it, or none for the whole pool",
+                f"subset {self.subset}",
+                f"a subset of {self.batch} or more",
+            )
         if self.targets not in get_args(_Targets) or self.n_targets < 1:
             raise ConfigError(
                 "targets: pool or test, and one of them or more",
@@ -106,13 +112,16 @@ class Experiment:
     def as_json(self) -> dict[str, Any]:
         """Everything that one run's rounds depend on, but its strategy and its seed.
 
-        Where a run ends is not of it, unless that makes the last batch a smaller one: a run goes on from a smaller
-        budget to a larger. Settings that came later are not of it while they change nothing, so that runs from
-        before go on.
+        Where a run ends is not of it, unless that makes the last batch a smaller one, whose model no other budget
+        has: a run goes on from a smaller budget to a larger. Settings that came later are not of it while they
+        change nothing, so that runs from before go on.
         """
         free = {"strategies", "seeds", "until"}
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
-        plain["last_batch"] = (self.until - self.start) % self.batch or self.batch
+        smaller = (self.until - self.start) % self.batch
+        plain["last_batch"] = smaller or self.batch
+        if smaller:
+            plain["until"] = self.until
         later = {name for name in _LATER if getattr(self.train, name) == TrainConfig.model_fields[name].default}
         train = self.train.model_dump(mode="json", exclude=later)
         return plain | {"model": self.model.model_dump(mode="json"), "train": train}

@@ -121,7 +121,7 @@ def claim(out: Path, experiment: Experiment, problem: Problem) -> None:
     mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint()}))
     theirs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
     if theirs != mine:
-        differing = sorted(key for key in mine if theirs.get(key) != mine[key])
+        differing = sorted(key for key in mine.keys() | theirs.keys() if theirs.get(key) != mine.get(key))
         raise ConfigError(
             "a folder for this experiment",
             f"{out} holds runs with other settings: {', '.join(differing)}",
@@ -130,16 +130,28 @@ def claim(out: Path, experiment: Experiment, problem: Problem) -> None:
     write_json(file, mine)
 
 
-def read_curves(out: Path, experiment: Experiment) -> list[Curve]:
-    """The curves that a folder of runs holds, as far as they have come."""
-    curves = []
-    for strategy in experiment.strategies:
-        for seed in experiment.seeds:
-            lines = RunFolder.of(out, strategy, seed).lines()[: experiment.rounds]
-            metrics: defaultdict[str, list[float]] = defaultdict(list)
-            for line in lines:
-                for key, value in line["metrics"].items():
-                    metrics[key].append(value)
-            labels = tuple(int(line["labels"]) for line in lines)
-            curves.append(Curve(strategy, seed, labels, {key: tuple(values) for key, values in metrics.items()}))
-    return curves
+def read_runs(out: Path, experiment: Experiment) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Strategy and seed -> the rounds of it that a folder of runs holds, up to the experiment's end."""
+    return {
+        (strategy, seed): RunFolder.of(out, strategy, seed).lines()[: experiment.rounds]
+        for strategy in experiment.strategies
+        for seed in experiment.seeds
+    }
+
+
+def read_curves(out: Path, experiment: Experiment, *, whole: bool = False) -> list[Curve]:
+    """The curves that a folder of runs holds, as far as they have come; or those alone that are at their end."""
+    return [
+        _curve(*run, lines)
+        for run, lines in read_runs(out, experiment).items()
+        if len(lines) == experiment.rounds or not whole
+    ]
+
+
+def _curve(strategy: str, seed: int, lines: list[dict[str, Any]]) -> Curve:
+    metrics: defaultdict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        for key, value in line["metrics"].items():
+            metrics[key].append(value)
+    labels = tuple(int(line["labels"]) for line in lines)
+    return Curve(strategy, seed, labels, {key: tuple(values) for key, values in metrics.items()})

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,14 @@ class Lab:
             (a module-level function, or a partial of one).
         task: makes the task that is fitted; picklable too.
         out: the folder that the runs write to and continue from.
+        made: what computes them, in words; each round keeps it, for a run may go on under other code.
     """
 
     experiment: Experiment
     problem: Callable[[], Problem]
     task: TaskFactory
     out: Path
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,7 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
                 "picked": picked,
                 "training": {**fitted.log, "converged": fitted.converged},
                 "cpu_seconds": [round(after - before, 3) for before, after in pairwise(clock)],
+                "made": {**run.lab.made, "at": datetime.now(UTC).isoformat(timespec="seconds")},
             }
         )
         known += picked

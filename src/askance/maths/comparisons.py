@@ -29,6 +29,7 @@ class Gap:
         high: upper bound.
         p: of the permutation test, in (0, 1].
         n: pairs.
+        lower: pairs in which a is below b.
     """
 
     mean: float
@@ -36,6 +37,7 @@ class Gap:
     high: float
     p: float
     n: int
+    lower: int
 
 
 def area_gap(
@@ -56,7 +58,8 @@ def area_gap(
     band = paired_difference(areas_a, areas_b, metric, generator=generator)
     differences = [a.metrics[metric][0] - b.metrics[metric][0] for a, b in zip(areas_a, areas_b, strict=True)]
     p = sign_flip_test(differences, generator=generator)
-    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs))
+    lower = sum(difference < 0 for difference in differences)
+    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs), lower)
 
 
 def paired_runs(curves_a: Sequence[Curve], curves_b: Sequence[Curve]) -> list[tuple[Curve, Curve]]:

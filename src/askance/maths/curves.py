@@ -16,6 +16,9 @@ from scipy.special import ndtr, stdtrit
 
 from askance.vocab import Curve, CurveError
 
+ROUNDING = 1e-12
+"""What a fraction may be off by for how it was computed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Band:
@@ -61,26 +64,36 @@ class Saved:
 
 
 def labels_to(
-    labels: Sequence[int], values: Sequence[float], threshold: float, *, below: bool = True
+    labels: Sequence[int], values: Sequence[float], threshold: float, *, below: bool = True, stay: bool = True
 ) -> int | None:
     """Training size of the first model that reaches the threshold and stays there to the end of the curve.
 
     min { n_i : v_j <= threshold for all j >= i } (>= if not `below`); None, censored, where the last model
     misses it. The last point counts like any other: a curve that arrives only with its last model has nothing
     after it to fall back on, so its last training size is given; a longer run can only raise the answer.
-    NaN reaches nothing. Read it as the paper tables should be read: it is the size of the set that model was
-    *trained* on, not the size before its batch was bought (BatchBALD's tables count one batch early).
+    NaN reaches nothing; 1 - 0.95 reaches 0.05, though it is 4e-17 more. Read it as the paper tables should be
+    read: it is the size of the set that model was *trained* on, not the size before its batch was bought
+    (BatchBALD's tables count one batch early).
+
+    With `stay` False it is the first model that reaches the threshold at all: more flattering, and by chance the
+    more so the longer and noisier the curve; for comparison with counts that were made so.
 
     Raises:
         CurveError: empty, labels do not ascend, or not one value a training size.
 
     >>> labels_to([20, 30, 40, 50], [0.2, 0.09, 0.12, 0.08], 0.1)
     50
+    >>> labels_to([20, 30, 40, 50], [0.2, 0.09, 0.12, 0.08], 0.1, stay=False)
+    30
     """
     _check(labels, values)
+    sign = 1 if below else -1
+    there = [sign * (value - threshold) <= ROUNDING for value in values]
+    if not stay:
+        return next((size for size, is_there in zip(labels, there, strict=True) if is_there), None)
     reached = None
-    for size, value in zip(reversed(labels), reversed(values), strict=True):
-        if not (value <= threshold if below else value >= threshold):
+    for size, is_there in zip(reversed(labels), reversed(there), strict=True):
+        if not is_there:
             break
         reached = size
     return reached
@@ -161,8 +174,7 @@ def labels_saved(
         random: runs of the reference, same seeds.
         metric: which metric of the curves.
         below: whether smaller is better.
-        levels: values to ask at; by default each new best of random's median curve, so every level is one that
-            random reaches.
+        levels: values to ask at; by default each new best of random's median curve, at which random may not stay.
 
     Raises:
         CurveError: no seed in common, a curve lacks the metric, or two curves of a side have one seed.
@@ -197,14 +209,15 @@ def _reach(run: Mapping[int, float], value: float, below: bool) -> float:
 def quartiles(sizes: Sequence[float]) -> tuple[float, float, float]:
     """Lower quartile, median and upper quartile of sizes that may be infinite: a run that never got there.
 
-    The quartiles are of the sizes themselves. The median of an even number is the mean of the middle two, infinite
-    where one of them is, so that it never flatters.
+    The quartiles are of the sizes themselves, as many below the lower as above the upper. The median of an even
+    number is the mean of the middle two, infinite where one of them is, so that it never flatters.
 
     >>> quartiles([80.0, 100.0, 140.0, float("inf")])
-    (80.0, 120.0, 140.0)
+    (80.0, 120.0, inf)
     """
-    low, high = (float(q) for q in np.quantile(sizes, [0.25, 0.75], method="inverted_cdf"))
-    return low, float(_median(sizes)), high
+    ordered = sorted(float(size) for size in sizes)
+    low = -(-len(ordered) // 4) - 1
+    return ordered[low], float(_median(ordered)), ordered[-1 - low]
 
 
 def _median(numbers: Sequence[float]) -> float:

@@ -120,7 +120,7 @@ class ReportData:
         below: whether smaller is better.
         reference: the strategy the others are compared with.
         targets: values of the metric to count labels to.
-        fixed_labels: validation and test labels: paid for as well, and the same for every strategy.
+        fixed_labels: validation labels: paid for as well, and the same for every strategy.
         absent: section (see `SECTIONS`) -> why there is nothing in it, in one line.
     """
 

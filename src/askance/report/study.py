@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from askance.maths import Gap, area_gap, area_under, interval, labels_to
+from askance.maths import area_gap, area_under, interval, labels_to
 from askance.maths.curves import quartiles
-from askance.report.compare import FEW, TESTED, penalty_table, spread
+from askance.report.claims import HEAD, Arm, Claim, claims_table, gap_words
+from askance.report.compare import TESTED, penalty_table, spread
 from askance.report.plot import by_strategy
+from askance.report.words import table
 from askance.vocab import Curve
 
 TARGETS = (0.10, 0.05)
@@ -19,14 +21,6 @@ COLUMNS = 8
 """Training sizes of a table: as many as one looks at."""
 
 
-TOO_SHORT = (
-    f"With fewer than {FEW} pairs the interval is too short (of normal differences it covers the true mean in "
-    "75 % of cases at 3 pairs, 91 % at 5), and n pairs cannot give less than p = 2^(1-n): "
-    "take what is said here as a hint."
-)
-"""Under claims that few pairs speak for; the shares are those of `paired_difference`."""
-
-
 @dataclass(frozen=True, slots=True)
 class Published:
     """Labels to each target as somebody printed them.
@@ -34,10 +28,12 @@ class Published:
     Attributes:
         source: head of its columns: `paper`, `recount`.
         labels: strategy -> what is printed, one a target.
+        note: where it is printed, and how it is counted.
     """
 
     source: str
     labels: Mapping[str, Sequence[str]]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +54,18 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """That one arm's error is lower than another's, over the training sizes both have.
+class Effort:
+    """What the runs of a strategy took.
 
     Attributes:
-        text: the claim in words.
-        better: part and strategy that is to be better.
-        worse: part and strategy that is to be worse.
-        expected: whether the claim is that they differ; False: that they do not.
+        models: that were trained.
+        unsettled: of these, stopped at their step limit before the loss had settled.
+        seconds: of processors, in all: training, measuring on the test set, acquiring.
     """
 
-    text: str
-    better: tuple[str, str]
-    worse: tuple[str, str]
-    expected: bool = True
+    models: int
+    unsettled: int
+    seconds: tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +78,8 @@ class StudyPart:
         seeds: seeds that were to be run.
         paid: labels that every arm pays for besides its training labels.
         figure: file name of its plot; empty: none.
-        trainings: models that were trained.
-        unsettled: of these, stopped at their step limit.
+        efforts: strategy -> what its runs took.
+        draws: by which masks its rounds were drawn.
     """
 
     name: str
@@ -100,10 +94,9 @@ class StudyPart:
     reference: str
     published: Sequence[Published]
     figure: str
-    trainings: int
-    unsettled: int
-    cpu_hours: float
+    efforts: Mapping[str, Effort]
     standing: Standing | None = None
+    draws: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,42 +124,21 @@ def study_page(page: StudyPage) -> str:
     lines += [
         "Labels are those a model was trained on, start labels included. *Labels to* an error is the size of the "
         "first training set whose model reaches it and stays there to the end of the run; `>` is a run that never "
-        "does. Errors are on the test set, which nothing was chosen by. All arms train alike: no setting was "
-        "tuned for one of them.",
+        "does, `*` one of which the last model alone is there. *First at* is the first that reaches it, stay or "
+        "not: printed counts may be either. Errors are on the test set, which nothing was chosen by. All arms "
+        "train alike: no setting was tuned for one of them.",
         "",
     ]
     if page.claims:
-        lines += ["## What reproduces, and what does not", "", *_claims(page), ""]
+        arms = {
+            (part.name, name): Arm(runs, part.draws)
+            for part in page.parts
+            for name, runs in by_strategy(part.curves).items()
+        }
+        lines += ["## What reproduces, and what does not", "", *claims_table(page.claims, arms), ""]
     for part in page.parts:
         lines += _part(part)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _claims(page: StudyPage) -> list[str]:
-    """Each claim beside the area under the paired curves."""
-    arms = {(part.name, name): runs for part in page.parts for name, runs in by_strategy(part.curves).items()}
-    rows, gaps = [], []
-    for claim in page.claims:
-        better, worse = arms.get(claim.better, []), arms.get(claim.worse, [])
-        gap = area_gap(better, worse, "error", generator=np.random.default_rng(0))
-        rows.append((claim.text, _verdict(gap, claim.expected), _gap(gap)))
-        gaps += [] if gap is None else [gap]
-    head = ("claim", "here", "difference of area, points of error (95 % bootstrap), pairs, permutation p")
-    few = any(gap.n < FEW for gap in gaps)
-    return [*table(head, rows), *(["", TOO_SHORT] if few else [])]
-
-
-def _verdict(gap: Gap | None, expected: bool) -> str:
-    """By the interval: whether it is on one side of zero; of fewer pairs than `TESTED` nothing is said."""
-    if gap is None:
-        return "not run"
-    if gap.n < TESTED:
-        return "too few pairs to say"
-    if not expected:
-        return "no difference seen" if gap.low <= 0 <= gap.high else "**they differ**"
-    if gap.high < 0:
-        return "reproduces"
-    return "**reversed**" if gap.low > 0 else "**not seen**"
 
 
 def _part(part: StudyPart) -> list[str]:
@@ -179,8 +151,7 @@ def _part(part: StudyPart) -> list[str]:
     if part.paid:
         lines += [f"Every arm pays for {part.paid} validation labels besides.", ""]
     lines += [
-        f"{part.trainings:,} models trained, {part.unsettled} stopped at their step limit; "
-        f"{part.cpu_hours:.1f} CPU hours.",
+        *_efforts(part),
         "",
         f"![test error over labels]({part.figure})",
         "",
@@ -188,6 +159,7 @@ def _part(part: StudyPart) -> list[str]:
         "",
         *_targets(part),
         "",
+        *(f"{one.source.capitalize()}: {one.note}\n" for one in part.published if one.note),
         "Test error in %, mean over seeds with its 95 % t-interval, and the area under the curve:",
         "",
         *_errors(part),
@@ -198,13 +170,30 @@ def _part(part: StudyPart) -> list[str]:
     return lines + _compared(part)
 
 
+def _efforts(part: StudyPart) -> list[str]:
+    head = (
+        "",
+        "models trained",
+        "stopped at their step limit",
+        "CPU seconds a model: train",
+        "measure",
+        "acquire",
+    )
+    rows = [
+        (name, f"{one.models:,}", f"{one.unsettled:,}", *(f"{second / one.models:.1f}" for second in one.seconds))
+        for name, one in part.efforts.items()
+        if one.models
+    ]
+    return table(head, rows)
+
+
 def _targets(part: StudyPart) -> list[str]:
-    head = ["", *(f"{target:.0%} error" for target in TARGETS)]
+    head = ["", *(f"{target:.0%} error" for target in TARGETS), "first at, medians"]
     for one in part.published:
         head += [f"{target:.0%}, {one.source}" for target in TARGETS]
     rows = []
     for name, runs in by_strategy(part.curves).items():
-        row = [name, *(_labels(runs, target) for target in TARGETS)]
+        row = [name, *(_labels(runs, target) for target in TARGETS), _first(runs)]
         for one in part.published:
             row += [*one.labels.get(name, ("",) * len(TARGETS))]
         rows.append(tuple(row))
@@ -220,8 +209,19 @@ def _labels(runs: Sequence[Curve], target: float) -> str:
     return f"**{_size(middle, budget)}** ({_size(low, budget)} to {_size(high, budget)}); {each}"
 
 
+def _first(runs: Sequence[Curve]) -> str:
+    """Training sizes of the first model at each target, stay or not: medians over seeds."""
+    budget = max(curve.labels[-1] for curve in runs)
+    found = [
+        [labels_to(curve.labels, curve.metrics["error"], target, stay=False) for curve in runs]
+        for target in TARGETS
+    ]
+    sizes = [quartiles([math.inf if n is None else float(n) for n in each])[1] for each in found]
+    return ", ".join(_size(size, budget) for size in sizes)
+
+
 def _size(size: float, budget: int) -> str:
-    return f">{budget}" if math.isinf(size) else f"{size:.0f}"
+    return f">{budget}" if math.isinf(size) else f"{size:g}{'*' * (size == budget)}"
 
 
 def _errors(part: StudyPart) -> list[str]:
@@ -231,15 +231,18 @@ def _errors(part: StudyPart) -> list[str]:
     for name, runs in groups.items():
         band = interval(runs, "error")
         at = {size: i for i, size in enumerate(band.labels)}
-        areas = [100 * area_under(curve.labels, curve.metrics["error"]) for curve in runs]
+        areas = [
+            Curve(name, run.seed, (0,), {"area": (area_under(run.labels, run.metrics["error"]),)}) for run in runs
+        ]
+        area = interval(areas, "area")
         cells = [_percent(band.mean[at[n]], band.low[at[n]], band.high[at[n]]) if n in at else "" for n in sizes]
-        rows.append((name, *cells, f"{np.mean(areas):.2f}"))
+        rows.append((name, *cells, _percent(area.mean[0], area.low[0], area.high[0], 2)))
     return table(("labels", *map(str, sizes), "area"), rows)
 
 
-def _percent(mean: float, low: float, high: float) -> str:
-    text = f"{100 * mean:.1f}"
-    return text if math.isnan(low) else f"{text} ({100 * max(low, 0.0):.1f} to {100 * high:.1f})"
+def _percent(mean: float, low: float, high: float, digits: int = 1) -> str:
+    said = [f"{100 * value:.{digits}f}" for value in (mean, max(low, 0.0), high)]
+    return said[0] if math.isnan(low) else f"{said[0]} ({said[1]} to {said[2]})"
 
 
 def _standing(part: StudyPart, standing: Standing) -> list[str]:
@@ -249,9 +252,12 @@ def _standing(part: StudyPart, standing: Standing) -> list[str]:
         if there:
             values = [100 * curve.metrics["error"][curve.labels.index(standing.labels)] for curve in there]
             each = ", ".join(f"{value:.2f}" for value in values)
-            rows.append((name, f"{np.mean(values):.2f} ({each})", _number(standing.same.get(name))))
+            band = interval(there, "error")
+            at = band.labels.index(standing.labels)
+            mean = _percent(band.mean[at], band.low[at], band.high[at], 2)
+            rows.append((name, f"{mean}; {each}", _number(standing.same.get(name))))
     rows += [(name, "", _number(value)) for name, value in standing.others.items()]
-    head = ("", "here, mean (each seed)", "paper")
+    head = ("", "here, mean (95 % t-interval); each seed", "paper")
     return [f"Test error in % at {standing.labels:,} labels. {standing.note}".strip(), "", *table(head, rows)]
 
 
@@ -266,13 +272,13 @@ def _compared(part: StudyPart) -> list[str]:
     for name, runs in groups.items():
         if name != part.reference and reference:
             gap = area_gap(runs, reference, "error", generator=np.random.default_rng(0))
-            rows.append((name, _gap(gap)))
+            rows.append((name, gap_words(gap)))
     if not rows:
         return []
     lines = [
         f"Area under the curve minus that of {part.reference}, seed by seed (negative is better):",
         "",
-        *table(("", "points of error (95 % bootstrap), pairs, permutation p"), rows),
+        *table(("", HEAD), rows),
         "",
     ]
     if len(groups) > 2 and min(len(runs) for runs in groups.values()) >= TESTED:
@@ -284,23 +290,3 @@ def _compared(part: StudyPart) -> list[str]:
             "",
         ]
     return lines
-
-
-def _gap(gap: Gap | None) -> str:
-    if gap is None:
-        return ""
-    between = "" if math.isnan(gap.low) else f" ({100 * gap.low:+.2f} to {100 * gap.high:+.2f})"
-    return f"{100 * gap.mean:+.2f}{between}, {gap.n}, p = {gap.p:.2g}"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """A Markdown table.
-
-    >>> table(("a", "b"), [("1", "2")])
-    ['| a | b |', '|---|---|', '| 1 | 2 |']
-    """
-    return [
-        "| " + " | ".join(head) + " |",
-        "|---" * len(head) + "|",
-        *("| " + " | ".join(row) + " |" for row in rows),
-    ]

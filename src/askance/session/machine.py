@@ -1,11 +1,15 @@
-"""What results were made with: the machine and the versions, for people."""
+"""What results were made with: the machine, the versions and the code, for people."""
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("askance", "torch", "torchvision", "timm", "numpy")
+import askance
+from askance.uncertainty import MASKS
+
+PACKAGES = ("torch", "torchvision", "timm", "numpy")
 
 
 def machine() -> dict[str, str]:
@@ -13,9 +17,28 @@ def machine() -> dict[str, str]:
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     return {
         "machine": f"{_processor()}, {os.cpu_count()} cores{load}",
-        "versions": f"Python {platform.python_version()}, "
+        "versions": f"Python {platform.python_version()}, {code()}, "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
     }
+
+
+def made() -> dict[str, str]:
+    """What computes a simulation's rounds, for each of them to keep: `code`, and how draws get their `masks`."""
+    return {"code": f"{code()}, torch {version('torch')}", "masks": MASKS}
+
+
+def code() -> str:
+    """Askance's version; of a checkout its commit too, with `-dirty` if files were changed since."""
+    name = f"askance {version('askance')}"
+    root = Path(askance.__file__).parents[2]
+    if not (root / ".git").exists():
+        return name
+    asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        found = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return name
+    return f"{name} ({found.stdout.strip()})" if found.returncode == 0 else name
 
 
 def _processor() -> str:

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from askance.loop.experiment import Experiment
-from askance.loop.runs import RunFolder
-from askance.uncertainty import MASKS
+from askance.loop.runs import RunFolder, read_runs
 from askance.vocab import ConfigError
-from askance.vocab.files import write_json
 
 _SCHEMA = pa.schema(
     {
@@ -28,15 +27,37 @@ _SCHEMA = pa.schema(
         "loss": pa.float64(),
         "converged": pa.bool_(),
         "cpu_seconds": pa.list_(pa.float64()),
+        "made": pa.string(),
     }
 )
-"""A row a round; metrics are a JSON object."""
+"""A row a round; metrics, and by which code, masks and when it was made, are JSON objects."""
 
-TAKEN_UP, MASKED = "taken-up.json", "masks.json"
-"""In a folder of runs: what was taken up there, from which files; and the masks that its rounds were drawn by."""
+UNNOTED = {"code": "code that was not noted", "masks": "independent masks", "at": ""}
+"""Of rounds from before they kept what made them."""
 
-INDEPENDENT = "independent masks"
-"""Of rounds from before there was a word for it."""
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What made a part's rounds, the oldest first, in words; empty where there are none.
+
+    Attributes:
+        code: versions, days and how many rounds.
+        masks: how their draws came to their masks.
+    """
+
+    code: str
+    masks: str
+
+    @classmethod
+    def of(cls, lines: Iterable[Mapping[str, Any]]) -> "Origin":
+        """That of these rounds."""
+        made = sorted((UNNOTED | line.get("made", {}) for line in lines), key=itemgetter("at"))
+        days: defaultdict[str, list[str]] = defaultdict(list)
+        for one in made:
+            days[one["code"]].append(one["at"][:10])
+        spans = {code: " to ".join(dict.fromkeys(filter(None, (of[0], of[-1])))) for code, of in days.items()}
+        code = [", ".join(filter(None, (name, spans[name], f"{len(of):,} rounds"))) for name, of in days.items()]
+        return cls("; then ".join(code), ", then ".join(dict.fromkeys(one["masks"] for one in made)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,39 +82,13 @@ class Place:
             "strategies": list(self.experiment.strategies),
             "seeds": list(self.experiment.seeds),
             "data": self.data,
-            "masks": self.masks() or [MASKS],
-            "taken_up": self.taken_up(),
         }
         found: dict[str, Any] = json.loads(json.dumps(own))
         return found
 
-    def taken_up(self) -> list[str]:
-        """What was taken up from elsewhere, a sentence each."""
-        return self._said(TAKEN_UP)
-
-    def masks(self) -> list[str]:
-        """How the draws of its rounds came to their masks, the oldest first; none where there are no rounds."""
-        old = [INDEPENDENT] if any(self.folder.glob("runs/*/curve.jsonl")) else []
-        return self._said(MASKED) or old
-
-    def note(self, *, masks: Iterable[str] = (), taken_up: Iterable[str] = ()) -> None:
-        """Keep in mind what the folder's rounds come from, beside what it has in mind."""
-        for file, more in ((MASKED, masks), (TAKEN_UP, taken_up)):
-            if found := list(dict.fromkeys([*self._said(file), *more])):
-                write_json(self.folder / file, [*found])
-
-    def is_whole(self) -> bool:
-        """Whether all its runs have reached their end."""
-        runs = [
-            RunFolder.of(self.folder, name, n)
-            for name in self.experiment.strategies
-            for n in self.experiment.seeds
-        ]
-        return all(run.finished() >= self.experiment.rounds for run in runs)
-
-    def _said(self, name: str) -> list[str]:
-        file = self.folder / name
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+    def origin(self) -> Origin:
+        """What made its rounds."""
+        return Origin.of(line for lines in read_runs(self.folder, self.experiment).values() for line in lines)
 
 
 def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
@@ -110,11 +105,11 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
             "loss": line["training"].get("loss"),
             "converged": line["training"]["converged"],
             "cpu_seconds": line["cpu_seconds"],
+            "made": json.dumps(line["made"]) if "made" in line else None,
         }
         for part, place in parts.items()
-        for strategy in place.experiment.strategies
-        for seed in place.experiment.seeds
-        for line in RunFolder.of(place.folder, strategy, seed).lines()[: place.experiment.rounds]
+        for (strategy, seed), lines in read_runs(place.folder, place.experiment).items()
+        for line in lines
     ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, compression="zstd")
 
@@ -122,8 +117,8 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
 def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     """Take up the rounds of a file where this machine has fewer of a run; how many were taken up.
 
-    The next round of such a run is computed from the labels it has bought, as after a kill. What was taken up and
-    under which masks it was drawn is kept in mind, and every page that is made of these rounds says it.
+    The next round of such a run is computed from the labels it has bought, as after a kill. Each round keeps what
+    made it, and every page that is made of them says it.
 
     Args:
         path: a Parquet file of `write_rounds`, with the configuration of its study beside it as `.json`.
@@ -141,12 +136,6 @@ def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     folders = {key: RunFolder.of(parts[key[0]].folder, *key[1:]) for key in runs}
     for key, lines in runs.items():
         folders[key].check_agrees(lines)
-    for name in names:  # said before it is done, so that a kill between leaves no rounds of unknown origin
-        more = sum(max(0, len(lines) - folders[key].finished()) for key, lines in runs.items() if key[0] == name)
-        if more:
-            said = [*config[name].get("taken_up", []), f"{name}: {more:,} rounds of {path.name}"]
-            masks = config[name].get("masks", [INDEPENDENT])
-            parts[name].note(masks=[*parts[name].masks(), *masks], taken_up=said)
     return sum(folders[key].take_up(lines) for key, lines in runs.items())
 
 
@@ -181,7 +170,7 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[_Run, list[dict[s
 
 
 def _check(name: str, place: Place, said: Mapping[str, Any] | None) -> None:
-    own, free = place.config(), {"until", "strategies", "seeds", "masks", "taken_up"}
+    own, free = place.config(), {"until", "strategies", "seeds"}
     other = sorted(key for key in own.keys() - free if said is None or said.get(key) != own[key])
     if other or place.experiment.train.start == "warm":
         raise ConfigError(
@@ -195,4 +184,5 @@ def _line(number: int, row: Mapping[str, Any]) -> dict[str, Any]:
     """A round as a run's folder has it."""
     training = {key: row[key] for key in ("steps", "loss", "converged")}
     plain = {key: row[key] for key in ("labels", "picked", "cpu_seconds")}
-    return {"round": number, **plain, "metrics": json.loads(row["metrics"]), "training": training}
+    made = {"made": json.loads(row["made"])} if row.get("made") else {}
+    return {"round": number, **plain, "metrics": json.loads(row["metrics"]), "training": training, **made}

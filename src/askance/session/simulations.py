@@ -13,11 +13,12 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from askance.loop.experiment import Experiment
-from askance.loop.runs import RunFolder
+from askance.loop.runs import read_runs
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
 from askance.maths.curves import labels_to, quartiles
 from askance.report import ReportData, plot_curves, write_report
+from askance.session.machine import made
 from askance.session.problems import classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -118,15 +119,10 @@ def run_simulation(
         workers: processes; None for one a core.
     """
     task = partial(classification, features=str(out / "features"))
-    lab = Lab(experiment, problem_from(data), task, out)
+    lab = Lab(experiment, problem_from(data), task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
     _write(curves, data, experiment, out)
-    logs = [
-        line["training"]
-        for name in experiment.strategies
-        for seed in experiment.seeds
-        for line in RunFolder.of(out, name, seed).lines()[: experiment.rounds]
-    ]
+    logs = [line["training"] for lines in read_runs(out, experiment).values() for line in lines]
     return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
 
 

@@ -2,22 +2,23 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 from askance.loop.experiment import Experiment, Problem
-from askance.loop.runs import RunFolder
+from askance.loop.runs import read_curves, read_runs
 from askance.loop.simulate import Lab, simulate_all
 from askance.report import plot_curves
-from askance.report.study import TARGETS, Claim, Published, Standing, StudyPage, StudyPart, study_page
-from askance.session.machine import machine
+from askance.report.claims import Claim
+from askance.report.study import TARGETS, Effort, Published, Standing, StudyPage, StudyPart, study_page
+from askance.session.machine import machine, made
 from askance.session.problems import classification
 from askance.session.rounds_file import Place, read_rounds, write_rounds
-from askance.uncertainty import MASKS
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
 
@@ -120,9 +121,6 @@ def run_study(study: Study, out: Path, *, workers: int | None = None, progress: 
     Raises:
         ConfigError: a folder of runs was changed by hand.
     """
-    for place in _places(study, out).values():
-        if not place.is_whole():
-            place.note(masks=[*place.masks(), MASKS])
     simulate_all(
         [_lab(part, out) for part in study.parts], workers=workers or os.cpu_count() or 1, progress=progress
     )
@@ -147,11 +145,9 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     """
     now = datetime.now(UTC)
     stem = f"{now:%Y-%m-%d}-{study.name}"
-    found = [(part, _whole(part, out)) for part in study.parts]
+    found = [(part, read_curves(part.folder(out), part.experiment, whole=True)) for part in study.parts]
     places = _places(study, out)
-    taken_up = "; ".join(dict.fromkeys(said for place in places.values() for said in place.taken_up()))
-    masks = {name: ", then ".join(place.masks()) for name, place in places.items() if place.masks()}
-    alike = len(set(masks.values())) == 1
+    origins = {name: place.origin() for name, place in places.items()}
     figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
@@ -165,10 +161,10 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **machine(),
             "command": f"`{command}`",
             "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
-            "draws": "; ".join(set(masks.values()) if alike else (f"{a}: {b}" for a, b in masks.items())) or MASKS,
-            **({"taken up from earlier results": taken_up} if taken_up else {}),
+            **_alike("rounds by", {name: origin.code for name, origin in origins.items()}),
+            **_alike("draws by", {name: origin.masks for name, origin in origins.items()}),
         },
-        parts=[_section(part, curves, out, stem) for part, curves in found],
+        parts=[_section(part, curves, out, stem, origins[part.name].masks) for part, curves in found],
         claims=study.claims,
     )
     path = out / f"{stem}.md"
@@ -181,21 +177,18 @@ def _places(study: Study, out: Path) -> dict[str, Place]:
     return {part.name: Place(part.experiment, part.data, part.folder(out)) for part in study.parts}
 
 
+def _alike(head: str, said: Mapping[str, str]) -> dict[str, str]:
+    """One line for what parts have in common, and a line for each that has something else; none for no rounds."""
+    said = {name: text for name, text in said.items() if text}
+    texts = list(dict.fromkeys(said.values()))
+    if len(texts) < 2:
+        return dict.fromkeys([head] * len(texts), "".join(texts))
+    of = {text: ", ".join(name for name in said if said[name] == text) for text in texts}
+    return {f"{head}, {of[text]}": text for text in texts}
+
+
 def _lab(part: Part, out: Path) -> Lab:
-    return Lab(part.experiment, part.problem, partial(classification, features=None), part.folder(out))
-
-
-def _whole(part: Part, out: Path) -> list[Curve]:
-    """The curves of the runs that reached the part's end."""
-    found = []
-    for strategy in part.experiment.strategies:
-        for seed in part.experiment.seeds:
-            lines = RunFolder.of(part.folder(out), strategy, seed).lines()[: part.experiment.rounds]
-            if len(lines) == part.experiment.rounds:
-                names = lines[0]["metrics"]
-                metrics = {name: tuple(line["metrics"][name] for line in lines) for name in names}
-                found.append(Curve(strategy, seed, tuple(line["labels"] for line in lines), metrics))
-    return found
+    return Lab(part.experiment, part.problem, partial(classification, features=None), part.folder(out), made())
 
 
 def _figures(part: Part, curves: list[Curve], out: Path, stem: str) -> list[Path]:
@@ -205,13 +198,8 @@ def _figures(part: Part, curves: list[Curve], out: Path, stem: str) -> list[Path
     return paths
 
 
-def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart:
+def _section(part: Part, curves: list[Curve], out: Path, stem: str, draws: str) -> StudyPart:
     experiment = part.experiment
-    logs = [
-        line
-        for curve in curves
-        for line in RunFolder.of(part.folder(out), curve.strategy, curve.seed).lines()[: experiment.rounds]
-    ]
     scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
     return StudyPart(
         name=part.name,
@@ -227,8 +215,22 @@ def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart
         reference=part.reference,
         published=part.published,
         figure=f"{stem}-{part.name}.png" if curves else "",
-        trainings=len(logs),
-        unsettled=sum(not line["training"]["converged"] for line in logs),
-        cpu_hours=sum(sum(line["cpu_seconds"]) for line in logs) / 3600,
+        efforts=_efforts(part, out),
         standing=part.standing,
+        draws=draws,
     )
+
+
+def _efforts(part: Part, out: Path) -> dict[str, Effort]:
+    """What the runs took that are at their end."""
+    logs: dict[str, list[dict[str, Any]]] = {strategy: [] for strategy in part.experiment.strategies}
+    for (strategy, _), lines in read_runs(part.folder(out), part.experiment).items():
+        logs[strategy] += lines if len(lines) == part.experiment.rounds else []
+    return {
+        strategy: Effort(
+            len(lines),
+            sum(not line["training"]["converged"] for line in lines),
+            tuple(sum(line["cpu_seconds"][i] for line in lines) for i in range(3)),
+        )
+        for strategy, lines in logs.items()
+    }

@@ -28,12 +28,12 @@ def metrics(
     0.5
     """
     n_classes = len(classes)
-    accuracy = float((log_probs.argmax(dim=1) == targets).double().mean())
+    right = (log_probs.argmax(dim=1) == targets).double()
     recall = multiclass_recall(log_probs, targets, n_classes, average="none", validate_args=False)
     present = torch.bincount(targets, minlength=n_classes) > 0
     return {
-        "accuracy": accuracy,
-        "error": 1 - accuracy,
+        "accuracy": float(right.mean()),
+        "error": float((1 - right).mean()),
         "nll": float(-log_probs.double().gather(1, targets[:, None]).mean()),
         "macro_recall": float(recall[present].double().mean()),
         "ece": expected_calibration_error(log_probs, targets),
