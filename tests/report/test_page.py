@@ -190,7 +190,7 @@ def test_rounds_show_intervals_and_training_that_was_cut_short(full: ReportData)
     assert "15\xa0% (10.7 to 20.6)" in text
     assert text.count("stopped at its step limit") == 1
     assert "test accuracy" not in text  # it says the same as the error
-    assert "Validation and test labels cost 300 more" in text
+    assert "Validation labels cost 300 more" in text
 
 
 def test_few_pairs_are_said_to_be_few(full: ReportData) -> None:

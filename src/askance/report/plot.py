@@ -4,7 +4,7 @@ import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,9 @@ class Look:
 DOTTED = 30
 """Rounds up to which each is marked on a project's curve."""
 
+THIN = 4
+"""Strategies up to which each seed has a line of its own; of more they cannot be told apart."""
+
 BANDED = 3
 """Seeds (pairs of them, images) that a band is drawn from."""
 
@@ -84,13 +87,13 @@ def plot_curves(
     metric: str = "error",
     reference: str = "random",
     targets: Sequence[float] = (),
+    colours: Mapping[str, int] | None = None,
 ) -> None:
     """Write learning curves as PNG (1280 x 768) or SVG, by the file's suffix; same curves, same bytes.
 
-    A strategy is a line, its mean over seeds; the band is its 95 % t-interval, drawn from three
-    seeds on (two say nothing with one degree of freedom); thin lines are its seeds. The axis
-    of error, calibration error and log-likelihood is logarithmic where their values are above zero and span a
-    factor of eight.
+    A strategy is a line, its mean over seeds; the band is its 95 % t-interval, drawn from three seeds on (two say
+    nothing with one degree of freedom); thin lines are its seeds, of four strategies at most. The axis of error,
+    calibration error and log-likelihood is logarithmic where their values are above zero and span a factor of 8.
 
     Args:
         curves: of any strategies and seeds.
@@ -98,6 +101,7 @@ def plot_curves(
         metric: which of their metrics.
         reference: the strategy that is drawn in grey.
         targets: values to mark across the plot.
+        colours: places in the palette, to be the same in several plots; else `colours_of` these strategies.
 
     Raises:
         ConfigError: another suffix.
@@ -109,8 +113,9 @@ def plot_curves(
         raise ConfigError("a file that ends in .png or .svg", path.name, "name it curves.png")
     look = Look(8, 4.8, PAPER, metric)
     with mpl.rc_context(style(look.ink)):
-        figure = curves_figure(curves, look, reference=reference, targets=targets)
-        figure.axes[0].set_title(_title(curves, metric), loc="left")
+        figure = curves_figure(curves, look, reference=reference, targets=targets, colours=colours)
+        axes = figure.axes[0]
+        axes.set_title(_title(curves, metric, log=axes.get_yscale() == "log"), loc="left")
         write_whole(path, _saved(figure, kind, "plot"))
 
 
@@ -164,14 +169,23 @@ def by_strategy(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
     return {name: [c for c in curves if c.strategy == name] for name in dict.fromkeys(c.strategy for c in curves)}
 
 
-def curves_figure(curves: Sequence[Curve], look: Look, *, reference: str, targets: Sequence[float]) -> Figure:
+def curves_figure(
+    curves: Sequence[Curve],
+    look: Look,
+    *,
+    reference: str,
+    targets: Sequence[float],
+    colours: Mapping[str, int] | None = None,
+) -> Figure:
     """The plot itself, without a title."""
     if not curves:
         raise CurveError("at least one curve", "none", "run a simulation or a round first")
     groups = by_strategy(curves)
-    colours = colours_of(list(groups), reference)
+    colours = colours_of(list(groups), reference) if colours is None else colours
     figure, axes = _canvas(look)
     lines = [_line(name, runs, colours, look) for name, runs in groups.items()]
+    if len(lines) > THIN:
+        lines = [replace(line, runs=()) for line in lines]
     for line in lines:
         _draw(axes, line)
     _scale(axes, [v for c in curves for v in c.metrics[look.metric]], targets, look.metric)
@@ -213,7 +227,8 @@ def _scale(axes: Axes, values: Sequence[float], targets: Sequence[float], metric
     if metric in ("error", "nll", "ece", "adaptive_ece", "brier") and low > 0 and high / low > 8:
         axes.set_yscale("log")
         axes.set_ylim(low / 1.15, high * 1.15)
-        ticks = [m * 10.0**e for e in range(-6, 4) for m in (1, 2, 5)]
+        steps = (1, 2, 3, 5, 7) if high / low < 40 else (1, 2, 5)
+        ticks = [m * 10.0**e for e in range(-6, 4) for m in steps]
         axes.yaxis.set_major_locator(FixedLocator([t for t in ticks if low / 1.15 <= t <= high * 1.15]))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_formatter(NullFormatter())
@@ -290,14 +305,15 @@ def style(ink: Ink) -> dict[Any, Any]:
     }
 
 
-def _title(curves: Sequence[Curve], metric: str) -> str:
+def _title(curves: Sequence[Curve], metric: str, *, log: bool) -> str:
     name = words_for(metric).title
+    name = f"{name[0].upper()}{name[1:]}{' (log scale)' * log}"
     seeds = {len(runs) for runs in by_strategy(curves).values()}
     if seeds == {1}:
-        return name.capitalize()
+        return f"{name}: one seed, no interval"
     runs = f"{min(seeds)}" if len(seeds) == 1 else f"{min(seeds)} to {max(seeds)}"
     said = ", 95 % interval" if max(seeds) >= BANDED else " (too few for an interval)"
-    return f"{name.capitalize()}: mean of {runs} seeds{said}"
+    return f"{name}: mean of {runs} seeds{said}"
 
 
 def _saved(figure: Figure, kind: str, salt: str) -> bytes:

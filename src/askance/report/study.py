@@ -155,6 +155,10 @@ def _part(part: StudyPart) -> list[str]:
         "",
         f"![test error over labels]({part.figure})",
         "",
+        "Band: 95 % t-interval at each size; thin: seeds, of four arms at most; dotted: "
+        + " and ".join(f"{t:.0%}" for t in TARGETS)
+        + ".",
+        "",
         "Labels to an error, median over seeds (quartiles), and each seed:",
         "",
         *_targets(part),

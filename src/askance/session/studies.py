@@ -15,12 +15,15 @@ from askance.loop.runs import read_curves, read_runs
 from askance.loop.simulate import Lab, simulate_all
 from askance.report import plot_curves
 from askance.report.claims import Claim
+from askance.report.plot import colours_of
 from askance.report.study import TARGETS, Effort, Published, Standing, StudyPage, StudyPart, study_page
 from askance.session.machine import machine, made
 from askance.session.problems import classification
 from askance.session.rounds_file import Place, read_rounds, write_rounds
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
+
+BASELINE = "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Part:
     data: str
     problem: Callable[[], Problem]
     experiment: Experiment
-    reference: str = "random"
+    reference: str = BASELINE
     published: Sequence[Published] = ()
     standing: Standing | None = None
     note: str = ""
@@ -148,7 +151,9 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     found = [(part, read_curves(part.folder(out), part.experiment, whole=True)) for part in study.parts]
     places = _places(study, out)
     origins = {name: place.origin() for name, place in places.items()}
-    figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem)]
+    arms = dict.fromkeys(name for part in study.parts for name in part.experiment.strategies)
+    colours = colours_of(list(arms), BASELINE)
+    figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem, colours)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
     raw = out / f"{stem}.parquet"
@@ -191,10 +196,11 @@ def _lab(part: Part, out: Path) -> Lab:
     return Lab(part.experiment, part.problem, partial(classification, features=None), part.folder(out), made())
 
 
-def _figures(part: Part, curves: list[Curve], out: Path, stem: str) -> list[Path]:
+def _figures(part: Part, curves: list[Curve], out: Path, stem: str, colours: Mapping[str, int]) -> list[Path]:
+    """An arm has the same colour in all figures of a study; random is grey."""
     paths = [out / f"{stem}-{part.name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        plot_curves(curves, path, reference=part.reference, targets=TARGETS)
+        plot_curves(curves, path, reference=BASELINE, targets=TARGETS, colours=colours)
     return paths
 
 
