@@ -30,6 +30,8 @@ format: setup  ## format the code and mend what the linter can
 demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot in askance-demo/
 	@$(BIN)/askance demo
 
+bench bench-peers: export ASKANCE_DATA := $(DATA)
+
 bench: setup  ## run every benchmark, for a night or more; what was stopped goes on where it was
 	@for paper in gal2017 batchbald2019; do echo "== $$paper"; $(BIN)/askance bench "$$paper" --data "$(DATA)"; done
 	@shopt -s nullglob; for script in benchmarks/*/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
@@ -37,9 +39,9 @@ bench: setup  ## run every benchmark, for a night or more; what was stopped goes
 bench-peers: setup  ## measure beside baal and batchbald_redux, and make their faults happen, in .venv-peers
 	@test -x .venv-peers/bin/python || $(BIN)/python -m venv .venv-peers
 	@$(BIN)/uv pip install --quiet --python .venv-peers/bin/python baal==2.1.0 batchbald-redux==2.0.5
-	@$(BIN)/python benchmarks/speed/mc_dropout.py --peer
+	@$(BIN)/python benchmarks/speed/mc_dropout.py --repetitions 9 --peer --peer-n 1000
 	@$(BIN)/python benchmarks/speed/batchbald.py --peer
-	@$(BIN)/python benchmarks/speed/loop.py
+	@$(BIN)/python benchmarks/speed/loop.py --peer
 	@.venv-peers/bin/python benchmarks/speed/peers/faults.py 2>/dev/null | tee "benchmarks/speed/results/$$(date +%F)-peers-faults.md"
 
 docs: setup  ## write the generated pages and build the site into site/

@@ -1,6 +1,7 @@
 """What the speed benchmarks share: where things are, interleaved process-CPU times, a dated page of results."""
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_name("results")
-MNIST = ROOT.parent / "shared/data/mnist"
+MNIST = Path(os.environ.get("ASKANCE_DATA", ROOT.parent / "shared/data")) / "mnist"
 PEER = ROOT / ".venv-peers/bin/python"
 """`make bench-peers` makes it: baal and batchbald_redux, which want an environment of their own."""
 
@@ -58,8 +59,11 @@ def least(times: Mapping[str, list[float]], of: str, to: str) -> str:
     return f"{min(times[of]) / min(times[to]):.4g}"
 
 
-def write(name: str, lines: list[str]) -> Path:
-    """A dated page under results/, with the machine, the versions and the command."""
+INTERLEAVED = "variants interleaved; ratios are medians of the ratios in each repetition, their range in brackets"
+
+
+def write(name: str, lines: list[str], how: str = INTERLEAVED) -> Path:
+    """A dated page under results/, with the machine, the versions, the command and `how` it was timed."""
     from askance.session.machine import machine  # here, so that it is in no peak of memory that is measured
 
     now, about = datetime.now(UTC), machine()
@@ -69,8 +73,7 @@ def write(name: str, lines: list[str]) -> Path:
         f"- machine: {about['machine']} (shared with other work), {torch.get_num_threads()} thread used",
         f"- versions: {about['versions']}",
         f"- command: `python benchmarks/speed/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}`",
-        "- times are CPU seconds of the process, variants interleaved; ratios are medians of the ratios in each "
-        "repetition, their range in brackets",
+        f"- times are CPU seconds of the process, {how}",
         "",
     ]
     RESULTS.mkdir(exist_ok=True)

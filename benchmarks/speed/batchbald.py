@@ -13,6 +13,8 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,8 @@ from askance.session.simulations import settings_for
 from askance.vocab import Labelled
 
 WORK = ROOT / "work"
+ASKED: dict[int, str] = {}
+"""Batch size -> whether redux was asked in this run."""
 POSTERIOR = WORK / "posterior.npy"
 
 
@@ -94,9 +98,19 @@ def by_samples(log_probs: Tensor, rounds: int, per_draw: int, seed: int) -> tupl
     return statistics.mean(means), statistics.stdev(means) / math.sqrt(rounds)
 
 
+def told(draws: Draws, picks: Sequence[int]) -> str:
+    """Nats that a batch tells: its joint entropy by plain samples less the mean entropies of its images."""
+    logs = draws.log_probs[list(picks)].double()
+    joint, doubt = by_samples(logs, 100, 500, 4)
+    apart = float(-(logs.exp() * logs).nan_to_num().sum(-1).mean(1).sum())
+    return f"{joint - apart:.4f} nats (standard error {doubt:.4f})"
+
+
 def redux(size: int, repeats: int) -> dict[str, object]:
-    """batchbald_redux on the same draws, 10,000 configurations; asked once, then read from work/."""
-    answer = WORK / f"redux-b{size}.json"
+    """batchbald_redux on the same draws, 10,000 configurations; asked once of these draws, then read."""
+    draws = blake2b(POSTERIOR.read_bytes(), digest_size=4).hexdigest()
+    answer = WORK / f"redux-b{size}-{draws}.json"
+    ASKED[size] = "read from an earlier run" if answer.exists() else "asked in this run"
     if not answer.exists():
         script = Path(__file__).with_name("peers") / "batchbald_redux_batch.py"
         answer.write_text(
@@ -159,8 +173,8 @@ def beside(draws: Draws, size: int, limits: tuple[int, ...], repetitions: int, p
         )
         error = "0 (exact)" if exact else f"{np.sqrt(((again - of_theirs) ** 2).mean()):.4f}"
         lines.append(
-            f"| batchbald_redux {theirs['versions']['batchbald_redux']}, 10,000 configurations, one run "
-            f"| {theirs['cpu']:.1f} | 1 | - | {error} | {theirs['rss_mb']:.0f} |"
+            f"| batchbald_redux {theirs['versions']['batchbald_redux']}, 10,000 configurations, one run, "
+            f"{ASKED[size]} | {theirs['cpu']:.1f} | 1 | - | {error} | {theirs['rss_mb']:.0f} |"
         )
     for limit in limits:
         seconds = statistics.median(times[str(limit)])
@@ -176,6 +190,11 @@ def beside(draws: Draws, size: int, limits: tuple[int, ...], repetitions: int, p
             f"| ours, {limit:,} configurations | {seconds:.2f} | {times_less} | {agree} | {error} | "
             f"{fresh('mnist', size, limit)['above']:.0f} |"
         )
+    if theirs and tuple(theirs["indices"]) != held:
+        lines += [
+            "",
+            f"Told, by plain samples: our first batch {told(draws, held)}, redux's {told(draws, same.tolist())}.",
+        ]
     start = time.process_time()
     full = in_full(draws, size, limits[0])
     whole = time.process_time() - start
@@ -237,7 +256,11 @@ def main() -> None:
     if "classes" in wanted:
         lines += classes()
     print("\n".join(lines))
-    print(write("batchbald", lines))
+    print(
+        write(
+            "batchbald", lines, "ours: medians of interleaved runs; redux, B = 50 and 200 and C = 1,000: one run"
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """A whole active-learning loop on MNIST with Gal's network, beside baal's own loop doing the same work.
 
-python benchmarks/speed/loop.py [--sizes 20,200,390] [--peer-pool 500]
+python benchmarks/speed/loop.py [--sizes 20,200,390] [--peer] [--peer-pool 500]
 
 20 labels to 400, 10 a round, K = 100, all of the remaining pool scored each round. Of the 38 rounds some are run
-by each; baal's scoring of the pool is extrapolated from a part of it, linearly. `make bench-peers` makes its
-environment.
+by each; baal's scoring of the pool is extrapolated from a part of it, linearly. `--peer` wants `.venv-peers`,
+which `make bench-peers` makes.
 """
 
 import argparse
@@ -33,18 +33,19 @@ ROUNDS = 38
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="20,200,390")
+    parser.add_argument("--peer", action="store_true", help="also baal, scoring a part of the pool")
     parser.add_argument("--peer-pool", type=int, default=500)
     options = parser.parse_args()
     torch.set_num_threads(1)
     problem = problem_from(str(MNIST))()
-    rows = [one_round(problem, int(size), options.peer_pool) for size in options.sizes.split(",")]
-    lines = page(rows, options.peer_pool)
+    rows = [one_round(problem, int(n), options.peer_pool * options.peer) for n in options.sizes.split(",")]
+    lines = beside(rows, options.peer_pool) if options.peer else alone(rows)
     print("\n".join(lines))
-    print(write("loop", lines))
+    print(write("loop" if options.peer else "loop-alone", lines, "each round once, ours before the peer's"))
 
 
 def one_round(problem, size, part):
-    """CPU seconds of a round of ours and of baal's, from the same labels and with as many steps of training."""
+    """CPU seconds of a round of ours and, for a `part` of the pool, of baal's: the same labels, as many steps."""
     start, _ = start_and_validation(problem.pool, 20, 0, 0)
     rest = sorted(set(problem.pool.ids) - set(start))
     more = [rest[i] for i in np.argsort(keyed_uniform(rest, 0, "speed"))[: size - 20]]
@@ -61,13 +62,17 @@ def one_round(problem, size, part):
     clock.append(time.process_time())
     assert len(picks.ids) == 10
     steps = int(fitted.log["steps"])
-    peer = baal(partial(pixels, problem, model), known, pool[:part], steps)
-    return {
+    ours = {
         "labels": size,
         "pool": len(pool),
         "steps": steps,
         "train": clock[1] - clock[0],
         "score": clock[2] - clock[1],
+    }
+    if not part:
+        return ours
+    peer = baal(partial(pixels, problem, model), known, pool[:part], steps)
+    return ours | {
         "peer_train": peer["train"],
         "peer_part": peer["score"],
         "peer_score": peer["score"] * len(pool) / part,
@@ -90,14 +95,32 @@ def baal(read, known, pool, steps):
         return said_by([PEER, script, labelled, unlabelled, str(steps), "100"])
 
 
-def page(rows, part):
+def alone(rows):
+    """The page without a peer."""
+    lines = [
+        f"Gal's network on MNIST, 20 labels to 400 by tens, K = 100, BALD: of {ROUNDS} rounds (train, score "
+        "the whole remaining pool, pick) these.",
+        "",
+        "| labels | pool | steps | train, CPU s | score |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {row['labels']} | {row['pool']:,} | {row['steps']} | {row['train']:.1f} | {row['score']:.1f} |"
+        for row in rows
+    ]
+    return [*lines, ""]
+
+
+def beside(rows, part):
+    """The page with baal's loop."""
     ours = ROUNDS * statistics.mean(row["train"] + row["score"] for row in rows)
     theirs = ROUNDS * statistics.mean(row["peer_train"] + row["peer_score"] for row in rows)
     versions = ", ".join(f"{name} {number}" for name, number in rows[0]["versions"].items())
     lines = [
         f"Gal's network on MNIST, 20 labels to 400 by tens, K = 100, BALD; {ROUNDS} rounds of train, score the "
         f"whole remaining pool, pick. Peer: baal's `ActiveLearningLoop` and `ModelWrapper` by their defaults "
-        f"({versions}), as many optimiser steps of 16 images. Neither measures on the test set.",
+        f"({versions}), as many optimiser steps of 16 images. Neither measures on the test set. baal starts a loader "
+        "of four processes each epoch: with the fewest labels it has the most epochs.",
         "",
         "| labels | pool | steps | ours: train | ours: score | baal: train | baal: score "
         f"{part} images | *extrapolated* to the pool | ratio of the round |",

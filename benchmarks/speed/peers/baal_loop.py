@@ -6,7 +6,6 @@ LABELLED.npz holds `images` [n, 1, 28, 28] and `targets` [n]; all of POOL is sco
 """
 
 import json
-import resource
 import sys
 import time
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from baal.active.heuristics import BALD
 from baal.bayesian.dropout import patch_module
 from baal.modelwrapper import ModelWrapper, TrainingArgs
 from baal_mc_dropout import gal_net
+from memory import mib
 from torch import nn
 
 BATCH = 16
@@ -68,7 +68,7 @@ def main():
             {
                 "train": clock[1] - clock[0],
                 "score": clock[2] - clock[1],
-                "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+                "rss_mb": mib("VmHWM"),
                 "versions": {name: version(name) for name in ("baal", "torch", "numpy")},
             }
         )

@@ -4,7 +4,6 @@ python baal_mc_dropout.py IMAGES.npy K default|loop
 """
 
 import json
-import resource
 import sys
 import time
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import torch
 from baal.active.heuristics import BALD
 from baal.bayesian.dropout import patch_module
 from baal.modelwrapper import ModelWrapper, TrainingArgs
+from memory import forget_peak, mib
 from torch import nn
 
 MODES = {"default": {}, "loop": {"replicate_in_memory": False}}
@@ -46,7 +46,8 @@ def main():
     net = patch_module(gal_net(), inplace=False).eval()
     wrapper = ModelWrapper(net, TrainingArgs(batch_size=32, use_cuda=False, **MODES[sys.argv[3]]))
     wrapper.predict_on_dataset(Images(images[:32]), iterations=2)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = mib("VmRSS")
+    forget_peak()
     start, wall = time.process_time(), time.perf_counter()
     predictions = wrapper.predict_on_dataset(Images(images), iterations=k)
     scores = BALD().compute_score(predictions)
@@ -56,7 +57,7 @@ def main():
             {
                 "cpu": time.process_time() - start,
                 "wall": time.perf_counter() - wall,
-                "rss_mb": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024,
+                "rss_mb": mib("VmHWM") - before,
                 "versions": {name: version(name) for name in ("baal", "torch", "numpy")},
                 "replicate_in_memory": wrapper.args.replicate_in_memory,
             }

@@ -6,7 +6,6 @@ With REPEATS also its sampled estimate of the joint entropy of that batch, so ma
 """
 
 import json
-import resource
 import sys
 import time
 from importlib.metadata import version
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from batchbald_redux.batchbald import get_batchbald_batch
 from batchbald_redux.joint_entropy import SampledJointEntropy
+from memory import forget_peak, mib
 
 
 def joint_entropy(log_probs, batch, samples):
@@ -29,17 +29,18 @@ def main():
     repeats = int(sys.argv[5]) if len(sys.argv) > 5 else 0
     torch.manual_seed(0)
     log_probs = torch.from_numpy(np.load(path)[:n]).double()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = mib("VmRSS")
+    forget_peak()
     start = time.process_time()
     batch = get_batchbald_batch(log_probs, size, samples, dtype=torch.double)
     cpu = time.process_time() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    peak = mib("VmHWM") - before
     again = [joint_entropy(log_probs, batch.indices, samples) for _ in range(repeats)]
     print(
         json.dumps(
             {
                 "cpu": cpu,
-                "rss_mb": peak / 1024,
+                "rss_mb": peak,
                 "indices": batch.indices,
                 "scores": batch.scores,
                 "joint_entropies": again,
