@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,19 +70,30 @@ def caught_by(plant: Plant, folder: Path) -> str | None:
     whole = file.read_text()
     file.write_text(planted(plant, whole))
     try:
-        done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *plant.tests],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return failing(plant.tests, folder)
+    except RuntimeError as error:
+        raise RuntimeError(f"{plant.error}: {error}") from error
     finally:
         file.write_text(whole)
-    found = re.search(r"^(?:FAILED|ERROR) tests/(\S+)", done.stdout, re.MULTILINE)
+
+
+def failing(tests: Sequence[str], folder: Path) -> str | None:
+    """The first of these tests that fails on the sources in a folder, or None.
+
+    Raises:
+        RuntimeError: they do not even load, which catches nothing.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = re.search(r"^(?:FAILED|ERROR) tests/(\S+::\S+)", done.stdout, re.MULTILINE)
     if done.returncode and not found:
-        raise RuntimeError(f"{plant.error}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
     return found.group(1).partition("[")[0] if found else None
 
 
@@ -94,7 +105,7 @@ def page(rows: Iterable[tuple[Plant, str | None]]) -> str:
         "# Planted errors",
         "",
         "Each of these was put into a copy of the code, one at a time, and the tests were run until one failed: "
-        "`python -m tools.plant_errors`.",
+        "`python -m tools.plant_errors`. In the copy without an error all of them passed, right before.",
         "",
         f"{datetime.now(UTC):%Y-%m-%d}: {len(rows)} planted, {len(rows) - missed} caught.",
         "",
@@ -115,10 +126,12 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as place:
         shutil.copytree(SOURCES, Path(place) / "askance", ignore=shutil.ignore_patterns("__pycache__"))
-        for plant in plants():
-            if options.only in plant.error:
-                rows.append((plant, caught_by(plant, Path(place))))
-                print(f"{plant.error}: {rows[-1][1] or 'NOT CAUGHT'}", flush=True)
+        wanted = [plant for plant in plants() if options.only in plant.error]
+        if wrong := failing(sorted({test for plant in wanted for test in plant.tests}), Path(place)):
+            sys.exit(f"with no error planted this fails: {wrong}")
+        for plant in wanted:
+            rows.append((plant, caught_by(plant, Path(place))))
+            print(f"{plant.error}: {rows[-1][1] or 'NOT CAUGHT'}", flush=True)
     if not options.only:
         PAGE.write_text(page(rows))
     sys.exit(any(test is None for _, test in rows))

@@ -119,8 +119,8 @@ def beside(rows, part):
     lines = [
         f"Gal's network on MNIST, 20 labels to 400 by tens, K = 100, BALD; {ROUNDS} rounds of train, score the "
         f"whole remaining pool, pick. Peer: baal's `ActiveLearningLoop` and `ModelWrapper` by their defaults "
-        f"({versions}), as many optimiser steps of 16 images. Neither measures on the test set. baal starts a loader "
-        "of four processes each epoch: with the fewest labels it has the most epochs.",
+        f"({versions}), as many optimiser steps of 16 images. Neither measures on the test set. baal starts a "
+        "loader of four processes each epoch: with the fewest labels it has the most epochs.",
         "",
         "| labels | pool | steps | ours: train | ours: score | baal: train | baal: score "
         f"{part} images | *extrapolated* to the pool | ratio of the round |",
