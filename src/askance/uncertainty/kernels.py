@@ -1,7 +1,7 @@
 """Three ways to run a head under K masks, all exact but for rounding, from the fastest that fits.
 
-Where products are differences from the full product (`Pair`) rounding is relative to that: of a feature ten thousand
-times the others a probability can be wrong by 1e-4.
+Where products are differences from the full product (`Pair`) rounding is relative to that: of a feature ten
+thousand times the others a probability can be wrong by 1e-4.
 
 Letters: n images of a block, D features, H hidden units, K draws, C classes. A mask `[K, width]` is True where
 a unit is kept; what is kept is scaled by 1 / (1 - p), as in training (inverted dropout).
