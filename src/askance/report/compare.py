@@ -194,8 +194,7 @@ def _saving(row: Saved) -> str:
 
 
 def _to_target(runs: Sequence[Curve], target: float, data: ReportData) -> str:
-    reached = [labels_to(c.labels, c.metrics[data.metric], target, below=data.below) for c in runs]
-    sizes = [math.inf if found is None else float(found) for found in reached]
+    sizes = sizes_to(runs, target, data.metric, below=data.below)
     budget = max(c.labels[-1] for c in runs)
     low, middle, high = quartiles(sizes)
     text = count(middle, budget)
@@ -203,6 +202,14 @@ def _to_target(runs: Sequence[Curve], target: float, data: ReportData) -> str:
         text += f" ({count(low, budget)} to {count(high, budget)})"
     missed = sum(map(math.isinf, sizes))
     return text + (f"; {missed} of {len(runs)} never" if missed else "")
+
+
+def sizes_to(
+    runs: Sequence[Curve], target: float, metric: str = "error", *, below: bool = True, stay: bool = True
+) -> list[float]:
+    """`labels_to` of each run; infinite where it is censored."""
+    reached = [labels_to(run.labels, run.metrics[metric], target, below=below, stay=stay) for run in runs]
+    return [math.inf if size is None else float(size) for size in reached]
 
 
 def _between(low: float, high: float, words: Words) -> str:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from askance.maths import area_gap, area_under, interval, labels_to
+from askance.maths import area_gap, area_under, interval
 from askance.maths.curves import quartiles
 from askance.report.claims import HEAD, Arm, Claim, claims_table, gap_words
-from askance.report.compare import TESTED, penalty_table, spread
+from askance.report.compare import TESTED, penalty_table, sizes_to, spread
 from askance.report.plot import by_strategy
-from askance.report.words import table
+from askance.report.words import count, table
 from askance.vocab import Curve
 
 TARGETS = (0.10, 0.05)
-"""Errors that labels are counted to."""
+"""Errors that labels are counted to, as in Gal et al. 2017."""
 
 COLUMNS = 8
 """Training sizes of a table: as many as one looks at."""
@@ -205,27 +205,21 @@ def _targets(part: StudyPart) -> list[str]:
 
 
 def _labels(runs: Sequence[Curve], target: float) -> str:
-    found = [labels_to(curve.labels, curve.metrics["error"], target) for curve in runs]
-    sizes = [math.inf if size is None else float(size) for size in found]
-    budget = max(curve.labels[-1] for curve in runs)
-    low, middle, high = quartiles(sizes)
-    each = ", ".join(_size(size, budget) for size in sizes)
-    return f"**{_size(middle, budget)}** ({_size(low, budget)} to {_size(high, budget)}); {each}"
+    sizes, budget = sizes_to(runs, target), max(curve.labels[-1] for curve in runs)
+    low, middle, high = (_size(size, budget) for size in quartiles(sizes))
+    return f"**{middle}** ({low} to {high}); {', '.join(_size(size, budget) for size in sizes)}"
 
 
 def _first(runs: Sequence[Curve]) -> str:
     """Training sizes of the first model at each target, stay or not: medians over seeds."""
     budget = max(curve.labels[-1] for curve in runs)
-    found = [
-        [labels_to(curve.labels, curve.metrics["error"], target, stay=False) for curve in runs]
-        for target in TARGETS
-    ]
-    sizes = [quartiles([math.inf if n is None else float(n) for n in each])[1] for each in found]
-    return ", ".join(_size(size, budget) for size in sizes)
+    medians = (quartiles(sizes_to(runs, target, stay=False))[1] for target in TARGETS)
+    return ", ".join(_size(size, budget) for size in medians)
 
 
 def _size(size: float, budget: int) -> str:
-    return f">{budget}" if math.isinf(size) else f"{size:g}{'*' * (size == budget)}"
+    """With a star where nothing is after it to fall back on."""
+    return count(size, budget) + "*" * (size == budget)
 
 
 def _errors(part: StudyPart) -> list[str]:

@@ -16,15 +16,15 @@ from askance.loop.experiment import Experiment
 from askance.loop.runs import read_runs
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
-from askance.maths.curves import labels_to, quartiles
+from askance.maths.curves import quartiles
 from askance.report import ReportData, plot_curves, write_report
+from askance.report.compare import sizes_to
+from askance.report.study import TARGETS
+from askance.report.words import count
 from askance.session.machine import made
 from askance.session.problems import classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
-
-TARGETS = (0.10, 0.05)
-"""Errors that labels are counted to, as in Gal et al. 2017."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ class Results:
         """For each strategy, the median over seeds of the labels to each target; `>n` where it is not reached."""
         for name in self.strategies:
             curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
-            yield name, [_median_labels(curves, target) for target in TARGETS]
+            budget = max((curve.labels[-1] for curve in curves), default=0)
+            yield name, [count(quartiles(sizes_to(curves, target))[1], budget) for target in TARGETS]
 
 
 def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[ModelConfig, TrainConfig]:
@@ -167,10 +168,3 @@ def _unusual(section: BaseModel) -> str:
     """The settings of a section that are not its defaults."""
     said = section.model_dump(mode="json", exclude_defaults=True)
     return ", ".join(f"{name} = {value}" for name, value in said.items()) or "defaults"
-
-
-def _median_labels(curves: list[Curve], target: float) -> str:
-    """The median of labels to a target; a run that never gets there counts as infinitely many."""
-    reached = [labels_to(curve.labels, curve.metrics["error"], target) for curve in curves]
-    _, middle, _ = quartiles([float("inf") if found is None else float(found) for found in reached])
-    return f"{middle:.0f}" if middle < float("inf") else f">{max(curve.labels[-1] for curve in curves)}"
