@@ -73,6 +73,8 @@ def show(data: str, experiment: Any, out: Path, workers: int | None) -> None:
         ("strategy", *results.target_names),
         [(name, *values) for name, values in results.targets()],
     )
+    if experiment.val:
+        console.print(f"every strategy pays for {experiment.val:,} validation labels besides", highlight=False)
     if results.unconverged:
         console.print(
             f"[yellow]{results.unconverged} of {results.trainings} trainings ended at train.max_steps before "
