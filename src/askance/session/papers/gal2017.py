@@ -56,6 +56,10 @@ DIFFERS = (
 CLAIMS = (
     *(Claim(f"{name} is better than random", ("bayesian", name), ("bayesian", "random")) for name in SCORES),
     *(
+        Claim(f"{name} is better than random, to 1,000 labels", ("to-1000", name), ("to-1000", "random"))
+        for name in ("variation-ratios", "bald")
+    ),
+    *(
         Claim(f"{name}: better with the posterior than without", ("bayesian", name), ("deterministic", without))
         for name, without in (("variation-ratios", "least-confidence"), ("max-entropy", "max-entropy"))
     ),
