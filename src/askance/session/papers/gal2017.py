@@ -67,11 +67,14 @@ CLAIMS = (
         Claim(f"{name} is better than mean-std", ("bayesian", name), ("bayesian", "mean-std"))
         for name in ("variation-ratios", "bald", "max-entropy")
     ),
-    Claim(
-        f"BALD: whether {SUBSET:,} at random or the whole pool are scored makes no difference",
-        ("bayesian", "bald"),
-        ("whole-pool", "bald"),
-        expected=False,
+    *(
+        Claim(
+            f"BALD: whether {n:,} at random or the whole pool are scored makes no difference",
+            (part, "bald"),
+            ("whole-pool", "bald"),
+            expected=False,
+        )
+        for n, part in ((SUBSET, "bayesian"), (2000, "pool-2000"))
     ),
 )
 
@@ -107,6 +110,13 @@ def gal2017(folder: Path, *, quick: bool = False) -> Study:
             "The whole pool scored each round",
             Arms(("bald",), until=200, seeds=3, subset=None),
             reference="bald",
+        ),
+        make.part(
+            "pool-2000",
+            "2,000 of the pool scored each round",
+            Arms(("bald",), until=200, seeds=3, subset=2000),
+            reference="bald",
+            note="As many as in the authors' published code.",
         ),
     ]
     return Study(
