@@ -48,7 +48,8 @@ DIFFERS = (
     "is used",
     "each model is trained from scratch by Adam until its loss has settled, 300 to 700 steps of 16 images, "
     "and its weights are averaged over the run",
-    f"a random {SUBSET:,} of the pool are scored a round (the part *whole-pool* scores all)",
+    f"a random {SUBSET:,} of the pool are scored a round; the parts *whole-pool* and *pool-2000* try others: for "
+    "BALD by its top scores it matters",
     "seeds change start labels, first weights, minibatches, draws and the part of the pool together",
     "acquired images leave the pool, which in the authors' code they do not",
 )
@@ -76,6 +77,7 @@ CLAIMS = (
         )
         for n, part in ((SUBSET, "bayesian"), (2000, "pool-2000"))
     ),
+    Claim("BALD of 2,000 at random is better than random", ("pool-2000", "bald"), ("bayesian", "random")),
 )
 
 
