@@ -127,6 +127,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         shutil.copytree(SOURCES, Path(place) / "askance", ignore=shutil.ignore_patterns("__pycache__"))
         wanted = [plant for plant in plants() if options.only in plant.error]
+        if not wanted:
+            sys.exit(f"no planted error has {options.only!r} in its words")
         if wrong := failing(sorted({test for plant in wanted for test in plant.tests}), Path(place)):
             sys.exit(f"with no error planted this fails: {wrong}")
         for plant in wanted:

@@ -75,7 +75,7 @@ class Place:
     folder: Path
 
     def config(self) -> dict[str, Any]:
-        """All that its rounds depend on, and where they come from, as JSON has it."""
+        """All that its rounds depend on, as JSON has it."""
         own = {
             **self.experiment.as_json(),
             "until": self.experiment.until,
@@ -170,7 +170,7 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[_Run, list[dict[s
 
 
 def _check(name: str, place: Place, said: Mapping[str, Any] | None) -> None:
-    own, free = place.config(), {"until", "strategies", "seeds"}
+    own, free = place.config(), {"until", "strategies", "seeds"} - place.experiment.as_json().keys()
     other = sorted(key for key in own.keys() - free if said is None or said.get(key) != own[key])
     if other or place.experiment.train.start == "warm":
         raise ConfigError(
