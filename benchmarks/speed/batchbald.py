@@ -13,13 +13,16 @@ import math
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from _measure import MNIST, PEER, ROOT, interleaved, said_by, write
+from peers.memory import forget_peak, mib
 from torch import Tensor
 
 from askance.loop.experiment import start_and_validation
@@ -33,9 +36,6 @@ from askance.session.simulations import settings_for
 from askance.vocab import Labelled
 
 WORK = ROOT / "work"
-ASKED: dict[int, str] = {}
-"""Batch size -> whether redux was asked in this run."""
-POSTERIOR = WORK / "posterior.npy"
 
 
 def posterior(mnist: Path) -> Draws:
@@ -98,26 +98,43 @@ def by_samples(log_probs: Tensor, rounds: int, per_draw: int, seed: int) -> tupl
     return statistics.mean(means), statistics.stdev(means) / math.sqrt(rounds)
 
 
-def told(draws: Draws, picks: Sequence[int]) -> str:
-    """Nats that a batch tells: its joint entropy by plain samples less the mean entropies of its images."""
-    logs = draws.log_probs[list(picks)].double()
-    joint, doubt = by_samples(logs, 100, 500, 4)
-    apart = float(-(logs.exp() * logs).nan_to_num().sum(-1).mean(1).sum())
-    return f"{joint - apart:.4f} nats (standard error {doubt:.4f})"
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The joint entropy of a batch by plain samples.
+
+    Attributes:
+        nats: the mean over 5,000,000 of them.
+        doubt: its standard error.
+        told: nats that the batch tells: that less the mean entropies of its images.
+    """
+
+    nats: float
+    doubt: float
+    told: float
+
+    @classmethod
+    def of(cls, draws: Draws, picks: Sequence[int]) -> "Plain":
+        """Of a batch."""
+        logs = draws.log_probs[list(picks)].double()
+        nats, doubt = by_samples(logs, 100, 500, 1)
+        return cls(nats, doubt, nats - float(-(logs.exp() * logs).nan_to_num().sum(-1).mean(1).sum()))
+
+    def missed_by(self, estimates: Sequence[float]) -> str:
+        """The root mean square error of estimates."""
+        return f"{np.sqrt(((np.array(estimates) - self.nats) ** 2).mean()):.4f}"
 
 
-def redux(size: int, repeats: int) -> dict[str, object]:
+def redux(size: int, repeats: int) -> dict[str, Any]:
     """batchbald_redux on the same draws, 10,000 configurations; asked once of these draws, then read."""
     draws = blake2b(POSTERIOR.read_bytes(), digest_size=4).hexdigest()
-    answer = WORK / f"redux-b{size}-{draws}.json"
-    ASKED[size] = "read from an earlier run" if answer.exists() else "asked in this run"
+    answer = WORK / f"redux-b{size}-{repeats}-{draws}.json"
+    asked = "read from an earlier run" if answer.exists() else "asked in this run"
     if not answer.exists():
         script = Path(__file__).with_name("peers") / "batchbald_redux_batch.py"
         answer.write_text(
             json.dumps(said_by([PEER, script, POSTERIOR, "10000", str(size), "10000", str(repeats)]))
         )
-    found: dict[str, object] = json.loads(answer.read_text())
-    return found
+    return json.loads(answer.read_text()) | {"asked": asked}
 
 
 def fresh(what: str, size: int, limit: int) -> dict[str, float]:
@@ -131,80 +148,75 @@ def alone(what: str, size: int, limit: int) -> None:
     """What `fresh` asks of the process."""
     torch.set_num_threads(1)
     draws = posterior(MNIST) if what == "mnist" else many_classes()
-    before = memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak so far is forgotten
+    before = mib("VmRSS")
+    forget_peak()
     start = time.process_time()
     told = sum(batchbald(draws, ids_of(draws), size, 0, configurations=limit).gains)
     cpu = time.process_time() - start
-    print(json.dumps({"cpu": cpu, "told": told, "mib": memory("VmHWM"), "above": memory("VmHWM") - before}))
-
-
-def memory(what: str) -> float:
-    """MiB of this process: VmRSS now, VmHWM at its peak (Linux)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(what)) / 1024
+    print(json.dumps({"cpu": cpu, "told": told, "mib": mib("VmHWM"), "above": mib("VmHWM") - before}))
 
 
 def beside(draws: Draws, size: int, limits: tuple[int, ...], repetitions: int, peer: bool) -> list[str]:
     """One batch: time, memory, picks and error, redux's where it is there."""
     ids = ids_of(draws)
-    runs = {limit: batchbald(draws, ids, size, 0, configurations=limit) for limit in limits}
+    runs = {limit: batchbald(draws, ids, size, 0, configurations=limit).positions for limit in limits}
     times = interleaved(
         {str(m): lambda m=m: batchbald(draws, ids, size, 0, configurations=m) for m in limits}, repetitions
     )
-    exact = 10 ** (size - 1) <= 10_000
-    held = runs[limits[0]].positions
-    truth, doubt = by_samples(draws.log_probs[list(held)], 100, 500, 1)
+    held = runs[limits[0]]
+    theirs = redux(size, 20) if peer else None
+    batches = {*runs.values(), *([tuple(theirs["indices"])] if theirs else [])}
+    plain = {picks: Plain.of(draws, picks) for picks in batches}
     lines = [
         f"## B = {size}, N = {len(draws):,}, K = {draws.k}, C = {draws.c}",
         "",
-        f"Error: of the joint entropy of our first batch, root mean square over 20 seeds, against "
-        f"{100 * 50_000:,} plain samples ({truth:.4f} nats, standard error {doubt:.4f}: less cannot be seen).",
+        "Error: of the joint entropy of its batch, root mean square over 20 seeds, against 5,000,000 plain "
+        f"samples (of our first {plain[held].nats:.4f} nats, standard error {plain[held].doubt:.4f}: less cannot be "
+        "seen). Told: what the batch says of the network, in nats, by the same samples.",
         "",
-        "| | CPU s | redux / it | picks as redux | error, nats | peak above the draws, MiB |",
-        "|---|---|---|---|---|---|",
+        "| | CPU s | redux / it | picks as redux | error, nats | told | peak above the draws, MiB |",
+        "|---|---|---|---|---|---|---|",
+        *([redux_row(theirs, plain)] if theirs else []),
     ]
-    theirs = redux(size, 20) if peer else None
-    if theirs:
-        again = np.array(theirs["joint_entropies"] or [math.nan])
-        same = torch.tensor(theirs["indices"])
-        of_theirs = (
-            truth if tuple(theirs["indices"]) == held else by_samples(draws.log_probs[same], 100, 500, 2)[0]
-        )
-        error = "0 (exact)" if exact else f"{np.sqrt(((again - of_theirs) ** 2).mean()):.4f}"
-        lines.append(
-            f"| batchbald_redux {theirs['versions']['batchbald_redux']}, 10,000 configurations, one run, "
-            f"{ASKED[size]} | {theirs['cpu']:.1f} | 1 | - | {error} | {theirs['rss_mb']:.0f} |"
-        )
-    for limit in limits:
-        seconds = statistics.median(times[str(limit)])
-        picks = runs[limit].positions
+    for limit, picks in runs.items():
+        seconds, exact = statistics.median(times[str(limit)]), draws.c ** (size - 1) <= limit
         some = draws[torch.tensor(picks)]
-        found = np.array([joint_entropy(some, limit=limit, seed=seed) for seed in range(20)])
-        due = truth if picks == held else by_samples(some.log_probs, 100, 500, 3)[0]
-        error = "0 (exact)" if draws.c ** (size - 1) <= limit else f"{np.sqrt(((found - due) ** 2).mean()):.4f}"
-        times_less = f"**{theirs['cpu'] / seconds:.0f}x**" if theirs else "-"
-        agree = f"{len(set(picks) & set(theirs['indices']))} of {size}" if theirs else "-"
-        agree += ", in order" * bool(theirs and list(picks) == theirs["indices"])
+        found = [joint_entropy(some, limit=limit, seed=seed) for seed in range(20)]
+        error = "0 (exact)" if exact else plain[picks].missed_by(found)
         lines.append(
-            f"| ours, {limit:,} configurations | {seconds:.2f} | {times_less} | {agree} | {error} | "
-            f"{fresh('mnist', size, limit)['above']:.0f} |"
+            f"| ours, {limit:,} configurations | {seconds:.2f} | {compared(picks, seconds, theirs)} | {error} | "
+            f"{plain[picks].told:.4f} | {fresh('mnist', size, limit)['above']:.0f} |"
         )
-    if theirs and tuple(theirs["indices"]) != held:
-        lines += [
-            "",
-            f"Told, by plain samples: our first batch {told(draws, held)}, redux's {told(draws, same.tolist())}.",
-        ]
     start = time.process_time()
     full = in_full(draws, size, limits[0])
     whole = time.process_time() - start
-    lines += [
+    return [
+        *lines,
         "",
         f"Without bounds (every image with all {limits[0]:,} configurations, one run): {whole:.1f} CPU s, and "
         f"{'the same picks in the same order' if full == held else f'OTHER PICKS: {full}, not {held}'}.",
         "",
     ]
-    return lines
+
+
+def redux_row(theirs: dict[str, Any], plain: Mapping[tuple[int, ...], Plain]) -> str:
+    """What batchbald_redux needed and found; exact where it enumerates."""
+    own = plain[tuple(theirs["indices"])]
+    exact = 10 ** (len(theirs["indices"]) - 1) <= 10_000
+    error = "0 (exact)" if exact else own.missed_by(theirs["joint_entropies"])
+    return (
+        f"| batchbald_redux {theirs['versions']['batchbald_redux']}, 10,000 configurations, one run, "
+        f"{theirs['asked']} | {theirs['cpu']:.1f} | 1 | - | {error} | {own.told:.4f} | {theirs['rss_mb']:.0f} |"
+    )
+
+
+def compared(picks: tuple[int, ...], seconds: float, theirs: dict[str, Any] | None) -> str:
+    """How much less time than redux, and how many of its picks: two cells."""
+    if theirs is None:
+        return "- | -"
+    in_order = ", in order" * (list(picks) == theirs["indices"])
+    same = len(set(picks) & set(theirs["indices"]))
+    return f"**{theirs['cpu'] / seconds:.0f}x** | {same} of {len(picks)}{in_order}"
 
 
 def growth(draws: Draws, limit: int) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from _measure import said_by, write
+from peers.memory import mib
 from torch import nn
 
 from askance.acquisition import bald
@@ -47,21 +48,15 @@ def head(two_layers: bool) -> tuple[nn.Sequential, int]:
     return nn.Sequential(nn.Dropout(0.5), nn.Linear(WIDTH, CLASSES)), 100
 
 
-def peak_mb() -> float:
-    """The highest resident size of this program so far; Linux counts `ru_maxrss` on from the parent's."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
 def one_pool(folder: Path, n: int, two_layers: bool) -> dict[str, float]:
     """Score the first n rows and pick; run in a process of its own."""
     torch.set_num_threads(1)
     layers, k = head(two_layers)
     bald(DropoutPosterior(layers, k=k, seed=0)(torch.rand(CHUNK, WIDTH)))  # what libraries allocate once
-    before = peak_mb()
+    before = mib("VmHWM")
     cpu, wall = time.process_time(), time.perf_counter()
     cache = FeatureCache(folder, WIDTH)
-    opened = peak_mb()
+    opened = mib("VmHWM")
     ids = [image_id(i) for i in range(n)]
     posterior = DropoutPosterior(layers, k=k, seed=0)
     scores = np.empty(n)
@@ -75,7 +70,7 @@ def one_pool(folder: Path, n: int, two_layers: bool) -> dict[str, float]:
         "cpu": time.process_time() - cpu,
         "wall": time.perf_counter() - wall,
         "cache_mb": opened - before,
-        "above_mb": peak_mb() - before,
+        "above_mb": mib("VmHWM") - before,
     }
 
 

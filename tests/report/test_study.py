@@ -100,10 +100,15 @@ def test_one_or_two_pairs_say_nothing(n: int, expected: bool) -> None:
 
 
 def test_arms_that_were_drawn_otherwise_are_compared_under_reserve() -> None:
-    other = replace(PART, name="two", draws="masks in rounds")
-    claim = Claim("it is so", ("one", "bald"), ("two", "random"))
-    page = study_page(replace(PAGE, parts=[PART, other], claims=[claim]))
-    assert row(page, "| it is so ").split("|")[2].strip() == "reproduces: 3 of 3 seeds; drawn by different masks"
+    def said(ours: dict[tuple[int, int], str], theirs: dict[tuple[int, int], str]) -> str:
+        return verdict(claim, replace(PART, masks={"bald": ours, "random": theirs}))
+
+    claim = Claim("it is so", ("one", "bald"), ("one", "random"))
+    old = {(seed, size): "independent" for seed in range(3) for size in SIZES}
+    assert said(old, old) == said(old, {}) == "reproduces: 3 of 3 seeds"
+    assert said(old, old | {(2, 40): "in rounds"}) == "reproduces: 3 of 3 seeds; other masks in 12 % of rounds"
+    longer = old | {(seed, 50): "in rounds" for seed in range(3)}  # which are not compared
+    assert said(old, longer) == "reproduces: 3 of 3 seeds"
 
 
 def test_that_few_pairs_make_too_short_an_interval_is_said_beside_the_claims() -> None:

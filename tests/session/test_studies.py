@@ -167,8 +167,16 @@ def test_a_page_says_of_each_part_what_made_its_rounds_where_they_differ(tmp_pat
         shutil.copytree(parts[0].folder(tmp_path), part.folder(tmp_path))
         for curve in part.folder(tmp_path).rglob("curve.jsonl"):
             curve.write_text(curve.read_text().replace(MASKS, masks))
-    claims = (Claim("as good", ("one", "bald"), ("two", "bald"), expected=False),)
+    softmax = parts[2].experiment.model.model_copy(update={"posterior": "softmax"})
+    parts.append(Part("four", "four", "digits", partial(digits), replace(parts[0].experiment, model=softmax)))
+    run_study(study(parts[3]), tmp_path, workers=1)
+    claims = tuple(
+        Claim(f"as {name}", ("one", "bald"), (name, "bald"), expected=False) for name in ("two", "four")
+    )
     page = write_study(replace(study(*parts), claims=claims), tmp_path, "x").page.read_text()
+    assert "| as two | too few pairs to say; other masks in 100 % of rounds |" in page
+    assert "| as four | too few pairs to say |" in page  # which draws nothing
+    assert "0 validation labels; one pass; the whole pool" in page
     assert f"- draws by, one: {MASKS}\n- draws by, two, three: other masks\n" in page
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,6 +10,8 @@ from askance.maths import Gap, area_gap
 from askance.report.compare import FEW, TESTED
 from askance.report.words import table
 from askance.vocab import Curve
+
+Masks = Mapping[tuple[int, int], str]
 
 HEAD = "points of error (95 % bootstrap), pairs, permutation p"
 
@@ -44,11 +46,11 @@ class Arm:
 
     Attributes:
         curves: a run a seed.
-        draws: by which masks they were drawn.
+        masks: seed and training size -> how draws of that round came to their masks; none where nothing is drawn.
     """
 
     curves: Sequence[Curve]
-    draws: str = ""
+    masks: Masks = field(default_factory=dict)
 
 
 def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm]) -> list[str]:
@@ -57,13 +59,19 @@ def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm]) -
     for claim in claims:
         better, worse = (arms.get(name, Arm(())) for name in (claim.better, claim.worse))
         gap = area_gap(better.curves, worse.curves, "error", generator=np.random.default_rng(0))
-        other = gap is not None and better.draws != worse.draws
-        verdict = _verdict(gap, claim.expected)
-        rows.append((claim.text, f"{verdict}; drawn by different masks" if other else verdict, gap_words(gap)))
+        verdict = _verdict(gap, claim.expected) + _reserve(better.masks, worse.masks)
+        rows.append((claim.text, verdict, gap_words(gap)))
         gaps += [] if gap is None else [gap]
     few = any(gap.n < FEW for gap in gaps)
     head = ("claim", "here", f"difference of area, {HEAD}")
     return [*table(head, rows), *(["", TOO_SHORT] if few else [])]
+
+
+def _reserve(ours: Masks, theirs: Masks) -> str:
+    """How many of the rounds that are compared were drawn by other masks than their pair."""
+    both = ours.keys() & theirs.keys()
+    other = sum(ours[one] != theirs[one] for one in both)
+    return f"; other masks in {math.ceil(100 * other / len(both))} % of rounds" if other else ""
 
 
 def _verdict(gap: Gap | None, expected: bool) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from askance.maths import area_gap, area_under, interval
 from askance.maths.curves import quartiles
-from askance.report.claims import HEAD, Arm, Claim, claims_table, gap_words
+from askance.report.claims import HEAD, Arm, Claim, Masks, claims_table, gap_words
 from askance.report.compare import TESTED, penalty_table, sizes_to, spread
 from askance.report.plot import by_strategy
 from askance.report.words import count, table
@@ -79,7 +79,7 @@ class StudyPart:
         paid: labels that every arm pays for besides its training labels.
         figure: file name of its plot; empty: none.
         efforts: strategy -> what its runs took.
-        draws: by which masks its rounds were drawn.
+        masks: strategy -> see `Arm`.
     """
 
     name: str
@@ -96,7 +96,7 @@ class StudyPart:
     figure: str
     efforts: Mapping[str, Effort]
     standing: Standing | None = None
-    draws: str = ""
+    masks: Mapping[str, Masks] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def study_page(page: StudyPage) -> str:
     ]
     if page.claims:
         arms = {
-            (part.name, name): Arm(runs, part.draws)
+            (part.name, name): Arm(runs, part.masks.get(name, {}))
             for part in page.parts
             for name, runs in by_strategy(part.curves).items()
         }

@@ -84,12 +84,12 @@ def difference(value: float, words: Words) -> str:
 def count(number: float, budget: float | None = None) -> str:
     """A number of labels; an infinite one is more than the budget.
 
-    >>> count(1240), count(math.inf, 500)
-    ('1,240', '>500')
+    >>> count(1240), count(172.5), count(math.inf, 500)
+    ('1,240', '172.5', '>500')
     """
     if math.isinf(number):
         return f">{budget:,.0f}" if budget is not None else "never"
-    return f"{number:,.0f}"
+    return f"{number:,.1f}".removesuffix(".0")
 
 
 def share_of(part: float, n: int) -> str:

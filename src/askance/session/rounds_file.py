@@ -42,22 +42,24 @@ class Origin:
 
     Attributes:
         code: versions, days and how many rounds.
-        masks: how their draws came to their masks.
+        masks: how their draws came to their masks; empty where nothing is dropped to draw.
     """
 
     code: str
     masks: str
 
     @classmethod
-    def of(cls, lines: Iterable[Mapping[str, Any]]) -> "Origin":
-        """That of these rounds."""
-        made = sorted((UNNOTED | line.get("made", {}) for line in lines), key=itemgetter("at"))
+    def of(cls, made: Iterable[Mapping[str, str]]) -> "Origin":
+        """In words."""
+        made = sorted(made, key=itemgetter("at"))
         days: defaultdict[str, list[str]] = defaultdict(list)
         for one in made:
             days[one["code"]].append(one["at"][:10])
         spans = {code: " to ".join(dict.fromkeys(filter(None, (of[0], of[-1])))) for code, of in days.items()}
         code = [", ".join(filter(None, (name, spans[name], f"{len(of):,} rounds"))) for name, of in days.items()]
-        return cls("; then ".join(code), ", then ".join(dict.fromkeys(one["masks"] for one in made)))
+        return cls(
+            "; then ".join(code), ", then ".join(dict.fromkeys(one["masks"] for one in made if one["masks"]))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,17 @@ class Place:
         found: dict[str, Any] = json.loads(json.dumps(own))
         return found
 
+    def made(self) -> dict[str, dict[tuple[int, int], dict[str, str]]]:
+        """What made its rounds: strategy -> seed and training size -> code, masks and when."""
+        found: dict[str, dict[tuple[int, int], dict[str, str]]] = {name: {} for name in self.experiment.strategies}
+        nothing = {} if self.experiment.model.posterior == "mc-dropout" else {"masks": ""}
+        for (strategy, seed), lines in read_runs(self.folder, self.experiment).items():
+            found[strategy] |= {(seed, line["labels"]): UNNOTED | line.get("made", {}) | nothing for line in lines}
+        return found
+
     def origin(self) -> Origin:
-        """What made its rounds."""
-        return Origin.of(line for lines in read_runs(self.folder, self.experiment).values() for line in lines)
+        """The same in words."""
+        return Origin.of(one for arm in self.made().values() for one in arm.values())
 
 
 def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:

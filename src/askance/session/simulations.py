@@ -63,7 +63,7 @@ class Results:
         """For each strategy, the median over seeds of the labels to each target; `>n` where it is not reached."""
         for name in self.strategies:
             curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
-            budget = max((curve.labels[-1] for curve in curves), default=0)
+            budget = max(curve.labels[-1] for curve in curves)
             yield name, [count(quartiles(sizes_to(curves, target))[1], budget) for target in TARGETS]
 
 

@@ -169,7 +169,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **_alike("rounds by", {name: origin.code for name, origin in origins.items()}),
             **_alike("draws by", {name: origin.masks for name, origin in origins.items()}),
         },
-        parts=[_section(part, curves, out, stem, origins[part.name].masks) for part, curves in found],
+        parts=[_section(part, curves, out, stem) for part, curves in found],
         claims=study.claims,
     )
     path = out / f"{stem}.md"
@@ -204,15 +204,17 @@ def _figures(part: Part, curves: list[Curve], out: Path, stem: str, colours: Map
     return paths
 
 
-def _section(part: Part, curves: list[Curve], out: Path, stem: str, draws: str) -> StudyPart:
+def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart:
     experiment = part.experiment
     scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
+    drawn = "one pass" if experiment.model.posterior == "softmax" else f"K = {experiment.draws}"
+    made = Place(experiment, part.data, part.folder(out)).made()
     return StudyPart(
         name=part.name,
         title=part.title,
         note=part.note,
         protocol=f"{experiment.start} labels to start from, {experiment.batch} a round, to {experiment.until}; "
-        f"{experiment.val} validation labels; K = {experiment.draws}; {scored} scored a round; {part.data}",
+        f"{experiment.val} validation labels; {drawn}; {scored} scored a round; {part.data}",
         curves=curves,
         strategies=experiment.strategies,
         seeds=experiment.seeds,
@@ -223,7 +225,7 @@ def _section(part: Part, curves: list[Curve], out: Path, stem: str, draws: str) 
         figure=f"{stem}-{part.name}.png" if curves else "",
         efforts=_efforts(part, out),
         standing=part.standing,
-        draws=draws,
+        masks={name: {at: one["masks"] for at, one in arm.items() if one["masks"]} for name, arm in made.items()},
     )
 
 
