@@ -171,8 +171,8 @@ def beside(draws: Draws, size: int, limits: tuple[int, ...], repetitions: int, p
         f"## B = {size}, N = {len(draws):,}, K = {draws.k}, C = {draws.c}",
         "",
         "Error: of the joint entropy of its batch, root mean square over 20 seeds, against 5,000,000 plain "
-        f"samples (of our first {plain[held].nats:.4f} nats, standard error {plain[held].doubt:.4f}: less cannot be "
-        "seen). Told: what the batch says of the network, in nats, by the same samples.",
+        f"samples (of our first {plain[held].nats:.4f} nats, standard error {plain[held].doubt:.4f}: less cannot "
+        "be seen). Told: what the batch says of the network, in nats, by the same samples.",
         "",
         "| | CPU s | redux / it | picks as redux | error, nats | told | peak above the draws, MiB |",
         "|---|---|---|---|---|---|---|",
