@@ -70,12 +70,17 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"BALD: whether {n:,} at random or the whole pool are scored makes no difference",
-            (part, "bald"),
-            ("whole-pool", "bald"),
+            f"{name}: whether {n:,} at random or the whole pool are scored makes no difference",
+            (part, name),
+            ("whole-pool", name),
             expected=False,
         )
-        for n, part in ((SUBSET, "bayesian"), (2000, "pool-2000"))
+        for n, part, names in ((SUBSET, "bayesian", (*SCORES, "power:bald")), (2000, "pool-2000", ("bald",)))
+        for name in names
+    ),
+    *(
+        Claim(f"{name} of the whole pool is better than random", ("whole-pool", name), ("bayesian", "random"))
+        for name in (*SCORES, "power:bald")
     ),
     Claim("BALD of 2,000 at random is better than random", ("pool-2000", "bald"), ("bayesian", "random")),
 )
@@ -110,8 +115,9 @@ def gal2017(folder: Path, *, quick: bool = False) -> Study:
         make.part(
             "whole-pool",
             "The whole pool scored each round",
-            Arms(("bald",), until=200, seeds=3, subset=None),
+            Arms((*SCORES, "power:bald"), until=200, seeds=3, subset=None),
             reference="bald",
+            note="Random picks do not depend on it: they are those of *Five acquisitions*.",
         ),
         make.part(
             "pool-2000",
