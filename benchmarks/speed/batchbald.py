@@ -36,6 +36,7 @@ from askance.session.simulations import settings_for
 from askance.vocab import Labelled
 
 WORK = ROOT / "work"
+POSTERIOR = WORK / "posterior.npy"
 
 
 def posterior(mnist: Path) -> Draws:
