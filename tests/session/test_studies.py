@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from askance.cli.bench import bench
 from askance.cli.main import app
+from askance.loop.runs import read_curves
 from askance.pool import Look
 from askance.report.claims import Claim
 from askance.session import papers
@@ -193,6 +194,28 @@ def test_parts_of_the_same_settings_share_their_runs(tmp_path):
     assert write_study(both.with_seeds(1), tmp_path, "x").whole == 4
 
 
+def test_an_arm_of_another_part_is_shown_beside_as_far_as_the_budget_goes(tmp_path):
+    one = replace(study().parts[0], experiment=small(until=50))
+    alone = small(strategies=("bald",), draws=4)
+    two = Part("two", "Without random", "digits", partial(digits), alone, beside={"random": "one"})
+    both = study(one, two)
+    run_study(both.only(["one"]), tmp_path, workers=1)
+    run_study(both.with_seeds(1), tmp_path, workers=1)
+    written = write_study(both, tmp_path, "x")
+    assert (written.whole, written.planned) == (4 + 1, 6)
+    page = written.page.read_text().partition("## Without random")[2]
+    assert "1 of 2 runs have reached their end.\n\nBeside them is random of *one*.\n" in page
+    curves = read_curves(one.folder(tmp_path), one.experiment)
+    first = next(curve for curve in curves if (curve.strategy, curve.seed) == ("random", 0))
+    shown = next(line for line in page.splitlines() if line.startswith("| random |") and line.count("|") == 6)
+    errors = [f"{100 * error:.1f}" for error in first.metrics["error"]]
+    assert [cell.strip() for cell in shown.split("|")[2:5]] == errors[:3]
+    assert "| bald | +" in page or "| bald | -" in page  # its difference from random
+    alone = write_study(both.only(["two"]), tmp_path, "x").page.read_text()
+    assert "Beside" not in alone
+    assert "| random |" not in alone
+
+
 def test_parts_can_be_chosen_by_name():
     both = study(study().parts[0], Part("two", "t", "digits", partial(digits), small()))
     assert [part.name for part in both.only(["two"]).parts] == ["two"]
@@ -232,14 +255,20 @@ def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quic
     for claim in whole.claims:
         assert quick or {claim.better, claim.worse} <= arms, claim.text
     for part in whole.parts:
+        for strategy, other in part.beside.items():
+            assert quick or (other, strategy) in arms
+            assert strategy not in part.experiment.strategies
         assert not quick or part.experiment.until <= 100
-        assert all(set(one.labels) <= {*part.experiment.strategies, "mean-std"} for one in part.published)
+        assert all(
+            set(one.labels) <= {*part.experiment.strategies, *part.beside, "mean-std"} for one in part.published
+        )
 
 
 def test_parts_share_the_runs_that_they_have_in_common(data, tmp_path):
     folders = {part.name: part.folder(tmp_path) for part in papers.gal2017(data / "mnist").parts}
     assert folders["bayesian"] == folders["to-1000"]  # another end and fewer seeds are the same runs
-    assert len({*folders.values()}) == len(folders) - 1
+    assert folders["whole-pool"] == folders["whole-to-1000"]
+    assert len({*folders.values()}) == len(folders) - 2
 
 
 def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch):

@@ -73,13 +73,14 @@ class StudyPart:
     """Arms that are compared with each other, and how they did.
 
     Attributes:
-        curves: of the runs that reached their end.
+        curves: of the runs that reached their end, and of the arms beside.
         strategies: arms that were to be run.
         seeds: seeds that were to be run.
         paid: labels that every arm pays for besides its training labels.
         figure: file name of its plot; empty: none.
         efforts: strategy -> what its runs took.
         masks: strategy -> see `Arm`.
+        beside: strategy -> the part whose runs of it are in these curves.
     """
 
     name: str
@@ -97,6 +98,7 @@ class StudyPart:
     efforts: Mapping[str, Effort]
     standing: Standing | None = None
     masks: Mapping[str, Masks] = field(default_factory=dict)
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,11 @@ def _part(part: StudyPart) -> list[str]:
     planned = len(part.strategies) * len(part.seeds)
     lines = [f"## {part.title}", ""]
     lines += [part.note, ""] if part.note else []
-    lines += [f"{part.protocol}. {len(part.curves)} of {planned} runs have reached their end.", ""]
-    if not part.curves:
+    own = [curve for curve in part.curves if curve.strategy not in part.beside]
+    lines += [f"{part.protocol}. {len(own)} of {planned} runs have reached their end.", ""]
+    if shown := {curve.strategy for curve in part.curves} & part.beside.keys():
+        lines += [" ".join(f"Beside them is {name} of *{part.beside[name]}*." for name in sorted(shown)), ""]
+    if not own:
         return lines
     if part.paid:
         lines += [f"Every arm pays for {part.paid} validation labels besides.", ""]

@@ -32,6 +32,9 @@ _SCHEMA = pa.schema(
 )
 """A row a round; metrics, and by which code, masks and when it was made, are JSON objects."""
 
+Made = Mapping[str, Mapping[tuple[int, int], Mapping[str, str]]]
+"""What made rounds: strategy -> seed and training size -> code, masks and when."""
+
 UNNOTED = {"code": "code that was not noted", "masks": "independent masks", "at": ""}
 """Of rounds from before they kept what made them."""
 
@@ -88,8 +91,8 @@ class Place:
         found: dict[str, Any] = json.loads(json.dumps(own))
         return found
 
-    def made(self) -> dict[str, dict[tuple[int, int], dict[str, str]]]:
-        """What made its rounds: strategy -> seed and training size -> code, masks and when."""
+    def made(self) -> Made:
+        """What made its rounds."""
         found: dict[str, dict[tuple[int, int], dict[str, str]]] = {name: {} for name in self.experiment.strategies}
         nothing = {} if self.experiment.model.posterior == "mc-dropout" else {"masks": ""}
         for (strategy, seed), lines in read_runs(self.folder, self.experiment).items():

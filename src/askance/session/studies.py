@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import blake2b
@@ -14,12 +14,12 @@ from askance.loop.experiment import Experiment, Problem
 from askance.loop.runs import read_curves, read_runs
 from askance.loop.simulate import Lab, simulate_all
 from askance.report import plot_curves
-from askance.report.claims import Claim
+from askance.report.claims import Claim, Masks
 from askance.report.plot import colours_of
 from askance.report.study import TARGETS, Effort, Published, Standing, StudyPage, StudyPart, study_page
 from askance.session.machine import machine, made
 from askance.session.problems import classification
-from askance.session.rounds_file import Place, read_rounds, write_rounds
+from askance.session.rounds_file import Made, Place, read_rounds, write_rounds
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
 
@@ -40,6 +40,8 @@ class Part:
         published: labels to 10 % and 5 % error, as printed.
         standing: errors at one training size, as printed.
         note: what a reader has to know of this part.
+        beside: strategy -> the part whose runs of it are shown with these, up to the same budget: of arms to
+            which what this part changes makes no difference.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Part:
     published: Sequence[Published] = ()
     standing: Standing | None = None
     note: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
     def folder(self, out: Path) -> Path:
         """Where its runs are: the same for all that depends on the same settings and data."""
@@ -148,8 +151,10 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     """
     now = datetime.now(UTC)
     stem = f"{now:%Y-%m-%d}-{study.name}"
-    found = [(part, read_curves(part.folder(out), part.experiment, whole=True)) for part in study.parts]
     places = _places(study, out)
+    made = {name: place.made() for name, place in places.items()}
+    runs = {part.name: read_curves(part.folder(out), part.experiment, whole=True) for part in study.parts}
+    found = [(part, [*runs[part.name], *_beside(part, runs)]) for part in study.parts]
     origins = {name: place.origin() for name, place in places.items()}
     arms = dict.fromkeys(name for part in study.parts for name in part.experiment.strategies)
     colours = colours_of(list(arms), BASELINE)
@@ -169,13 +174,30 @@ def write_study(study: Study, out: Path, command: str) -> Written:
             **_alike("rounds by", {name: origin.code for name, origin in origins.items()}),
             **_alike("draws by", {name: origin.masks for name, origin in origins.items()}),
         },
-        parts=[_section(part, curves, out, stem) for part, curves in found],
+        parts=[_section(part, curves, out, stem, _masks(part, made)) for part, curves in found],
         claims=study.claims,
     )
     path = out / f"{stem}.md"
     write_whole(path, study_page(page).encode())
     planned = sum(len(part.experiment.strategies) * len(part.experiment.seeds) for part in study.parts)
-    return Written(path, (config, raw, *figures), sum(len(curves) for _, curves in found), planned)
+    return Written(path, (config, raw, *figures), sum(map(len, runs.values())), planned)
+
+
+def _beside(part: Part, runs: Mapping[str, Sequence[Curve]]) -> list[Curve]:
+    """Curves of other parts that are shown with a part's own: of the same seeds, as far as its budget goes."""
+    seeds = {curve.seed for curve in runs[part.name]}
+    return [
+        curve.upto(part.experiment.until)
+        for strategy, other in part.beside.items()
+        for curve in runs.get(other, ())
+        if curve.strategy == strategy and curve.seed in seeds
+    ]
+
+
+def _masks(part: Part, made: Mapping[str, Made]) -> dict[str, Masks]:
+    """How the draws of each round came to their masks, of the arms beside too."""
+    arms = {**made[part.name], **{name: made.get(other, {}).get(name, {}) for name, other in part.beside.items()}}
+    return {name: {at: one["masks"] for at, one in arm.items() if one["masks"]} for name, arm in arms.items()}
 
 
 def _places(study: Study, out: Path) -> dict[str, Place]:
@@ -204,11 +226,10 @@ def _figures(part: Part, curves: list[Curve], out: Path, stem: str, colours: Map
     return paths
 
 
-def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart:
+def _section(part: Part, curves: list[Curve], out: Path, stem: str, masks: Mapping[str, Masks]) -> StudyPart:
     experiment = part.experiment
     scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
     drawn = "one pass" if experiment.model.posterior == "softmax" else f"K = {experiment.draws}"
-    made = Place(experiment, part.data, part.folder(out)).made()
     return StudyPart(
         name=part.name,
         title=part.title,
@@ -225,7 +246,8 @@ def _section(part: Part, curves: list[Curve], out: Path, stem: str) -> StudyPart
         figure=f"{stem}-{part.name}.png" if curves else "",
         efforts=_efforts(part, out),
         standing=part.standing,
-        masks={name: {at: one["masks"] for at, one in arm.items() if one["masks"]} for name, arm in made.items()},
+        masks=masks,
+        beside=part.beside,
     )
 
 

@@ -1,7 +1,7 @@
 """The plain records that rooms hand each other. No torch, no behaviour."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
 
@@ -177,3 +177,14 @@ class Curve:
     seed: int
     labels: tuple[int, ...]
     metrics: Mapping[str, tuple[float, ...]]
+
+    def upto(self, labels: int) -> "Curve":
+        """The run as far as a budget of training labels goes.
+
+        >>> Curve("random", 0, (20, 30, 40), {"error": (0.4, 0.3, 0.2)}).upto(35).metrics
+        {'error': (0.4, 0.3)}
+        """
+        n = sum(size <= labels for size in self.labels)
+        return replace(
+            self, labels=self.labels[:n], metrics={name: values[:n] for name, values in self.metrics.items()}
+        )
