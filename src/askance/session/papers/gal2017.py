@@ -71,7 +71,7 @@ CLAIMS = (
         Claim(
             f"{name}: whether {n:,} at random or the whole pool are scored makes no difference",
             (part, name),
-            ("whole-pool", name),
+            ("whole-power" if name == "power:bald" else "whole-pool", name),
             expected=False,
         )
         for n, part, names in ((SUBSET, "bayesian", (*SCORES, "power:bald")), (2000, "pool-2000", ("bald",)))
@@ -79,7 +79,15 @@ CLAIMS = (
     ),
     *(
         Claim(f"{name} of the whole pool is better than random", ("whole-pool", name), ("bayesian", "random"))
-        for name in (*SCORES, "power:bald")
+        for name in SCORES
+    ),
+    Claim(
+        "power:bald of the whole pool is better than random", ("whole-power", "power:bald"), ("bayesian", "random")
+    ),
+    Claim(
+        "power:bald of the whole pool is better than its top scores",
+        ("whole-power", "power:bald"),
+        ("whole-pool", "bald"),
     ),
     *(
         Claim(
@@ -122,7 +130,7 @@ def gal2017(folder: Path, *, quick: bool = False) -> Study:
         make.part(
             "whole-pool",
             "The whole pool scored each round",
-            Arms((*SCORES, "power:bald"), subset=None),
+            Arms(SCORES, subset=None),
             published=(TABLE_1,),
             beside={"random": "bayesian"},
             note="Random picks do not depend on how much is scored.",
@@ -134,6 +142,13 @@ def gal2017(folder: Path, *, quick: bool = False) -> Study:
             standing=TABLE_2,
             beside={"random": "to-1000"},
             note="Up to 400 labels these are the rounds of *The whole pool scored each round*.",
+        ),
+        make.part(
+            "whole-power",
+            "Power BALD of the whole pool",
+            Arms(("power:bald",), until=200, seeds=3, subset=None),
+            beside={"random": "bayesian", "bald": "whole-pool"},
+            note="What `askance pick` does by itself, beside the top scores of the same pool.",
         ),
         make.part(
             "pool-2000",
