@@ -122,7 +122,10 @@ def study_page(page: StudyPage) -> str:
         "",
         *(f"- {name}: {said}" for name, said in page.provenance.items()),
     ]
-    lines += ["", "Not as in the paper:", "", *(f"- {one}" for one in page.differs), ""]
+    lines += [
+        "",
+        *(["Not as in the paper:", "", *(f"- {one}" for one in page.differs), ""] if page.differs else []),
+    ]
     lines += [
         "Labels are those a model was trained on, start labels included. *Labels to* an error is the size of the "
         "first training set whose model reaches it and stays there to the end of the run; `>` is a run that never "
