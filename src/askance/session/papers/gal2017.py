@@ -78,7 +78,11 @@ CLAIMS = (
         for name in names
     ),
     *(
-        Claim(f"{name} of the whole pool is better than random", ("whole-pool", name), ("bayesian", "random"))
+        Claim(
+            f"{name} of the whole pool is better than random, to 200 labels",
+            ("whole-pool", name),
+            ("bayesian", "random"),
+        )
         for name in SCORES
     ),
     Claim(
@@ -91,11 +95,15 @@ CLAIMS = (
     ),
     *(
         Claim(
-            f"{name} of the whole pool is better than random, to 1,000 labels",
-            ("whole-to-1000", name),
-            ("to-1000", "random"),
+            f"{name} of the whole pool is better than random, to {until} labels",
+            (part, name),
+            (beside, "random"),
         )
-        for name in ("variation-ratios", "bald")
+        for until, part, beside, names in (
+            ("400", "whole-to-400", "bayesian", SCORES),
+            ("1,000", "whole-to-1000", "to-1000", ("variation-ratios", "bald")),
+        )
+        for name in names
     ),
     Claim("BALD of 2,000 at random is better than random", ("pool-2000", "bald"), ("bayesian", "random")),
 )
@@ -145,10 +153,17 @@ def _how_much_is_scored(make: Mnist) -> list[Part]:
         make.part(
             "whole-pool",
             "The whole pool scored each round",
+            Arms(SCORES, until=200, seeds=3, subset=None),
+            beside={"random": "bayesian"},
+            note="Random picks do not depend on how much is scored.",
+        ),
+        make.part(
+            "whole-to-400",
+            "The whole pool scored each round, to 400 labels",
             Arms(SCORES, subset=None),
             published=(TABLE_1,),
             beside={"random": "bayesian"},
-            note="Random picks do not depend on how much is scored.",
+            note="Up to 200 labels these are the rounds of *The whole pool scored each round*.",
         ),
         make.part(
             "whole-to-1000",
