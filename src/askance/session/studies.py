@@ -149,7 +149,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
         out: where its runs are, and the files come to.
         command: as it was called, for the page.
     """
-    now = datetime.now(UTC)
+    now, here = datetime.now(UTC), machine()  # before files change, which would make a clean checkout a dirty one
     stem = f"{now:%Y-%m-%d}-{study.name}"
     places = _places(study, out)
     made = {name: place.made() for name, place in places.items()}
@@ -168,7 +168,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
         cites=study.cites,
         differs=study.differs,
         provenance={
-            **machine(),
+            **here,
             "command": f"`{command}`",
             "configuration": f"`{config.name}`; raw curves and picks: `{raw.name}`",
             **_alike("rounds by", {name: origin.code for name, origin in origins.items()}),
