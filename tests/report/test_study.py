@@ -109,6 +109,8 @@ def test_arms_that_were_drawn_otherwise_are_compared_under_reserve() -> None:
     assert said(old, old | {(2, 40): "in rounds"}) == "reproduces: 3 of 3 seeds; other masks in 12 % of rounds"
     longer = old | {(seed, 50): "in rounds" for seed in range(3)}  # which are not compared
     assert said(old, longer) == "reproduces: 3 of 3 seeds"
+    unfinished = {(3, size): "in rounds" for size in SIZES}  # nor are runs without a curve
+    assert said(old | {(3, 40): "independent"}, old | unfinished) == "reproduces: 3 of 3 seeds"
 
 
 def test_that_few_pairs_make_too_short_an_interval_is_said_beside_the_claims() -> None:

@@ -59,7 +59,7 @@ def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm]) -
     for claim in claims:
         better, worse = (arms.get(name, Arm(())) for name in (claim.better, claim.worse))
         gap = area_gap(better.curves, worse.curves, "error", generator=np.random.default_rng(0))
-        verdict = _verdict(gap, claim.expected) + _reserve(better.masks, worse.masks)
+        verdict = _verdict(gap, claim.expected) + _reserve(better, worse)
         rows.append((claim.text, verdict, gap_words(gap)))
         gaps += [] if gap is None else [gap]
     few = any(gap.n < FEW for gap in gaps)
@@ -67,10 +67,11 @@ def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm]) -
     return [*table(head, rows), *(["", TOO_SHORT] if few else [])]
 
 
-def _reserve(ours: Masks, theirs: Masks) -> str:
+def _reserve(ours: Arm, theirs: Arm) -> str:
     """How many of the rounds that are compared were drawn by other masks than their pair."""
-    both = ours.keys() & theirs.keys()
-    other = sum(ours[one] != theirs[one] for one in both)
+    seeds = {curve.seed for curve in ours.curves} & {curve.seed for curve in theirs.curves}
+    both = [at for at in ours.masks.keys() & theirs.masks.keys() if at[0] in seeds]
+    other = sum(ours.masks[at] != theirs.masks[at] for at in both)
     return f"; other masks in {math.ceil(100 * other / len(both))} % of rounds" if other else ""
 
 

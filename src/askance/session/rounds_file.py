@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -52,16 +52,16 @@ class Origin:
     masks: str
 
     @classmethod
-    def of(cls, made: Iterable[Mapping[str, str]]) -> "Origin":
+    def of(cls, made: Made) -> "Origin":
         """In words."""
-        made = sorted(made, key=itemgetter("at"))
+        rounds = sorted((one for arm in made.values() for one in arm.values()), key=itemgetter("at"))
         days: defaultdict[str, list[str]] = defaultdict(list)
-        for one in made:
+        for one in rounds:
             days[one["code"]].append(one["at"][:10])
         spans = {code: " to ".join(dict.fromkeys(filter(None, (of[0], of[-1])))) for code, of in days.items()}
         code = [", ".join(filter(None, (name, spans[name], f"{len(of):,} rounds"))) for name, of in days.items()]
         return cls(
-            "; then ".join(code), ", then ".join(dict.fromkeys(one["masks"] for one in made if one["masks"]))
+            "; then ".join(code), ", then ".join(dict.fromkeys(one["masks"] for one in rounds if one["masks"]))
         )
 
 
@@ -98,10 +98,6 @@ class Place:
         for (strategy, seed), lines in read_runs(self.folder, self.experiment).items():
             found[strategy] |= {(seed, line["labels"]): UNNOTED | line.get("made", {}) | nothing for line in lines}
         return found
-
-    def origin(self) -> Origin:
-        """The same in words."""
-        return Origin.of(one for arm in self.made().values() for one in arm.values())
 
 
 def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:

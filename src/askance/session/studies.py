@@ -19,7 +19,7 @@ from askance.report.plot import colours_of
 from askance.report.study import TARGETS, Effort, Published, Standing, StudyPage, StudyPart, study_page
 from askance.session.machine import machine, made
 from askance.session.problems import classification
-from askance.session.rounds_file import Made, Place, read_rounds, write_rounds
+from askance.session.rounds_file import Made, Origin, Place, read_rounds, write_rounds
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.files import write_json, write_whole
 
@@ -155,7 +155,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     made = {name: place.made() for name, place in places.items()}
     runs = {part.name: read_curves(part.folder(out), part.experiment, whole=True) for part in study.parts}
     found = [(part, [*runs[part.name], *_beside(part, runs)]) for part in study.parts]
-    origins = {name: place.origin() for name, place in places.items()}
+    origins = {name: Origin.of(of) for name, of in made.items()}
     arms = dict.fromkeys(name for part in study.parts for name in part.experiment.strategies)
     colours = colours_of(list(arms), BASELINE)
     figures = [path for part, curves in found if curves for path in _figures(part, curves, out, stem, colours)]
