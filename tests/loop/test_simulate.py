@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from askance.loop.experiment import Experiment, Problem, start_and_validation
-from askance.loop.runs import RunFolder
+from askance.loop.runs import RunFolder, read_runs
 from askance.loop.simulate import Lab, simulate, simulate_all
 from askance.pool import ArrayImages
 from askance.vocab import ConfigError, LabelError, Labelled
@@ -29,6 +30,10 @@ def problem():
 
 def task(model, train, problem):
     return BoxTask(dict.fromkeys(IDS, 1))
+
+
+def resplit():
+    return replace(problem(), resplit=True)
 
 
 def lab(out, **changes):
@@ -213,10 +218,57 @@ def test_start_labels_are_balanced_even_where_a_class_is_small():
         start_and_validation(pool, 19, 2, 0)
 
 
+def test_start_labels_are_of_the_classes_that_are_asked_for(tmp_path):
+    pool = Labelled(IDS[:20], tuple([0] * 17 + [1, 1, 2]))
+    start, _ = start_and_validation(pool, 6, 0, 0, (4, 1, 1))
+    target = dict(zip(pool.ids, pool.targets, strict=True))
+    assert [sum(target[name] == c for name in start) for c in range(3)] == [4, 1, 1]
+    simulate(lab(tmp_path, start=6, start_classes=(3, 2, 1)))
+    with pytest.raises(ConfigError, match="start_classes"):
+        simulate(lab(tmp_path, start=6, start_classes=(4, 1, 1)))
+    for wrong in ((4, 2), (18, 1, 1)):
+        with pytest.raises(LabelError, match="start labels for 3 classes, at most 17, 17, 16 of each"):
+            simulate(lab(tmp_path / "others", start=sum(wrong), start_classes=wrong))
+
+
+def test_where_each_seed_has_its_own_test_images_they_are_as_many_of_each_class(tmp_path):
+    given = replace(problem(), resplit=True)
+    counts, seen = Counter(given.test.targets), set()
+    for seed in range(5):
+        own = given.of_seed(seed)
+        assert Counter(own.test.targets) == counts
+        assert sorted(own.pool.ids + own.test.ids) == sorted(given.pool.ids + given.test.ids)
+        targets = dict(zip(given.pool.ids + given.test.ids, given.pool.targets + given.test.targets, strict=True))
+        for side in (own.pool, own.test):
+            assert side.targets == tuple(targets[name] for name in side.ids)
+        assert (own.pool, own.test) == (given.of_seed(seed).pool, given.of_seed(seed).test)
+        assert own.of_seed(seed + 1) is own
+        seen.add(frozenset(own.test.ids))
+    assert len(seen) == 5
+    plain = problem()
+    assert plain.of_seed(3) is plain
+    assert given.fingerprint() != problem().fingerprint()
+    with pytest.raises(ConfigError, match="without groups"):
+        replace(given, groups={given.pool.ids[0]: "a"})
+
+
+def test_a_run_buys_no_test_image_of_its_own_seed(tmp_path):
+    made = replace(lab(tmp_path), problem=resplit)
+    simulate(made)
+    bought: dict[int, set[str]] = {0: set(), 1: set()}
+    for (_, seed), lines in read_runs(tmp_path, made.experiment).items():
+        bought[seed].update(*(line["picked"] for line in lines))
+    for seed, ids in bought.items():
+        assert ids <= set(resplit().of_seed(seed).pool.ids)
+    assert not bought[0] | bought[1] <= set(resplit().pool.ids)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"start": 0},
+        {"start_classes": (5, 2)},
+        {"start_classes": (7, -1)},
         {"until": 3},
         {"batch": 0},
         {"strategies": ("blad",)},

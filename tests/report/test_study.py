@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from askance.report.claims import Claim
-from askance.report.study import Effort, Published, Standing, StudyPage, StudyPart, study_page
+from askance.report.study import study_page
+from askance.report.study_data import Effort, Published, Standing, StudyPage, StudyPart
 from askance.vocab import Curve
 
 SIZES = (20, 30, 40)
@@ -144,3 +145,22 @@ def test_who_beats_whom_needs_three_arms() -> None:
     page = study_page(replace(PAGE, parts=[three]))
     assert row(page, "| bald |  | ").startswith("| bald |  | ")
     assert "beaten, mean" in page
+
+
+def test_a_page_of_a_metric_that_is_to_be_large_says_so_and_judges_by_it() -> None:
+    curves = [
+        Curve(run.strategy, run.seed, run.labels, {"auroc": tuple(1 - x for x in run.metrics["error"])})
+        for run in PART.curves
+    ]
+    part = replace(PART, curves=curves, metric="auroc", targets=(), published=())
+    claim = Claim("BALD is better", ("one", "bald"), ("one", "random"))
+    page = study_page(replace(PAGE, parts=[part], claims=[claim]))
+    assert row(page, "| BALD is better ") == (
+        "| BALD is better | reproduces: 3 of 3 seeds | +0.130 (+0.118 to +0.145), 3, p = 0.25 |"
+    )
+    assert "difference of area, AUROC (95 % bootstrap)" in page
+    assert "(positive is better)" in page
+    assert "Area under the ROC curve (AUROC), mean over seeds" in page
+    assert "| bald | 0.600 (0.600 to 0.600) |" in page
+    assert "error" not in page.replace("test error over labels", "")
+    assert verdict(replace(claim, better=claim.worse, worse=claim.better), part).startswith("**reversed**: 0 of 3")

@@ -11,6 +11,9 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import timm
+from PIL import Image
+from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
@@ -21,6 +24,7 @@ from askance.pool import Look
 from askance.report.claims import Claim
 from askance.session import papers
 from askance.session.machine import made
+from askance.session.papers.isic2016 import CLASSES, TWICE, melanoma
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
@@ -43,7 +47,24 @@ def data(tmp_path_factory):
             some = values[part].astype(np.uint8)
             head = bytes([0, 0, 8, some.ndim]) + b"".join(n.to_bytes(4, "big") for n in some.shape)
             (raw / f"{stem}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + some.tobytes()))
+    lesions(folder / "isic2016")
+    (folder / "weights").mkdir()
+    trunk = timm.create_model("mobilenetv2_100", pad_type="same")
+    save_file(trunk.state_dict(), folder / "weights" / "mobilenetv2_100_imagenet.safetensors")
     return folder
+
+
+def lesions(folder):
+    """Photographs of dark and of light skin, some of them twice."""
+    (folder / "images").mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    names = [*(f"ISIC_{i:07d}" for i in range(340)), *sorted(TWICE)]
+    malignant = [i % 2 for i in range(len(names))]
+    for name, dark in zip(names, malignant, strict=True):
+        grey = generator.integers(0, 60, (16, 16, 3)) + (40 if dark else 160)
+        Image.fromarray(grey.astype(np.uint8)).save(folder / "images" / f"{name}.jpg")
+    rows = [f"{name}.jpg,{CLASSES[dark]}" for name, dark in zip(names, malignant, strict=True)]
+    (folder / "labels.csv").write_text("\n".join(["image,label", *rows]) + "\n")
 
 
 def small(**changes):
@@ -250,7 +271,8 @@ def test_the_command_offers_every_paper():
 @pytest.mark.parametrize("name", sorted(papers.PAPERS))
 @pytest.mark.parametrize("quick", [True, False])
 def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quick):
-    whole = papers.PAPERS[name](data / "mnist", quick=quick)
+    paper = papers.PAPERS[name]
+    whole = paper.study(paper.folder(data, download=False), quick=quick)
     arms = {(part.name, strategy) for part in whole.parts for strategy in part.experiment.strategies}
     for claim in whole.claims:
         assert quick or {claim.better, claim.worse} <= arms, claim.text
@@ -258,7 +280,8 @@ def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quic
         for strategy, other in part.beside.items():
             assert quick or (other, strategy) in arms
             assert strategy not in part.experiment.strategies
-        assert not quick or part.experiment.until <= 100
+        assert not quick or part.experiment.rounds <= 9
+        assert part.metric == whole.parts[0].metric
         assert all(
             set(one.labels) <= {*part.experiment.strategies, *part.beside, "mean-std"} for one in part.published
         )
@@ -271,6 +294,42 @@ def test_parts_share_the_runs_that_they_have_in_common(data, tmp_path):
     assert len({*folders.values()}) == len(folders) - 4
 
 
+def test_melanoma_are_ranked_by_a_frozen_trunk_and_each_seed_has_its_own_test_images(data, tmp_path):
+    whole = papers.isic2016(data / "isic2016", quick=True)
+    part = whole.parts[0]
+    made = part.problem()
+    assert (len(made.pool), len(made.test)) == (140, 200)  # two are there twice
+    model = part.experiment.model.model_copy(update={"size": 32})
+    train = part.experiment.train.model_copy(update={"min_steps": 20, "max_steps": 40})
+    few = small(start=10, start_classes=(8, 2), until=30, model=model)
+    tiny = replace(part, experiment=replace(few, train=train))
+    run_study(replace(whole, parts=(tiny,)), tmp_path, workers=1)
+    written = write_study(replace(whole, parts=(tiny,)), tmp_path, "askance bench isic2016")
+    page = written.page.read_text()
+    assert "Area under the ROC curve (AUROC), mean over seeds" in page
+    assert "Labels to an error" not in page
+    assert "mobilenet: bald is better than random" in page
+    curves = read_curves(tmp_path / tiny.folder(tmp_path), tiny.experiment)
+    assert all(curve.metrics["auroc"][-1] > 0.9 for curve in curves)  # dark and light are easily told apart
+    config = next(path for path in written.files if path.suffix == ".json").read_text()
+    assert str(data) not in config
+
+
+def test_melanoma_that_cannot_be_had_are_asked_for(data, tmp_path):
+    with pytest.raises(ConfigError, match=r"labels\.csv.*not fetched by --download"):
+        papers.PAPERS["isic2016"].folder(tmp_path, download=True)
+    shutil.copytree(data / "isic2016", tmp_path / "isic2016")
+    with pytest.raises(ConfigError, match="ImageNet weights"):
+        papers.isic2016(tmp_path / "isic2016")
+    rows = tmp_path / "isic2016" / "labels.csv"
+    rows.write_text(rows.read_text() + "ISIC_9999999.jpg,benign\n")
+    with pytest.raises(ConfigError, match="no ISIC_9999999"):
+        melanoma(str(tmp_path / "isic2016"))
+    rows.write_text(rows.read_text() + "ISIC_0000000.jpg,wart\n")
+    with pytest.raises(ConfigError, match="wart"):
+        melanoma(str(tmp_path / "isic2016"))
+
+
 def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch):
     def tiny(folder, *, quick):
         whole = papers.gal2017(folder, quick=True)
@@ -279,7 +338,7 @@ def test_the_command_runs_a_part_and_writes_its_page(data, tmp_path, monkeypatch
         shrunk = replace(part.experiment, strategies=("bald", "random"), until=30, draws=3, subset=50, train=train)
         return replace(whole, parts=(replace(part, experiment=shrunk),))
 
-    monkeypatch.setitem(papers.PAPERS, "gal2017", tiny)
+    monkeypatch.setitem(papers.PAPERS, "gal2017", replace(papers.PAPERS["gal2017"], study=tiny))
     monkeypatch.setenv("ASKANCE_DATA", str(data))
     out = tmp_path / "papers"
     said = CliRunner().invoke(

@@ -8,12 +8,14 @@ import typer
 
 
 def bench(
-    paper: Annotated[Literal["gal2017", "batchbald2019"], typer.Argument(help="Which paper's experiments.")],
+    paper: Annotated[
+        Literal["gal2017", "isic2016", "batchbald2019"], typer.Argument(help="Which paper's experiments.")
+    ],
     quick: Annotated[bool, typer.Option(help="Minutes in place of a night: to see that it runs.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every part; else as many as planned.")] = None,
     parts: Annotated[str | None, typer.Option(help="Only these parts, comma separated.")] = None,
     data: Annotated[
-        Path, typer.Option(envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist.")
+        Path, typer.Option(envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist, FOLDER/isic2016.")
     ] = Path("data"),
     download: Annotated[bool, typer.Option("--download", help="Fetch MNIST if it is not there.")] = False,
     out: Annotated[
@@ -31,10 +33,9 @@ def bench(
     """Reproduce a paper: run its experiments, and write a dated page, figures, raw curves and configuration."""
     from askance.cli.show import bars, console
     from askance.session.papers import PAPERS
-    from askance.session.papers.mnist import mnist_folder
     from askance.session.studies import resume_study, run_study, write_study
 
-    study = PAPERS[paper](mnist_folder(data, download=download), quick=quick)
+    study = PAPERS[paper].study(PAPERS[paper].folder(data, download=download), quick=quick)
     study = study.only([name.strip() for name in parts.split(",")]) if parts else study
     study = study.with_seeds(seeds) if seeds else study
     if resume_from is not None:

@@ -28,6 +28,13 @@ def simulate(
         typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels)."),
     ] = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
+    resplit: Annotated[
+        bool,
+        typer.Option(
+            "--resplit",
+            help="Each seed tests on images of its own: what a small test set says by chance is in the spread.",
+        ),
+    ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
@@ -53,16 +60,16 @@ def simulate(
         model=model,
         train=train,
     )
-    show(data, experiment, out, workers)
+    show(data, experiment, out, workers, resplit=resplit)
 
 
-def show(data: str, experiment: Any, out: Path, workers: int | None) -> None:
+def show(data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
     from askance.session.simulations import run_simulation
 
     with bars() as progress:
-        results = run_simulation(data, experiment, out, workers=workers, progress=progress)
+        results = run_simulation(data, experiment, out, resplit=resplit, workers=workers, progress=progress)
     print_table(
         "test error in %, mean over seeds",
         ("labels", *experiment.strategies),

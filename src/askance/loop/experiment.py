@@ -1,8 +1,8 @@
 """What is simulated: images whose labels are known, and the strategies to compare on them."""
 
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from hashlib import blake2b
 from typing import Any, Literal, get_args
 
@@ -15,8 +15,10 @@ from askance.vocab import ConfigError, LabelError, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig
 
 _Targets = Literal["pool", "test"]
-_LATER = {"devices"}
-"""Settings of training that came after folders of runs had been written."""
+_LATER = {"start_classes"}
+"""Settings that came after folders of runs had been written."""
+
+_LATER_IN_TRAINING = {"devices"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,11 @@ class Problem:
         test: what every model is measured on; never picked.
         groups: image id -> the group it is of (copies, a burst), where that is known; a part of the pool that is
             drawn to be scored has groups whole.
+        resplit: whether each seed tests on images of its own, see `of_seed`; then what a few hundred test images
+            say by chance is in the spread over seeds.
+
+    Raises:
+        ConfigError: `resplit` of images in groups, which would come to be on both sides.
     """
 
     images: Images
@@ -36,6 +43,31 @@ class Problem:
     pool: Labelled
     test: Labelled
     groups: Mapping[str, str] = field(default_factory=dict)
+    resplit: bool = False
+
+    def __post_init__(self) -> None:
+        if self.resplit and self.groups:
+            raise ConfigError(
+                "images without groups, to be split anew for each seed",
+                f"{len(set(self.groups.values())):,} groups",
+                "keep one image of each group, or one split for all seeds",
+            )
+
+    def of_seed(self, seed: int) -> "Problem":
+        """The problem as a seed has it: itself, or with another test set of as many images of each class.
+
+        Which images that are belongs to the ids and the seed.
+        """
+        if not self.resplit:
+            return self
+        ids = (*self.pool.ids, *self.test.ids)
+        targets = (*self.pool.targets, *self.test.targets)
+        wanted, test, pool = Counter(self.test.targets), list[int](), list[int]()
+        for i in map(int, np.argsort(keyed_uniform(ids, seed, "test"))):
+            (test if wanted[targets[i]] > 0 else pool).append(i)
+            wanted[targets[i]] -= 1
+        sides = [Labelled(tuple(ids[i] for i in side), tuple(targets[i] for i in side)) for side in (pool, test)]
+        return replace(self, pool=sides[0], test=sides[1], resplit=False)
 
     def fingerprint(self) -> str:
         """32 hex digits of the classes, and of which images are what."""
@@ -43,6 +75,7 @@ class Problem:
             self.classes, self.pool.ids, self.pool.targets, self.test.ids, self.test.targets,
         )  # fmt: skip
         said += (sorted(self.groups.items()),) if self.groups else ()
+        said += ("resplit",) if self.resplit else ()
         return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
@@ -53,7 +86,7 @@ class Experiment:
     Attributes:
         strategies: as `Strategy.parse` reads them.
         seeds: each fixes the start labels, the validation images and every random choice of a run.
-        start: labels to start from, balanced over the classes.
+        start: labels to start from, balanced over the classes if nothing else is said.
         batch: labels a round.
         until: training labels at which a run ends.
         val: further labels to choose the weight decay on; they count in what is paid.
@@ -62,6 +95,7 @@ class Experiment:
         targets: what a strategy that needs targets is to predict well: images like those of the pool, or those of
             the test set, of which it sees pixels and never a label.
         n_targets: M, how many of them it is asked about.
+        start_classes: how many of the start labels are of each class, in the order of the classes.
     """
 
     strategies: tuple[str, ...]
@@ -76,6 +110,7 @@ class Experiment:
     n_targets: int = 200
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
+    start_classes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         parsed = [Strategy.parse(name, self.draws, self.n_targets) for name in self.strategies]
@@ -84,6 +119,12 @@ class Experiment:
                 "0 < start <= until and batch > 0",
                 f"start {self.start}, until {self.until}, batch {self.batch}",
                 "change these numbers",
+            )
+        if self.start_classes and (sum(self.start_classes) != self.start or min(self.start_classes) < 0):
+            raise ConfigError(
+                f"start labels of each class that are {self.start} in all",
+                " + ".join(map(str, self.start_classes)),
+                "change start or start_classes",
             )
         if self.subset is not None and self.subset < self.batch:
             raise ConfigError(
@@ -117,32 +158,51 @@ class Experiment:
         change nothing, so that runs from before go on.
         """
         free = {"strategies", "seeds", "until"}
+        free |= {name for name in _LATER if not getattr(self, name)}
         plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in free}
         smaller = (self.until - self.start) % self.batch
         plain["last_batch"] = smaller or self.batch
         if smaller:
             plain["until"] = self.until
-        later = {name for name in _LATER if getattr(self.train, name) == TrainConfig.model_fields[name].default}
+        later = {
+            name
+            for name in _LATER_IN_TRAINING
+            if getattr(self.train, name) == TrainConfig.model_fields[name].default
+        }
         train = self.train.model_dump(mode="json", exclude=later)
         return plain | {"model": self.model.model_dump(mode="json"), "train": train}
 
 
-def check_budget(experiment: Experiment, pool: Labelled) -> None:
+def check_budget(experiment: Experiment, problem: Problem) -> None:
     """Refuse an experiment that would run out of images.
 
     Raises:
-        LabelError: more labels are to be bought than there are.
+        LabelError: more labels are to be bought than there are, or of a class to start from.
     """
+    pool = problem.pool
     if experiment.until + experiment.val > len(pool):
         raise LabelError(
             f"a pool of {experiment.until} training and {experiment.val} validation images or more",
             str(len(pool)),
             f"--until {len(pool) - experiment.val} or less",
         )
+    there = [pool.targets.count(c) for c in range(len(problem.classes))]
+    wanted = experiment.start_classes or [0] * len(there)
+    if len(wanted) != len(there) or any(n > most for n, most in zip(wanted, there, strict=False)):
+        raise LabelError(
+            f"start labels for {len(there)} classes, at most {', '.join(map(str, there))} of each",
+            ", ".join(map(str, wanted)),
+            "change start_classes",
+        )
 
 
-def start_and_validation(pool: Labelled, start: int, val: int, seed: int) -> tuple[list[str], list[str]]:
-    """`start` ids balanced over the classes and `val` others at random; the same for every strategy of a seed.
+def start_and_validation(
+    pool: Labelled, start: int, val: int, seed: int, classes: Sequence[int] = ()
+) -> tuple[list[str], list[str]]:
+    """`start` ids and `val` others at random; the same for every strategy of a seed.
+
+    Args:
+        start: balanced over the classes, where `classes` does not say how many there are of each.
 
     Raises:
         LabelError: fewer images than that.
@@ -152,6 +212,8 @@ def start_and_validation(pool: Labelled, start: int, val: int, seed: int) -> tup
     by_class: defaultdict[int, list[str]] = defaultdict(list)
     for i in np.argsort(keyed_uniform(pool.ids, seed, "start")):
         by_class[pool.targets[int(i)]].append(pool.ids[int(i)])
+    if classes:
+        by_class = defaultdict(list, {c: by_class[c][:n] for c, n in enumerate(classes)})
     chosen: list[str] = []
     for depth in range(len(pool)):  # one of each class in turn, until there are enough
         row = [members[depth] for _, members in sorted(by_class.items()) if depth < len(members)]

@@ -85,7 +85,7 @@ def simulate_all(labs: Sequence[Lab], *, workers: int = 1, progress: Progress = 
     """
     problems = {lab.out: lab.problem() for lab in labs}
     for lab in labs:
-        check_budget(lab.experiment, problems[lab.out].pool)
+        check_budget(lab.experiment, problems[lab.out])
         claim(lab.out, lab.experiment, problems[lab.out])
     runs = [
         Run(lab, name, seed) for lab in labs for seed in lab.experiment.seeds for name in lab.experiment.strategies
@@ -113,7 +113,7 @@ def simulate_one(
 ) -> None:
     """A run from its last written round to its end; a second process on it waits."""
     with run.folder.alone():
-        _play(run, problem or run.lab.problem(), after_round)
+        _play(run, (problem or run.lab.problem()).of_seed(run.seed), after_round)
 
 
 def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
@@ -122,7 +122,9 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
     lines = folder.open(experiment.rounds)
     task = run.lab.task(experiment.model, experiment.train, problem)
     oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
-    start, val = start_and_validation(problem.pool, experiment.start, experiment.val, seed)
+    start, val = start_and_validation(
+        problem.pool, experiment.start, experiment.val, seed, experiment.start_classes
+    )
     known = [*start, *(name for line in lines for name in line["picked"])]
     warm_start = experiment.train.start == "warm"
     model = task.load(folder.model(len(lines) - 1)) if lines and warm_start else None

@@ -30,6 +30,7 @@ class Gap:
         p: of the permutation test, in (0, 1].
         n: pairs.
         lower: pairs in which a is below b.
+        higher: pairs in which it is above.
     """
 
     mean: float
@@ -38,6 +39,7 @@ class Gap:
     p: float
     n: int
     lower: int
+    higher: int
 
 
 def area_gap(
@@ -58,8 +60,8 @@ def area_gap(
     band = paired_difference(areas_a, areas_b, metric, generator=generator)
     differences = [a.metrics[metric][0] - b.metrics[metric][0] for a, b in zip(areas_a, areas_b, strict=True)]
     p = sign_flip_test(differences, generator=generator)
-    lower = sum(difference < 0 for difference in differences)
-    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs), lower)
+    lower, higher = (sum(sign * difference > 0 for difference in differences) for sign in (-1, 1))
+    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs), lower, higher)
 
 
 def paired_runs(curves_a: Sequence[Curve], curves_b: Sequence[Curve]) -> list[tuple[Curve, Curve]]:

@@ -8,12 +8,12 @@ import numpy as np
 
 from askance.maths import Gap, area_gap
 from askance.report.compare import FEW, TESTED
-from askance.report.words import table
+from askance.report.words import Words, table, words_for
 from askance.vocab import Curve
 
 Masks = Mapping[tuple[int, int], str]
 
-HEAD = "points of error (95 % bootstrap), pairs, permutation p"
+INTERVAL = "(95 % bootstrap), pairs, permutation p"
 
 TOO_SHORT = (
     f"With fewer than {FEW} pairs the interval is too short: of normal differences it covers the true mean in "
@@ -25,7 +25,7 @@ TOO_SHORT = (
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """That one arm's error is lower than another's, over the training sizes both have.
+    """That one arm does better than another, over the training sizes both have.
 
     Attributes:
         text: the claim in words.
@@ -53,17 +53,17 @@ class Arm:
     masks: Masks = field(default_factory=dict)
 
 
-def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm]) -> list[str]:
+def claims_table(claims: Sequence[Claim], arms: Mapping[tuple[str, str], Arm], metric: str = "error") -> list[str]:
     """Each claim beside the area under the paired curves, as a Markdown table; part and strategy -> its runs."""
-    rows, gaps = [], []
+    rows, gaps, words = [], [], words_for(metric)
     for claim in claims:
         better, worse = (arms.get(name, Arm(())) for name in (claim.better, claim.worse))
-        gap = area_gap(better.curves, worse.curves, "error", generator=np.random.default_rng(0))
-        verdict = _verdict(gap, claim.expected) + _reserve(better, worse)
-        rows.append((claim.text, verdict, gap_words(gap)))
+        gap = area_gap(better.curves, worse.curves, metric, generator=np.random.default_rng(0))
+        verdict = _verdict(gap, words, claim.expected) + _reserve(better, worse)
+        rows.append((claim.text, verdict, gap_words(gap, words)))
         gaps += [] if gap is None else [gap]
     few = any(gap.n < FEW for gap in gaps)
-    head = ("claim", "here", f"difference of area, {HEAD}")
+    head = ("claim", "here", f"difference of area, {words.unit} {INTERVAL}")
     return [*table(head, rows), *(["", TOO_SHORT] if few else [])]
 
 
@@ -75,7 +75,7 @@ def _reserve(ours: Arm, theirs: Arm) -> str:
     return f"; other masks in {math.ceil(100 * other / len(both))} % of rounds" if other else ""
 
 
-def _verdict(gap: Gap | None, expected: bool) -> str:
+def _verdict(gap: Gap | None, words: Words, expected: bool) -> str:
     """By the interval: whether it is on one side of zero; of fewer pairs than `TESTED` nothing is said."""
     if gap is None:
         return "not run"
@@ -83,16 +83,22 @@ def _verdict(gap: Gap | None, expected: bool) -> str:
         return "too few pairs to say"
     if not expected:
         seen = gap.low > 0 or gap.high < 0
-        return (
-            "**they differ**" if seen else f"none above {100 * max(abs(gap.low), abs(gap.high)):.1f} points seen"
-        )
-    verdict = "reproduces" if gap.high < 0 else "**reversed**" if gap.low > 0 else "**not seen**"
-    return f"{verdict}: {gap.lower} of {gap.n} seeds"
+        most = _size(max(abs(gap.low), abs(gap.high)), words, 1)
+        return "**they differ**" if seen else f"none above {most}{' points' if words.percent else ''} seen"
+    below, above = gap.high < 0, gap.low > 0
+    better, worse = (below, above) if words.below else (above, below)
+    verdict = "reproduces" if better else "**reversed**" if worse else "**not seen**"
+    return f"{verdict}: {gap.lower if words.below else gap.higher} of {gap.n} seeds"
 
 
-def gap_words(gap: Gap | None) -> str:
-    """A difference of areas in points, with its interval, pairs and p; nothing where there is none."""
+def gap_words(gap: Gap | None, words: Words) -> str:
+    """A difference of areas, of percentages in points, with its interval, pairs and p; of none nothing."""
     if gap is None:
         return ""
-    between = "" if math.isnan(gap.low) else f" ({100 * gap.low:+.2f} to {100 * gap.high:+.2f})"
-    return f"{100 * gap.mean:+.2f}{between}, {gap.n}, p = {gap.p:.3g}"
+    mean, low, high = (_size(value, words, 2, "+") for value in (gap.mean, gap.low, gap.high))
+    between = "" if math.isnan(gap.low) else f" ({low} to {high})"
+    return f"{mean}{between}, {gap.n}, p = {gap.p:.3g}"
+
+
+def _size(value: float, words: Words, digits: int, sign: str = "") -> str:
+    return f"{100 * value:{sign}.{digits}f}" if words.percent else f"{value:{sign}.{digits + 1}f}"

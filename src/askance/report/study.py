@@ -1,116 +1,21 @@
 """A study as a Markdown page: every figure with its interval, beside what the paper says of it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import numpy as np
 
 from askance.maths import area_gap, area_under, interval
 from askance.maths.curves import quartiles
-from askance.report.claims import HEAD, Arm, Claim, Masks, claims_table, gap_words
+from askance.report.claims import INTERVAL, Arm, claims_table, gap_words
 from askance.report.compare import TESTED, penalty_table, sizes_to, spread
 from askance.report.plot import by_strategy
-from askance.report.words import count, table
+from askance.report.study_data import Standing, StudyPage, StudyPart
+from askance.report.words import Words, count, table, words_for
 from askance.vocab import Curve
-
-TARGETS = (0.10, 0.05)
-"""Errors that labels are counted to, as in Gal et al. 2017."""
 
 COLUMNS = 8
 """Training sizes of a table: as many as one looks at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """Labels to each target as somebody printed them.
-
-    Attributes:
-        source: head of its columns: `paper`, `recount`.
-        labels: strategy -> what is printed, one a target.
-        note: where it is printed, and how it is counted.
-    """
-
-    source: str
-    labels: Mapping[str, Sequence[str]]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Test errors at one training size, as somebody printed them.
-
-    Attributes:
-        labels: the training size.
-        same: strategy -> error in percent.
-        others: other methods -> error in percent.
-        note: what those were given besides.
-    """
-
-    labels: int
-    same: Mapping[str, float]
-    others: Mapping[str, float]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What the runs of a strategy took.
-
-    Attributes:
-        models: that were trained.
-        unsettled: of these, stopped at their step limit before the loss had settled.
-        seconds: of processors, in all: training, measuring on the test set, acquiring.
-    """
-
-    models: int
-    unsettled: int
-    seconds: tuple[float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class StudyPart:
-    """Arms that are compared with each other, and how they did.
-
-    Attributes:
-        curves: of the runs that reached their end, and of the arms beside.
-        strategies: arms that were to be run.
-        seeds: seeds that were to be run.
-        paid: labels that every arm pays for besides its training labels.
-        figure: file name of its plot; empty: none.
-        efforts: strategy -> what its runs took.
-        masks: strategy -> see `Arm`.
-        beside: strategy -> the part whose runs of it are in these curves.
-    """
-
-    name: str
-    title: str
-    note: str
-    protocol: str
-    curves: Sequence[Curve]
-    strategies: Sequence[str]
-    seeds: Sequence[int]
-    until: int
-    paid: int
-    reference: str
-    published: Sequence[Published]
-    figure: str
-    efforts: Mapping[str, Effort]
-    standing: Standing | None = None
-    masks: Mapping[str, Masks] = field(default_factory=dict)
-    beside: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class StudyPage:
-    """Everything a page of a study shows."""
-
-    title: str
-    cites: str
-    differs: Sequence[str]
-    provenance: Mapping[str, str]
-    parts: Sequence[StudyPart]
-    claims: Sequence[Claim] = field(default_factory=tuple)
 
 
 def study_page(page: StudyPage) -> str:
@@ -125,13 +30,7 @@ def study_page(page: StudyPage) -> str:
     lines += [
         "",
         *(["Not as in the paper:", "", *(f"- {one}" for one in page.differs), ""] if page.differs else []),
-    ]
-    lines += [
-        "Labels are those a model was trained on, start labels included. *Labels to* an error is the size of the "
-        "first training set whose model reaches it and stays there to the end of the run; `>` is a run that never "
-        "does, `*` one of which the last model alone is there. *First at* is the first that reaches it, stay or "
-        "not: printed counts may be either. Errors are on the test set, which nothing was chosen by. All arms "
-        "train alike: no setting was tuned for one of them.",
+        _counted(page),
         "",
     ]
     if page.claims:
@@ -140,10 +39,29 @@ def study_page(page: StudyPage) -> str:
             for part in page.parts
             for name, runs in by_strategy(part.curves).items()
         }
-        lines += ["## What reproduces, and what does not", "", *claims_table(page.claims, arms), ""]
+        lines += ["## What reproduces, and what does not", "", *claims_table(page.claims, arms, _metric(page)), ""]
     for part in page.parts:
         lines += _part(part)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _metric(page: StudyPage) -> str:
+    return page.parts[0].metric if page.parts else "error"
+
+
+def _counted(page: StudyPage) -> str:
+    """How to read the numbers."""
+    said = ["Labels are those a model was trained on, start labels included."]
+    if any(part.targets for part in page.parts):
+        said.append(
+            "*Labels to* an error is the size of the first training set whose model reaches it and stays there to "
+            "the end of the run; `>` is a run that never does, `*` one of which the last model alone is there. "
+            "*First at* is the first that reaches it, stay or not: printed counts may be either."
+        )
+    title = words_for(_metric(page)).title.removeprefix("test ").split(" (")[0]
+    said.append(f"The {title} is of the test set, which nothing was chosen by.")
+    said.append("All arms train alike: no setting was tuned for one of them.")
+    return " ".join(said)
 
 
 def _part(part: StudyPart) -> list[str]:
@@ -161,20 +79,15 @@ def _part(part: StudyPart) -> list[str]:
     lines += [
         *_efforts(part),
         "",
-        f"![test error over labels]({part.figure})",
+        f"![{part.words.title} over labels]({part.figure})",
         "",
-        "Band: 95 % t-interval at each size; thin: seeds, of four arms at most; dotted: "
-        + " and ".join(f"{t:.0%}" for t in TARGETS)
-        + ".",
+        "Band: 95 % t-interval at each size; thin: seeds, of four arms at most"
+        + (f"; dotted: {' and '.join(f'{t:.0%}' for t in part.targets)}." if part.targets else "."),
         "",
-        "Labels to an error, median over seeds (quartiles), and each seed:",
+        *(_targets(part) if part.targets else []),
+        f"{_sentence(part.words)}, mean over seeds with its 95 % t-interval, and the area under the curve:",
         "",
-        *_targets(part),
-        "",
-        *(f"{one.source.capitalize()}: {one.note}\n" for one in part.published if one.note),
-        "Test error in %, mean over seeds with its 95 % t-interval, and the area under the curve:",
-        "",
-        *_errors(part),
+        *_values(part),
         "",
     ]
     if part.standing and any(part.standing.labels in curve.labels for curve in part.curves):
@@ -200,16 +113,22 @@ def _efforts(part: StudyPart) -> list[str]:
 
 
 def _targets(part: StudyPart) -> list[str]:
-    head = ["", *(f"{target:.0%} error" for target in TARGETS), "first at, medians"]
+    head = ["", *(f"{target:.0%} error" for target in part.targets), "first at, medians"]
     for one in part.published:
-        head += [f"{target:.0%}, {one.source}" for target in TARGETS]
+        head += [f"{target:.0%}, {one.source}" for target in part.targets]
     rows = []
     for name, runs in by_strategy(part.curves).items():
-        row = [name, *(_labels(runs, target) for target in TARGETS), _first(runs)]
+        row = [name, *(_labels(runs, target) for target in part.targets), _first(runs, part.targets)]
         for one in part.published:
-            row += [*one.labels.get(name, ("",) * len(TARGETS))]
+            row += [*one.labels.get(name, ("",) * len(part.targets))]
         rows.append(tuple(row))
-    return table(tuple(head), rows)
+    return [
+        "Labels to an error, median over seeds (quartiles), and each seed:",
+        "",
+        *table(tuple(head), rows),
+        "",
+        *(f"{one.source.capitalize()}: {one.note}\n" for one in part.published if one.note),
+    ]
 
 
 def _labels(runs: Sequence[Curve], target: float) -> str:
@@ -218,10 +137,10 @@ def _labels(runs: Sequence[Curve], target: float) -> str:
     return f"**{middle}** ({low} to {high}); {', '.join(_size(size, budget) for size in sizes)}"
 
 
-def _first(runs: Sequence[Curve]) -> str:
+def _first(runs: Sequence[Curve], targets: Sequence[float]) -> str:
     """Training sizes of the first model at each target, stay or not: medians over seeds."""
     budget = max(curve.labels[-1] for curve in runs)
-    medians = (quartiles(sizes_to(runs, target, stay=False))[1] for target in TARGETS)
+    medians = (quartiles(sizes_to(runs, target, stay=False))[1] for target in targets)
     return ", ".join(_size(size, budget) for size in medians)
 
 
@@ -230,24 +149,35 @@ def _size(size: float, budget: int) -> str:
     return count(size, budget) + "*" * (size == budget)
 
 
-def _errors(part: StudyPart) -> list[str]:
+def _sentence(words: Words) -> str:
+    """The metric at the start of a sentence."""
+    return words.title[:1].upper() + words.title[1:] + (" in %" if words.percent else "")
+
+
+def _values(part: StudyPart) -> list[str]:
     groups = by_strategy(part.curves)
     sizes = spread(sorted({size for curve in part.curves for size in curve.labels}), COLUMNS)
     rows = []
     for name, runs in groups.items():
-        band = interval(runs, "error")
+        band = interval(runs, part.metric)
         at = {size: i for i, size in enumerate(band.labels)}
         areas = [
-            Curve(name, run.seed, (0,), {"area": (area_under(run.labels, run.metrics["error"]),)}) for run in runs
+            Curve(name, run.seed, (0,), {"area": (area_under(run.labels, run.metrics[part.metric]),)})
+            for run in runs
         ]
         area = interval(areas, "area")
-        cells = [_percent(band.mean[at[n]], band.low[at[n]], band.high[at[n]]) if n in at else "" for n in sizes]
-        rows.append((name, *cells, _percent(area.mean[0], area.low[0], area.high[0], 2)))
+        cells = [
+            _value(part.words, band.mean[at[n]], band.low[at[n]], band.high[at[n]]) if n in at else ""
+            for n in sizes
+        ]
+        rows.append((name, *cells, _value(part.words, area.mean[0], area.low[0], area.high[0], 2)))
     return table(("labels", *map(str, sizes), "area"), rows)
 
 
-def _percent(mean: float, low: float, high: float, digits: int = 1) -> str:
-    said = [f"{100 * value:.{digits}f}" for value in (mean, max(low, 0.0), high)]
+def _value(words: Words, mean: float, low: float, high: float, digits: int = 1) -> str:
+    """With its interval; of what is no percentage two digits more."""
+    factor, digits = (100, digits) if words.percent else (1, digits + 2)
+    said = [f"{factor * value:.{digits}f}" for value in (mean, max(low, 0.0), high)]
     return said[0] if math.isnan(low) else f"{said[0]} ({said[1]} to {said[2]})"
 
 
@@ -260,7 +190,7 @@ def _standing(part: StudyPart, standing: Standing) -> list[str]:
             each = ", ".join(f"{value:.2f}" for value in values)
             band = interval(there, "error")
             at = band.labels.index(standing.labels)
-            mean = _percent(band.mean[at], band.low[at], band.high[at], 2)
+            mean = _value(part.words, band.mean[at], band.low[at], band.high[at], 2)
             rows.append((name, f"{mean}; {each}", _number(standing.same.get(name))))
     rows += [(name, "", _number(value)) for name, value in standing.others.items()]
     head = ("", "here, mean (95 % t-interval); each seed", "paper")
@@ -272,23 +202,23 @@ def _number(value: float | None) -> str:
 
 
 def _compared(part: StudyPart) -> list[str]:
-    groups = by_strategy(part.curves)
+    groups, sign = by_strategy(part.curves), "negative" if part.words.below else "positive"
     reference = groups.get(part.reference, [])
     rows = []
     for name, runs in groups.items():
         if name != part.reference and reference:
-            gap = area_gap(runs, reference, "error", generator=np.random.default_rng(0))
-            rows.append((name, gap_words(gap)))
+            gap = area_gap(runs, reference, part.metric, generator=np.random.default_rng(0))
+            rows.append((name, gap_words(gap, part.words)))
     if not rows:
         return []
     lines = [
-        f"Area under the curve minus that of {part.reference}, seed by seed (negative is better):",
+        f"Area under the curve minus that of {part.reference}, seed by seed ({sign} is better):",
         "",
-        *table(("", HEAD), rows),
+        *table(("", f"{part.words.unit} {INTERVAL}"), rows),
         "",
     ]
     if len(groups) > 2 and min(len(runs) for runs in groups.values()) >= TESTED:
-        found = penalty_table(groups, "error")
+        found = penalty_table(groups, part.metric, below=part.words.below)
         lines += [
             "Share of training sizes at which the row beats the column (paired t-test at 5 %, not corrected):",
             "",

@@ -15,24 +15,31 @@ class Words:
         title: its name in a sentence.
         percent: whether its values are fractions that read better as percentages.
         short: its name at the head of a column, where there is a shorter one.
+        below: whether smaller is better.
     """
 
     title: str
     percent: bool
     short: str = ""
+    below: bool = True
 
     @property
     def head(self) -> str:
         """Its name at the head of a column."""
         return self.short or self.title
 
+    @property
+    def unit(self) -> str:
+        """What a difference of two values is in."""
+        return f"points of {self.title}" if self.percent else self.head
+
 
 _KNOWN = {
     "error": Words("test error", True),
-    "accuracy": Words("test accuracy", True),
-    "macro_recall": Words("balanced accuracy", True),
-    "accuracy_deterministic": Words("accuracy, dropout off", True),
-    "auroc": Words("area under the ROC curve (AUROC)", False, "AUROC"),
+    "accuracy": Words("test accuracy", True, below=False),
+    "macro_recall": Words("balanced accuracy", True, below=False),
+    "accuracy_deterministic": Words("accuracy, dropout off", True, below=False),
+    "auroc": Words("area under the ROC curve (AUROC)", False, "AUROC", below=False),
     "ece": Words("calibration error (ECE)", True, "ECE"),
     "adaptive_ece": Words("adaptive calibration error", True, "adaptive ECE"),
     "classwise_ece": Words("class-wise calibration error", True),
@@ -44,7 +51,7 @@ _KNOWN = {
 def words_for(metric: str) -> Words:
     """The words for a metric; one that is not known keeps its own name and plain numbers."""
     if metric.startswith("recall/"):
-        return Words(f"recall of {metric.removeprefix('recall/')}", True)
+        return Words(f"recall of {metric.removeprefix('recall/')}", True, below=False)
     return _KNOWN.get(metric, Words(metric, False))
 
 

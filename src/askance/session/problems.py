@@ -2,6 +2,8 @@
 
 import gzip
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,6 +38,11 @@ def problem_from(name: str) -> "partial[Problem]":
     raise ConfigError(
         "digits, a folder of MNIST idx files, or a folder with a folder a class", name, "check --data"
     )
+
+
+def anew(problem: Callable[[], Problem]) -> Problem:
+    """The same images, of which each seed tests on others."""
+    return replace(problem(), resplit=True)
 
 
 def digits() -> Problem:
@@ -114,11 +121,25 @@ def image_folder(folder: str) -> Problem:
     return Problem(FileImages(uris, max_pixels=MAX_PIXELS), classes, pool, test)
 
 
-def classification(model: ModelConfig, train: TrainConfig, problem: Problem, features: str | None = None) -> Any:
-    """The classification task over a problem's images."""
+def classification(
+    model: ModelConfig,
+    train: TrainConfig,
+    problem: Problem,
+    *,
+    features: str | None = None,
+    weights: str | None = None,
+) -> Any:
+    """The classification task over a problem's images.
+
+    Args:
+        features: the folder where features of a trunk that is not trained are kept.
+        weights: the folder that `model.weights` is under, so that settings need not say where that is.
+    """
     from askance.tasks.classification import Classification
 
     cache = Path(features) if features else None
+    if weights is not None and model.weights is not None:
+        model = model.model_copy(update={"weights": str(Path(weights) / model.weights)})
     return Classification(model, train, problem.classes, problem.images, features=cache)
 
 

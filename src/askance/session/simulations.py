@@ -19,10 +19,10 @@ from askance.loop.simulate import Lab, simulate
 from askance.maths.curves import quartiles
 from askance.report import ReportData, plot_curves, write_report
 from askance.report.compare import sizes_to
-from askance.report.study import TARGETS
+from askance.report.study_data import TARGETS
 from askance.report.words import count
 from askance.session.machine import made
-from askance.session.problems import classification, natural_look, problem_from
+from askance.session.problems import anew, classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -111,29 +111,38 @@ def demo_experiment(seeds: int) -> Experiment:
 
 
 def run_simulation(
-    data: str, experiment: Experiment, out: Path, *, workers: int | None = None, progress: Progress = silent
+    data: str,
+    experiment: Experiment,
+    out: Path,
+    *,
+    resplit: bool = False,
+    workers: int | None = None,
+    progress: Progress = silent,
 ) -> Results:
     """Run, or continue, and write `report.html`, `curves.png` and `curves.parquet` beside the runs.
 
     Args:
         data: as `problem_from` reads it.
+        resplit: each seed tests on images of its own.
         workers: processes; None for one a core.
     """
     task = partial(classification, features=str(out / "features"))
-    lab = Lab(experiment, problem_from(data), task, out, made())
+    problem = partial(anew, problem_from(data)) if resplit else problem_from(data)
+    lab = Lab(experiment, problem, task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
-    _write(curves, data, experiment, out)
+    _write(curves, data, experiment, out, "others for each seed" if resplit else "the same for all seeds")
     logs = [line["training"] for lines in read_runs(out, experiment).values() for line in lines]
     return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
 
 
-def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path) -> None:
+def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, tested: str) -> None:
     reference = "random" if "random" in experiment.strategies else experiment.strategies[-1]
     plot_curves(curves, out / "curves.png", reference=reference, targets=TARGETS)
     provenance = {
         "data": data,
         "seeds": ", ".join(map(str, experiment.seeds)),
         "start, batch, until": f"{experiment.start}, {experiment.batch}, {experiment.until} labels",
+        "test images": tested,
         "draws": str(experiment.draws),
         "scored a round": "the whole pool" if experiment.subset is None else f"a random {experiment.subset}",
         "targets": f"{experiment.n_targets} of the {experiment.targets}",

@@ -16,7 +16,8 @@ from askance.loop.simulate import Lab, simulate_all
 from askance.report import plot_curves
 from askance.report.claims import Claim, Masks
 from askance.report.plot import colours_of
-from askance.report.study import TARGETS, Effort, Published, Standing, StudyPage, StudyPart, study_page
+from askance.report.study import study_page
+from askance.report.study_data import TARGETS, Effort, Published, Standing, StudyPage, StudyPart
 from askance.session.machine import machine, made
 from askance.session.problems import classification
 from askance.session.rounds_file import Made, Origin, Place, read_rounds, write_rounds
@@ -42,6 +43,9 @@ class Part:
         note: what a reader has to know of this part.
         beside: strategy -> the part whose runs of it are shown with these, up to the same budget: of arms to
             which what this part changes makes no difference.
+        metric: what is looked at; the same in all parts of a study.
+        targets: values of it that labels are counted to; none, and they are not counted.
+        weights: the folder that `model.weights` is under, where there are any.
     """
 
     name: str
@@ -54,6 +58,9 @@ class Part:
     standing: Standing | None = None
     note: str = ""
     beside: Mapping[str, str] = field(default_factory=dict)
+    metric: str = "error"
+    targets: Sequence[float] = TARGETS
+    weights: str | None = None
 
     def folder(self, out: Path) -> Path:
         """Where its runs are: the same for all that depends on the same settings and data."""
@@ -215,14 +222,15 @@ def _alike(head: str, said: Mapping[str, str]) -> dict[str, str]:
 
 
 def _lab(part: Part, out: Path) -> Lab:
-    return Lab(part.experiment, part.problem, partial(classification, features=None), part.folder(out), made())
+    task = partial(classification, features=str(out / "runs" / "features"), weights=part.weights)
+    return Lab(part.experiment, part.problem, task, part.folder(out), made())
 
 
 def _figures(part: Part, curves: list[Curve], out: Path, stem: str, colours: Mapping[str, int]) -> list[Path]:
     """An arm has the same colour in all figures of a study; random is grey."""
     paths = [out / f"{stem}-{part.name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
-        plot_curves(curves, path, reference=BASELINE, targets=TARGETS, colours=colours)
+        plot_curves(curves, path, metric=part.metric, reference=BASELINE, targets=part.targets, colours=colours)
     return paths
 
 
@@ -248,6 +256,8 @@ def _section(part: Part, curves: list[Curve], out: Path, stem: str, masks: Mappi
         standing=part.standing,
         masks=masks,
         beside=part.beside,
+        metric=part.metric,
+        targets=part.targets,
     )
 
 

@@ -128,3 +128,18 @@ def test_metrics_against_plain_counting():
     parts = [order[range(b * 60 // 15, (b + 1) * 60 // 15)] for b in range(15)]
     adaptive = sum(float((right[part].mean() - confidence[part].mean()).abs()) / 15 for part in parts)
     assert found["adaptive_ece"] == pytest.approx(adaptive)
+
+
+def test_of_two_classes_the_ranking_is_measured_too():
+    generator = torch.Generator().manual_seed(0)
+    log_probs = torch.randn(40, 2, generator=generator).mul(2).round().log_softmax(1)  # rounded: some are equal
+    targets = torch.randint(0, 2, (40,), generator=generator)
+    found = metrics(log_probs, targets, ["x", "y"])["auroc"]
+    odds = (log_probs[:, 1] - log_probs[:, 0]).tolist()
+    ones, zeros = ([o for o, t in zip(odds, targets.tolist(), strict=True) if t == c] for c in (1, 0))
+    won = sum((a > b + 1e-6) + 0.5 * (abs(a - b) <= 1e-6) for a in ones for b in zeros)
+    assert found == pytest.approx(won / (len(ones) * len(zeros)))
+    sure = torch.tensor([[-40.0, 0.0], [-50.0, 0.0], [-45.0, 0.0]])  # exp of all is 1 to the last digit
+    assert metrics(sure, torch.tensor([0, 1, 0]), ["x", "y"])["auroc"] == 1.0
+    assert "auroc" not in metrics(log_probs, torch.zeros(40, dtype=torch.long), ["x", "y"])
+    assert "auroc" not in metrics(log_probs.repeat(1, 2).log_softmax(1), targets, list("wxyz"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from askance.report.claims import Claim
-from askance.report.study import Published, Standing
+from askance.report.study_data import Published, Standing
 from askance.session.papers.mnist import IS_QUICK, SUBSET, Arms, Mnist
 from askance.session.studies import Part, Study
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_recall
+from torchmetrics.functional.classification import binary_auroc, multiclass_recall
 
 from askance.maths import adaptive_calibration_error, brier_score, expected_calibration_error
 
@@ -23,6 +23,8 @@ def metrics(
         `macro_recall`: the mean of the recalls of the classes that are in `targets` (balanced accuracy);
         `ece`: expected calibration error in [0, 1], 15 bins of equal width (Guo et al. 2017); `adaptive_ece`: the
         same, of equal mass; `brier`: the Brier score in [0, 2]; `recall/<class>`: for each class in `targets`.
+        Of two classes, both in `targets`, `auroc`: the area under the ROC curve in [0, 1], the chance that of an
+        image of each class the one of the second has the higher probability of it; of equal ones one is drawn.
 
     >>> metrics(torch.tensor([[0.9, 0.1], [0.4, 0.6]]).log(), torch.tensor([0, 0]), ["cat", "dog"])["accuracy"]
     0.5
@@ -31,6 +33,7 @@ def metrics(
     right = (log_probs.argmax(dim=1) == targets).double()
     recall = multiclass_recall(log_probs, targets, n_classes, average="none", validate_args=False)
     present = torch.bincount(targets, minlength=n_classes) > 0
+    ranked = {"auroc": _auroc(log_probs, targets)} if n_classes == 2 and bool(present.all()) else {}
     return {
         "accuracy": float(right.mean()),
         "error": float((1 - right).mean()),
@@ -39,5 +42,13 @@ def metrics(
         "ece": expected_calibration_error(log_probs, targets),
         "adaptive_ece": adaptive_calibration_error(log_probs, targets),
         "brier": brier_score(log_probs, targets),
+        **ranked,
         **{f"recall/{name}": float(recall[c]) for c, name in enumerate(classes) if present[c]},
     }
+
+
+def _auroc(log_probs: Float[Tensor, "N 2"], targets: Int[Tensor, "N"]) -> float:
+    """By the ratio of the two probabilities, which tells images apart whose probability is 1 to the last digit."""
+    odds = (log_probs[:, 1] - log_probs[:, 0]).double()
+    ranks = torch.unique(odds, return_inverse=True)[1].double()
+    return float(binary_auroc(ranks / len(odds), targets, validate_args=False))
