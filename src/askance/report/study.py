@@ -11,7 +11,7 @@ from askance.report.claims import INTERVAL, Arm, claims_table, gap_words
 from askance.report.compare import TESTED, penalty_table, sizes_to, spread
 from askance.report.plot import by_strategy
 from askance.report.study_data import Standing, StudyPage, StudyPart
-from askance.report.words import Words, count, table, words_for
+from askance.report.words import Words, count, table
 from askance.vocab import Curve
 
 COLUMNS = 8
@@ -39,14 +39,10 @@ def study_page(page: StudyPage) -> str:
             for part in page.parts
             for name, runs in by_strategy(part.curves).items()
         }
-        lines += ["## What reproduces, and what does not", "", *claims_table(page.claims, arms, _metric(page)), ""]
+        lines += ["## What reproduces, and what does not", "", *claims_table(page.claims, arms, page.metric), ""]
     for part in page.parts:
         lines += _part(part)
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _metric(page: StudyPage) -> str:
-    return page.parts[0].metric if page.parts else "error"
 
 
 def _counted(page: StudyPage) -> str:
@@ -58,8 +54,7 @@ def _counted(page: StudyPage) -> str:
             "the end of the run; `>` is a run that never does, `*` one of which the last model alone is there. "
             "*First at* is the first that reaches it, stay or not: printed counts may be either."
         )
-    title = words_for(_metric(page)).title.removeprefix("test ").split(" (")[0]
-    said.append(f"The {title} is of the test set, which nothing was chosen by.")
+    said.append("All is measured on the test set, which nothing was chosen by.")
     said.append("All arms train alike: no setting was tuned for one of them.")
     return " ".join(said)
 

@@ -110,3 +110,8 @@ class StudyPage:
     provenance: Mapping[str, str]
     parts: Sequence[StudyPart]
     claims: Sequence[Claim] = field(default_factory=tuple)
+
+    @property
+    def metric(self) -> str:
+        """What all its parts look at."""
+        return self.parts[0].metric if self.parts else "error"

@@ -77,14 +77,6 @@ CLAIMS = (
         for n, part, names in ((SUBSET, "bayesian", (*SCORES, "power:bald")), (2000, "pool-2000", ("bald",)))
         for name in names
     ),
-    *(
-        Claim(
-            f"{name} of the whole pool is better than random, to 200 labels",
-            ("whole-pool", name),
-            ("bayesian", "random"),
-        )
-        for name in SCORES
-    ),
     Claim(
         "power:bald of the whole pool is better than random", ("whole-power", "power:bald"), ("bayesian", "random")
     ),
@@ -100,7 +92,7 @@ CLAIMS = (
             (beside, "random"),
         )
         for until, part, beside, names in (
-            ("400", "whole-to-400", "bayesian", SCORES),
+            ("400", "whole-pool", "bayesian", SCORES),
             ("1,000", "whole-to-1000", "to-1000", ("variation-ratios", "bald")),
         )
         for name in names
@@ -153,17 +145,10 @@ def _how_much_is_scored(make: Mnist) -> list[Part]:
         make.part(
             "whole-pool",
             "The whole pool scored each round",
-            Arms(SCORES, until=200, seeds=3, subset=None),
-            beside={"random": "bayesian"},
-            note="Random picks do not depend on how much is scored.",
-        ),
-        make.part(
-            "whole-to-400",
-            "The whole pool scored each round, to 400 labels",
             Arms(SCORES, subset=None),
             published=(TABLE_1,),
             beside={"random": "bayesian"},
-            note="Up to 200 labels these are the rounds of *The whole pool scored each round*.",
+            note="Random picks do not depend on how much is scored.",
         ),
         make.part(
             "whole-to-1000",
