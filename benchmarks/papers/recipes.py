@@ -24,7 +24,8 @@ from askance.session.papers.batchbald2019 import NETWORK
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import mnist
 from askance.session.simulations import settings_for
-from askance.session.studies import Part, Study, run_study, write_study
+from askance.session.studies import Part, Study, run_study
+from askance.session.study_files import write_study
 from askance.vocab import Labelled
 
 HERE = Path(__file__).parent

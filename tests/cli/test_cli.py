@@ -200,6 +200,9 @@ def test_simulate_writes_its_report_and_continues(place):
     for name in ("report.html", "curves.png", "curves.parquet"):
         assert (place / "sim" / name).stat().st_size > 1000
     assert run(*arguments) == first
+    assert "other settings: data" in str(run(*arguments, "--resplit", fails=True))
+    run(*arguments[:-1], "anew", "--resplit")
+    assert "others for each seed" in (place / "anew" / "report.html").read_text()
 
 
 def test_an_ensemble_of_whole_networks_from_labels_to_report(place):

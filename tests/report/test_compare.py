@@ -58,7 +58,7 @@ class TestHeadline:
 
     def test_better_may_be_above(self) -> None:
         made = [make_curve(name, seed, rate) for name, rate in (("bald", 30), ("random", 60)) for seed in range(2)]
-        first, _ = headline(ReportData("t", made, metric="accuracy", below=False, targets=(0.9,)))
+        first, _ = headline(ReportData("t", made, metric="accuracy", targets=(0.9,)))
         assert "bald reaches 90" in first
         assert "fewer" in first
 

@@ -4,7 +4,7 @@ import pytest
 
 from askance.report.claims import Claim
 from askance.report.study import study_page
-from askance.report.study_data import Effort, Published, Standing, StudyPage, StudyPart
+from askance.report.study_data import Bought, Effort, Published, Standing, StudyPage, StudyPart
 from askance.vocab import Curve
 
 SIZES = (20, 30, 40)
@@ -152,9 +152,11 @@ def test_a_page_of_a_metric_that_is_to_be_large_says_so_and_judges_by_it() -> No
         Curve(run.strategy, run.seed, run.labels, {"auroc": tuple(1 - x for x in run.metrics["error"])})
         for run in PART.curves
     ]
-    part = replace(PART, curves=curves, metric="auroc", targets=(), published=())
+    best = [replace(run, strategy="oracle", metrics={"auroc": (0.6, 0.98, 0.99)}) for run in curves[:3]]
+    part = replace(PART, curves=[*curves, *best], metric="auroc", published=())
     claim = Claim("BALD is better", ("one", "bald"), ("one", "random"))
-    page = study_page(replace(PAGE, parts=[part], claims=[claim]))
+    same = Claim("BALD is random", ("one", "bald"), ("one", "bald"), expected=False)
+    page = study_page(replace(PAGE, parts=[part], claims=[claim, same], metric="auroc"))
     assert row(page, "| BALD is better ") == (
         "| BALD is better | reproduces: 3 of 3 seeds | +0.130 (+0.118 to +0.145), 3, p = 0.25 |"
     )
@@ -162,5 +164,18 @@ def test_a_page_of_a_metric_that_is_to_be_large_says_so_and_judges_by_it() -> No
     assert "(positive is better)" in page
     assert "Area under the ROC curve (AUROC), mean over seeds" in page
     assert "| bald | 0.600 (0.600 to 0.600) |" in page
-    assert "error" not in page.replace("test error over labels", "")
-    assert verdict(replace(claim, better=claim.worse, worse=claim.better), part).startswith("**reversed**: 0 of 3")
+    assert "error" not in page
+    assert "(0.542 to 1.000)" in row(page, "| random | 0.600")  # no AUROC is above 1
+    assert row(page, "| BALD is random ").split("|")[2].strip() == "none above 0.00 seen"
+    beats = page.partition("Share of training sizes")[2]
+    assert row(beats, "| oracle |") == "| oracle | 0.00 | 0.33 |  |"  # with 30 labels it is beyond chance higher
+    assert row(beats, "| random |") == "| random | 0.00 |  | 0.00 |"
+    worse = replace(claim, better=claim.worse, worse=claim.better)
+    turned = study_page(replace(PAGE, parts=[part], claims=[worse], metric="auroc"))
+    assert "**reversed**: 0 of 3 seeds" in row(turned, "| BALD is better ")
+
+
+def test_what_was_bought_is_told_by_class() -> None:
+    part = replace(PART, bought={"bald": Bought({"cat": 3.5, "dog": 16.5}, 0.825)})
+    assert "| bald | 3.5 | 16.5 | 82 % |" in study_page(replace(PAGE, parts=[part]))
+    assert "most frequent" not in study_page(PAGE)

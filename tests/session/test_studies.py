@@ -28,7 +28,8 @@ from askance.session.papers.isic2016 import CLASSES, TWICE, melanoma
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
-from askance.session.studies import Part, Study, resume_study, run_study, write_study
+from askance.session.studies import Part, Study, resume_study, run_study
+from askance.session.study_files import write_study
 from askance.uncertainty import MASKS
 from askance.vocab import ConfigError
 
@@ -58,8 +59,8 @@ def lesions(folder):
     """Photographs of dark and of light skin, some of them twice."""
     (folder / "images").mkdir(parents=True)
     generator = np.random.default_rng(0)
-    names = [*(f"ISIC_{i:07d}" for i in range(340)), *sorted(TWICE)]
-    malignant = [i % 2 for i in range(len(names))]
+    names = [*(f"ISIC_{i:07d}" for i in range(360)), *sorted(TWICE)]
+    malignant = [int(i % 3 == 0) for i in range(len(names))]
     for name, dark in zip(names, malignant, strict=True):
         grey = generator.integers(0, 60, (16, 16, 3)) + (40 if dark else 160)
         Image.fromarray(grey.astype(np.uint8)).save(folder / "images" / f"{name}.jpg")
@@ -144,10 +145,19 @@ def test_a_result_of_other_settings_is_not_taken_up(tmp_path):
     run_study(study().with_seeds(1), tmp_path, workers=1)
     raw = next(path for path in write_study(study(), tmp_path, "x").files if path.suffix == ".parquet")
     one = study().parts[0]
-    for changed, what in ((replace(one, experiment=small(draws=6)), "draws"), (replace(one, data="x"), "data")):
+    uneven = replace(one, experiment=small(start_classes=(11, *[1] * 9)))
+    for changed, what in (
+        (replace(one, experiment=small(draws=6)), "draws"),
+        (replace(one, data="x"), "data"),
+        (uneven, "start_classes"),
+    ):
         with pytest.raises(ConfigError, match=f"others: {what}"):
             resume_study(study(changed), tmp_path / "there", raw)
     assert not (tmp_path / "there").exists()
+    run_study(study(uneven).with_seeds(1), tmp_path / "uneven", workers=1)
+    files = write_study(study(uneven), tmp_path / "uneven", "x").files
+    with pytest.raises(ConfigError, match="others: start_classes"):
+        resume_study(study(), tmp_path / "there", next(path for path in files if path.suffix == ".parquet"))
     config = raw.with_suffix(".json")
     whole = config.read_text()
     new = raw.read_bytes()
@@ -281,7 +291,6 @@ def test_every_paper_is_a_study_whose_claims_are_about_its_arms(data, name, quic
             assert quick or (other, strategy) in arms
             assert strategy not in part.experiment.strategies
         assert not quick or part.experiment.rounds <= 9
-        assert part.metric == whole.parts[0].metric
         assert all(
             set(one.labels) <= {*part.experiment.strategies, *part.beside, "mean-std"} for one in part.published
         )
@@ -298,7 +307,8 @@ def test_melanoma_are_ranked_by_a_frozen_trunk_and_each_seed_has_its_own_test_im
     whole = papers.isic2016(data / "isic2016", quick=True)
     part = whole.parts[0]
     made = part.problem()
-    assert (len(made.pool), len(made.test)) == (140, 200)  # two are there twice
+    assert (len(made.pool), len(made.test)) == (160, 200)  # two are there twice
+    assert made.of_seed(0).test.ids != made.of_seed(1).test.ids
     model = part.experiment.model.model_copy(update={"size": 32})
     train = part.experiment.train.model_copy(update={"min_steps": 20, "max_steps": 40})
     few = small(start=10, start_classes=(8, 2), until=30, model=model)
@@ -308,11 +318,32 @@ def test_melanoma_are_ranked_by_a_frozen_trunk_and_each_seed_has_its_own_test_im
     page = written.page.read_text()
     assert "Area under the ROC curve (AUROC), mean over seeds" in page
     assert "Labels to an error" not in page
-    assert "mobilenet: bald is better than random" in page
+    assert "| BALD is better than random |" in page
+    assert "160 to pick from" in page
+    bought = next(line for line in page.splitlines() if line.startswith("| random |") and line.endswith("% |"))
+    assert sum(map(float, bought.split("|")[2:4])) == pytest.approx(20)
     curves = read_curves(tmp_path / tiny.folder(tmp_path), tiny.experiment)
     assert all(curve.metrics["auroc"][-1] > 0.9 for curve in curves)  # dark and light are easily told apart
     config = next(path for path in written.files if path.suffix == ".json").read_text()
     assert str(data) not in config
+    raw = next(path for path in written.files if path.suffix == ".parquet")
+    weights = data / "weights" / "mobilenetv2_100_imagenet.safetensors"
+    other = tmp_path / "other"
+    shutil.copytree(data / "isic2016", other / "isic2016")
+    (other / "weights").mkdir()
+    (other / "weights" / weights.name).write_bytes(weights.read_bytes()[:-1])
+    elsewhere = replace(whole, parts=(replace(tiny, weights=str(other / "weights")),))
+    with pytest.raises(ConfigError, match="others: weights"):
+        resume_study(elsewhere, tmp_path / "new", raw)
+    rows = (other / "isic2016" / "labels.csv").read_text().splitlines()
+    (other / "isic2016" / "labels.csv").write_text("\n".join(rows[:-3]))
+    fewer = replace(tiny, problem=partial(melanoma, str(other / "isic2016")))
+    with pytest.raises(ConfigError, match="others: images"):
+        resume_study(replace(whole, parts=(fewer,)), tmp_path / "new", raw)
+    renamed = replace(whole, parts=(replace(tiny, name="still"),))
+    assert resume_study(renamed, tmp_path / "new", raw) == 12
+    strange = replace(whole, parts=(replace(tiny, name="still", experiment=replace(few, train=train, draws=6)),))
+    assert resume_study(strange, tmp_path / "new", raw) == 0
 
 
 def test_melanoma_that_cannot_be_had_are_asked_for(data, tmp_path):
@@ -322,7 +353,16 @@ def test_melanoma_that_cannot_be_had_are_asked_for(data, tmp_path):
     with pytest.raises(ConfigError, match="ImageNet weights"):
         papers.isic2016(tmp_path / "isic2016")
     rows = tmp_path / "isic2016" / "labels.csv"
-    rows.write_text(rows.read_text() + "ISIC_9999999.jpg,benign\n")
+    whole = rows.read_text()
+    rows.write_text("\ufeff" + whole)  # as a spreadsheet saves it
+    assert len(melanoma(str(tmp_path / "isic2016")).pool) == 160
+    rows.write_text(whole.partition("\n")[2])
+    with pytest.raises(ConfigError, match="the columns image and label"):
+        melanoma(str(tmp_path / "isic2016"))
+    rows.write_text("\n".join(whole.splitlines()[:200]))
+    with pytest.raises(ConfigError, match="180 benign and 120 malignant lesions"):
+        melanoma(str(tmp_path / "isic2016"))
+    rows.write_text(whole + "ISIC_9999999.jpg,benign\n")
     with pytest.raises(ConfigError, match="no ISIC_9999999"):
         melanoma(str(tmp_path / "isic2016"))
     rows.write_text(rows.read_text() + "ISIC_0000000.jpg,wart\n")

@@ -32,7 +32,7 @@ def simulate(
         bool,
         typer.Option(
             "--resplit",
-            help="Each seed tests on images of its own: what a small test set says by chance is in the spread.",
+            help="Each seed tests on other images of the same data, which a small test set asks for.",
         ),
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,

@@ -31,8 +31,8 @@ class Problem:
         test: what every model is measured on; never picked.
         groups: image id -> the group it is of (copies, a burst), where that is known; a part of the pool that is
             drawn to be scored has groups whole.
-        resplit: whether each seed tests on images of its own, see `of_seed`; then what a few hundred test images
-            say by chance is in the spread over seeds.
+        resplit: whether each seed tests on images of its own, see `of_seed`. The spread over seeds is then one
+            over splits of these images, which share most of them: over other images it would be wider.
 
     Raises:
         ConfigError: `resplit` of images in groups, which would come to be on both sides.

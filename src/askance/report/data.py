@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from askance.report.words import words_for
 from askance.vocab import Curve, Diagnosis, Sighting, Split
 
 SECTIONS = ("rounds", "calibration", "mistakes", "batch", "near", "doubts", "quarantine", "time")
@@ -117,7 +118,6 @@ class ReportData:
         classes: names, in the order of the model's outputs.
         provenance: what was run, with what: command, versions, seeds, configuration, time. Shown as it is.
         metric: which metric of the curves the report is about.
-        below: whether smaller is better.
         reference: the strategy the others are compared with.
         targets: values of the metric to count labels to.
         fixed_labels: validation labels: paid for as well, and the same for every strategy.
@@ -136,8 +136,12 @@ class ReportData:
     classes: Sequence[str] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     metric: str = "error"
-    below: bool = True
     reference: str = "random"
     targets: Sequence[float] = ()
     fixed_labels: int = 0
     absent: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def below(self) -> bool:
+        """Whether a smaller value of the metric is better."""
+        return words_for(self.metric).below

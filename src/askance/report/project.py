@@ -15,7 +15,17 @@ NAME = "this project"
 _RECALL = "recall/"
 _COLUMNS = 6
 _SHARES = ("error", "accuracy", "accuracy_deterministic")
-_ORDER = ("error", "accuracy", "accuracy_deterministic", "macro_recall", "nll", "brier", "ece", "adaptive_ece")
+_ORDER = (
+    "error",
+    "accuracy",
+    "accuracy_deterministic",
+    "macro_recall",
+    "auroc",
+    "nll",
+    "brier",
+    "ece",
+    "adaptive_ece",
+)
 _TIMED = 12
 
 STEPS = {

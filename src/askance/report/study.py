@@ -74,6 +74,7 @@ def _part(part: StudyPart) -> list[str]:
     lines += [
         *_efforts(part),
         "",
+        *_bought(part),
         f"![{part.words.title} over labels]({part.figure})",
         "",
         "Band: 95 % t-interval at each size; thin: seeds, of four arms at most"
@@ -105,6 +106,23 @@ def _efforts(part: StudyPart) -> list[str]:
         if one.models
     ]
     return table(head, rows)
+
+
+def _bought(part: StudyPart) -> list[str]:
+    """How alike the images of a batch are, by the coarsest measure there is."""
+    if not part.bought:
+        return []
+    classes = next(iter(part.bought.values())).classes
+    rows = [
+        (name, *(f"{one.classes[c]:.1f}" for c in classes), f"{100 * one.share:.0f} %")
+        for name, one in part.bought.items()
+    ]
+    return [
+        "Labels bought of each class, means over seeds, and what the most frequent class of a batch has of it:",
+        "",
+        *table(("", *classes, "most frequent"), rows),
+        "",
+    ]
 
 
 def _targets(part: StudyPart) -> list[str]:
@@ -172,7 +190,7 @@ def _values(part: StudyPart) -> list[str]:
 def _value(words: Words, mean: float, low: float, high: float, digits: int = 1) -> str:
     """With its interval; of what is no percentage two digits more."""
     factor, digits = (100, digits) if words.percent else (1, digits + 2)
-    said = [f"{factor * value:.{digits}f}" for value in (mean, max(low, 0.0), high)]
+    said = [f"{factor * value:.{digits}f}" for value in (mean, max(low, 0.0), min(high, words.most))]
     return said[0] if math.isnan(low) else f"{said[0]} ({said[1]} to {said[2]})"
 
 

@@ -59,6 +59,19 @@ class Effort:
 
 
 @dataclass(frozen=True, slots=True)
+class Bought:
+    """What the runs of a strategy bought, means over those at their end.
+
+    Attributes:
+        classes: class -> its labels, without those to start from.
+        share: of a batch, what the most frequent class in it has, in (0, 1].
+    """
+
+    classes: Mapping[str, float]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class StudyPart:
     """Arms that are compared with each other, and how they did.
 
@@ -72,7 +85,7 @@ class StudyPart:
         masks: strategy -> see `Arm`.
         beside: strategy -> the part whose runs of it are in these curves.
         metric: which of the curves' is looked at.
-        targets: values of it that labels are counted to.
+        bought: strategy -> what it bought.
     """
 
     name: str
@@ -92,7 +105,12 @@ class StudyPart:
     masks: Mapping[str, Masks] = field(default_factory=dict)
     beside: Mapping[str, str] = field(default_factory=dict)
     metric: str = "error"
-    targets: Sequence[float] = TARGETS
+    bought: Mapping[str, Bought] = field(default_factory=dict)
+
+    @property
+    def targets(self) -> Sequence[float]:
+        """What labels are counted to: of errors alone."""
+        return TARGETS if self.metric == "error" else ()
 
     @property
     def words(self) -> Words:
@@ -102,7 +120,11 @@ class StudyPart:
 
 @dataclass(frozen=True, slots=True)
 class StudyPage:
-    """Everything a page of a study shows; all its parts look at one metric."""
+    """Everything a page of a study shows.
+
+    Attributes:
+        metric: what is looked at in all parts.
+    """
 
     title: str
     cites: str
@@ -110,8 +132,4 @@ class StudyPage:
     provenance: Mapping[str, str]
     parts: Sequence[StudyPart]
     claims: Sequence[Claim] = field(default_factory=tuple)
-
-    @property
-    def metric(self) -> str:
-        """What all its parts look at."""
-        return self.parts[0].metric if self.parts else "error"
+    metric: str = "error"

@@ -16,12 +16,14 @@ class Words:
         percent: whether its values are fractions that read better as percentages.
         short: its name at the head of a column, where there is a shorter one.
         below: whether smaller is better.
+        most: its largest value; the least of all metrics is 0.
     """
 
     title: str
     percent: bool
     short: str = ""
     below: bool = True
+    most: float = 1.0
 
     @property
     def head(self) -> str:
@@ -43,8 +45,8 @@ _KNOWN = {
     "ece": Words("calibration error (ECE)", True, "ECE"),
     "adaptive_ece": Words("adaptive calibration error", True, "adaptive ECE"),
     "classwise_ece": Words("class-wise calibration error", True),
-    "nll": Words("negative log-likelihood (nats)", False, "NLL, nats"),
-    "brier": Words("Brier score", False, "Brier"),
+    "nll": Words("negative log-likelihood (nats)", False, "NLL, nats", most=math.inf),
+    "brier": Words("Brier score", False, "Brier", most=2.0),
 }
 
 
@@ -52,7 +54,7 @@ def words_for(metric: str) -> Words:
     """The words for a metric; one that is not known keeps its own name and plain numbers."""
     if metric.startswith("recall/"):
         return Words(f"recall of {metric.removeprefix('recall/')}", True, below=False)
-    return _KNOWN.get(metric, Words(metric, False))
+    return _KNOWN.get(metric, Words(metric, False, most=math.inf))
 
 
 def show(value: float, words: Words) -> str:

@@ -35,6 +35,9 @@ _SCHEMA = pa.schema(
 Made = Mapping[str, Mapping[tuple[int, int], Mapping[str, str]]]
 """What made rounds: strategy -> seed and training size -> code, masks and when."""
 
+_LATER = {"images", "weights"}
+"""What a configuration did not say at first."""
+
 UNNOTED = {"code": "code that was not noted", "masks": "independent masks", "at": ""}
 """Of rounds from before they kept what made them."""
 
@@ -73,11 +76,15 @@ class Place:
         experiment: what is run.
         data: on what, in words.
         folder: of its runs.
+        images: fingerprint of the images and their labels.
+        weights: hex digits of the file the trunk starts from; empty for none.
     """
 
     experiment: Experiment
     data: str
     folder: Path
+    images: str
+    weights: str = ""
 
     def config(self) -> dict[str, Any]:
         """All that its rounds depend on, as JSON has it."""
@@ -87,6 +94,8 @@ class Place:
             "strategies": list(self.experiment.strategies),
             "seeds": list(self.experiment.seeds),
             "data": self.data,
+            "images": self.images,
+            **({"weights": self.weights} if self.weights else {}),
         }
         found: dict[str, Any] = json.loads(json.dumps(own))
         return found
@@ -126,6 +135,7 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
 def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
     """Take up the rounds of a file where this machine has fewer of a run; how many were taken up.
 
+    They are those of the part of that name, or of another with the same settings and images.
     The next round of such a run is computed from the labels it has bought, as after a kill. Each round keeps what
     made it, and every page that is made of them says it.
 
@@ -138,14 +148,15 @@ def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
             start from the one before, which are not in the file. Nothing is taken up then.
     """
     config, runs = _read(path)
-    runs = {key: lines for key, lines in runs.items() if key[0] in parts}
-    names = {name for name, _, _ in runs}
-    for name in names:
-        _check(name, parts[name], config.get(name))
-    folders = {key: RunFolder.of(parts[key[0]].folder, *key[1:]) for key in runs}
-    for key, lines in runs.items():
-        folders[key].check_agrees(lines)
-    return sum(folders[key].take_up(lines) for key, lines in runs.items())
+    places = {name: _place(name, config.get(name, {}), parts) for name in dict.fromkeys(key[0] for key in runs)}
+    found = [
+        (RunFolder.of(place.folder, strategy, seed), lines)
+        for (name, strategy, seed), lines in runs.items()
+        if (place := places[name]) is not None
+    ]
+    for folder, lines in found:
+        folder.check_agrees(lines)
+    return sum(folder.take_up(lines) for folder, lines in found)
 
 
 _Run = tuple[str, str, int]
@@ -178,15 +189,33 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[_Run, list[dict[s
     return said, runs
 
 
-def _check(name: str, place: Place, said: Mapping[str, Any] | None) -> None:
-    own, free = place.config(), {"until", "strategies", "seeds"} - place.experiment.as_json().keys()
-    other = sorted(key for key in own.keys() - free if said is None or said.get(key) != own[key])
-    if other or place.experiment.train.start == "warm":
+def _place(name: str, said: Mapping[str, Any], parts: Mapping[str, Place]) -> Place | None:
+    """Where the rounds of a part of a file belong; None for those of a part that is not looked at.
+
+    Raises:
+        ConfigError: there is a part of that name, of which they cannot be.
+    """
+    own = parts.get(name)
+    candidates = [*([own] if own else []), *parts.values()]
+    place = next((one for one in candidates if not _differing(one, said)), None)
+    if place is None and own is None:
+        return None
+    if place is None or place.experiment.train.start == "warm":
+        other = _differing(own, said) if own else []
         raise ConfigError(
             f"rounds of part {name} with today's settings, each of whose models is trained from scratch",
             f"others: {', '.join(other)}" if other else "models that start from the one before",
             "run it anew, without --resume-from",
         )
+    return place
+
+
+def _differing(place: Place, said: Mapping[str, Any]) -> list[str]:
+    """Settings and images that are others; those that were not written down at the time are not asked about."""
+    own = place.config()
+    free = {"until", "strategies", "seeds"} - place.experiment.as_json().keys()
+    free |= _LATER - said.keys()
+    return sorted(key for key in (own.keys() | said.keys()) - free if own.get(key) != said.get(key))
 
 
 def _line(number: int, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -130,7 +130,13 @@ def run_simulation(
     problem = partial(anew, problem_from(data)) if resplit else problem_from(data)
     lab = Lab(experiment, problem, task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
-    _write(curves, data, experiment, out, "others for each seed" if resplit else "the same for all seeds")
+    _write(
+        curves,
+        data,
+        experiment,
+        out,
+        "others for each seed, of the same images" if resplit else "the same for all seeds",
+    )
     logs = [line["training"] for lines in read_runs(out, experiment).values() for line in lines]
     return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
 

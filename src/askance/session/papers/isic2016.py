@@ -1,11 +1,9 @@
-"""Gal, Islam and Ghahramani 2017, section 5.5: melanoma or not, on ISIC 2016, as near as a frozen trunk comes."""
+"""Gal, Islam and Ghahramani 2017, section 5.5: melanoma or not, on ISIC 2016, with a frozen trunk."""
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from askance.loop.experiment import Experiment, Problem
 from askance.pool import MAX_PIXELS, FileImages
@@ -22,84 +20,51 @@ EACH = 100
 START = (80, 20)
 SPLITS = 15
 ARMS = ("bald", "power:bald", "variation-ratios", "max-entropy", "mean-std", "random")
+WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
 
 TWICE = {"ISIC_0001742", "ISIC_0011295"}
 """The second photographs of a lesion that is there twice."""
 
 DIFFERS = (
-    "860 of the 900 images, which are 256 pixels long; of two photographs of one lesion one is kept",
-    "the trunk stays as ImageNet made it, under dropout of 0.5 and one linear layer; theirs is VGG16, fine-tuned",
+    "the images are those of the 900 that were there; of two photographs of one lesion one is kept",
+    "the trunk is MobileNetV2 as ImageNet made it and stays so, under dropout of 0.5 and one linear layer; theirs "
+    "is VGG16, fine-tuned",
     "minibatches have as many malignant images as benign ones; theirs have malignant images in four mirrorings",
-    "15 seeds, each with start labels, test images and a start of the head of its own; theirs are 2 splits with 3 "
-    "starts each",
+    f"{SPLITS} seeds, each with start labels, test images and a start of the head of its own; theirs are 2 splits "
+    "with 3 starts each. Splits share most of their images: intervals are over splits of these, not over others",
     "variation ratios, max entropy, mean STD and power BALD besides BALD and random",
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Trunk:
-    """A network whose weights lie in `weights/`, beside the images' folder.
-
-    Attributes:
-        part: what its part of the study is called.
-        title: what it is.
-        file: of its weights.
-        model: its settings.
-    """
-
-    part: str
-    title: str
-    file: str
-    model: dict[str, Any] = field(default_factory=dict)
-
-
-TRUNKS = (
-    Trunk(
-        "mobilenet",
-        "MobileNetV2 as ImageNet made it",
-        "mobilenetv2_100_imagenet.safetensors",
-        {"name": "mobilenetv2_100", "options": {"pad_type": "same"}},
-    ),
-    Trunk("vgg16", "VGG16 as ImageNet made it", "vgg16.safetensors", {"name": "torchvision/vgg16"}),
-)
-
-
 def isic2016(folder: Path, *, quick: bool = False) -> Study:
-    """The study on the images of `folder`, with every trunk whose weights are there.
+    """The study on the images of `folder`, and a trunk whose weights are in `weights/` beside it.
 
     Raises:
-        ConfigError: there are none.
+        ConfigError: they are not.
     """
     weights = folder.parent / "weights"
-    trunks = [trunk for trunk in TRUNKS if (weights / trunk.file).is_file()]
-    if not trunks:
+    if not (weights / WEIGHTS).is_file():
         raise ConfigError(
-            f"ImageNet weights in {weights}: {' or '.join(trunk.file for trunk in TRUNKS)}",
-            "none of them",
-            "put a safetensors file of timm's mobilenetv2_100 or torchvision's vgg16 there",
+            f"ImageNet weights of timm's mobilenetv2_100 with pad_type='same' as {weights / WEIGHTS}",
+            "no such file",
+            "put them there as safetensors, for pixels from -1 to 1",
         )
     return Study(
         "isic2016-quick" if quick else "isic2016",
         "Melanoma on ISIC 2016 as in Gal, Islam and Ghahramani 2017",
         "Y. Gal, R. Islam and Z. Ghahramani, *Deep Bayesian Active Learning with Image Data*, ICML 2017 "
         "(arXiv 1703.02910): section 5.5. Its figure has areas of curves that are not printed as numbers.",
-        (*DIFFERS, *(("quick: 3 seeds and 2 rounds",) if quick else ())),
-        tuple(_part(trunk, folder, weights, quick) for trunk in trunks[: 1 if quick else None]),
-        tuple(
-            Claim(f"{trunk.part}: {name} is better than random", (trunk.part, name), (trunk.part, "random"))
-            for trunk in trunks
-            for name in ARMS[:-1]
-        ),
+        (*DIFFERS, *(("quick: 3 seeds, one batch",) if quick else ())),
+        (_part(folder, weights, quick),),
+        (Claim("BALD is better than random", ("frozen", "bald"), ("frozen", "random")),),
+        metric="auroc",
     )
 
 
-def _part(trunk: Trunk, folder: Path, weights: Path, quick: bool) -> Part:
+def _part(folder: Path, weights: Path, quick: bool) -> Part:
+    look = {"name": "mobilenetv2_100", "options": {"pad_type": "same"}, "weights": WEIGHTS, "size": 224}
     model, train = settings_for(
-        str(folder),
-        {
-            "model": {**trunk.model, "weights": trunk.file, "size": 224, "dropout": 0.5},
-            "train": {"weight_decay": [3.0], "max_steps": 4000, "balance": "sampling"},
-        },
+        str(folder), {"model": look, "train": {"weight_decay": [3.0], "max_steps": 4000, "balance": "sampling"}}
     )
     experiment = Experiment(
         ARMS,
@@ -107,19 +72,17 @@ def _part(trunk: Trunk, folder: Path, weights: Path, quick: bool) -> Part:
         start=sum(START),
         start_classes=START,
         batch=100,
-        until=200 if quick else 500,
+        until=200 if quick else 600,
         draws=20,
         model=model,
         train=train,
     )
     return Part(
-        trunk.part,
-        trunk.title,
+        "frozen",
+        "A frozen trunk",
         f"ISIC 2016, {EACH} test images of each class",
         partial(melanoma, str(folder)),
         experiment,
-        metric="auroc",
-        targets=(),
         weights=str(weights),
     )
 
@@ -128,10 +91,14 @@ def melanoma(folder: str) -> Problem:
     """The lesions of `folder/images` and `folder/labels.csv` (image, label); each seed has its own test images.
 
     Raises:
-        ConfigError: labels that are none of the two, or an image that is not there.
+        ConfigError: no such columns, labels that are none of the two, an image that is not there, or too few.
     """
-    with (Path(folder) / "labels.csv").open(encoding="utf-8", newline="") as file:
-        rows = [(row["image"], row["label"]) for row in csv.DictReader(file)]
+    with (Path(folder) / "labels.csv").open(encoding="utf-8-sig", newline="") as file:
+        table = csv.DictReader(file)
+        if not {"image", "label"} <= set(table.fieldnames or ()):
+            given = ", ".join(table.fieldnames or ["nothing"])
+            raise ConfigError(f"the columns image and label in {file.name}", given, "name them in its first line")
+        rows = [(row["image"], row["label"]) for row in table]
     if strange := {label for _, label in rows} - set(CLASSES):
         raise ConfigError(f"labels {' and '.join(CLASSES)}", ", ".join(sorted(strange)), "see labels.csv")
     files = {Path(folder) / "images" / name: label for name, label in rows if Path(name).stem not in TWICE}
@@ -141,6 +108,12 @@ def melanoma(folder: str) -> Problem:
         )
     named = [(content_id(path.read_bytes()), path, CLASSES.index(label)) for path, label in files.items()]
     malignant, benign = ([one for one in named if one[2] == c] for c in (1, 0))
+    if len(malignant) < EACH + START[1] or len(benign) < EACH + START[0]:
+        raise ConfigError(
+            f"{EACH + START[0]} benign and {EACH + START[1]} malignant lesions or more",
+            f"{len(benign)} and {len(malignant)}",
+            f"complete {folder}",
+        )
     return Problem(
         FileImages({name: str(path) for name, path, _ in named}, max_pixels=MAX_PIXELS),
         CLASSES,

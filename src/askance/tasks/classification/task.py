@@ -175,8 +175,9 @@ class Classification:
     ) -> dict[str, float]:
         """Metrics of the predictive distribution, the mean of K draws, over the readable images.
 
-        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `recall/<class>`, see
-        `metrics`; `accuracy_deterministic`: of the network with its dropout off, of an ensemble the first.
+        Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `auroc` and
+        `recall/<class>`, see `metrics`; `accuracy_deterministic`: of the network with its dropout off, of an
+        ensemble the first.
 
         Raises:
             LabelError: there is no image to measure on.
