@@ -200,6 +200,14 @@ def test_simulate_writes_its_report_and_continues(place):
     for name in ("report.html", "curves.png", "curves.parquet"):
         assert (place / "sim" / name).stat().st_size > 1000
     assert run(*arguments) == first
+    balanced = run(*arguments, "--metric", "macro_recall", "--levels", "0.05,1")
+    assert "balanced accuracy in %, mean over seeds" in balanced
+    assert re.search(r"strategy +5.% +100.%", balanced)
+    assert re.search(r"random +20 +>60", balanced)
+    assert "Balanced accuracy by training labels" in (place / "sim" / "report.html").read_text()
+    assert "labels to reach" not in run(*arguments, "--metric", "nll")
+    assert "which alone have an AUROC" in str(run(*arguments, "--metric", "auroc", fails=True))
+    assert "numbers" in str(run(*arguments, "--levels", "low", fails=True))
     assert "other settings: data" in str(run(*arguments, "--resplit", fails=True))
     run(*arguments[:-1], "anew", "--resplit")
     assert "others for each seed" in (place / "anew" / "report.html").read_text()

@@ -5,6 +5,22 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+_Metric = Annotated[
+    Literal["error", "accuracy", "macro_recall", "auroc", "nll", "brier", "ece", "adaptive_ece"],
+    typer.Option(help="What is compared: macro_recall has classes count alike, auroc is of two classes."),
+]
+_Levels = Annotated[
+    str | None,
+    typer.Option(help="Values of it to count labels to, comma separated; of the error 0.1,0.05 by itself."),
+]
+_Resplit = Annotated[
+    bool,
+    typer.Option(
+        "--resplit",
+        help="Each seed tests on other images of the same data, which a small test set asks for.",
+    ),
+]
+
 
 def simulate(
     data: Annotated[
@@ -28,13 +44,9 @@ def simulate(
         typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels)."),
     ] = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
-    resplit: Annotated[
-        bool,
-        typer.Option(
-            "--resplit",
-            help="Each seed tests on other images of the same data, which a small test set asks for.",
-        ),
-    ] = False,
+    resplit: _Resplit = False,
+    metric: _Metric = "error",
+    levels: _Levels = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
@@ -45,6 +57,7 @@ def simulate(
     from askance.loop.experiment import Experiment
     from askance.session.simulations import settings_for
 
+    view = _view(metric, levels)
     model, train = settings_for(data, settings_of(setting or []))
     experiment = Experiment(
         strategies=tuple(name.strip() for name in strategies.split(",")),
@@ -60,26 +73,49 @@ def simulate(
         model=model,
         train=train,
     )
-    show(data, experiment, out, workers, resplit=resplit)
+    show(data, experiment, out, workers, resplit=resplit, view=view)
 
 
-def show(data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False) -> None:
+def _view(metric: str, levels: str | None) -> Any:
+    """What of the curves is looked at, as options say it.
+
+    Raises:
+        ConfigError: levels that are no numbers.
+    """
+    from askance.session.simulations import View
+    from askance.vocab import ConfigError
+
+    if levels is None:
+        return View() if metric == "error" else View(metric, ())
+    try:
+        return View(metric, tuple(float(level) for level in levels.split(",")))
+    except ValueError as error:
+        raise ConfigError("numbers, comma separated", levels, "--levels 0.1,0.05") from error
+
+
+def show(
+    data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False, view: Any = None
+) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
     from askance.session.simulations import run_simulation
 
     with bars() as progress:
-        results = run_simulation(data, experiment, out, resplit=resplit, workers=workers, progress=progress)
+        results = run_simulation(
+            data, experiment, out, resplit=resplit, view=view, workers=workers, progress=progress
+        )
+    words = results.view.words
     print_table(
-        "test error in %, mean over seeds",
+        f"{words.title}{' in %' if words.percent else ''}, mean over seeds",
         ("labels", *experiment.strategies),
         [(str(size), *values) for size, values in results.rows()],
     )
-    print_table(
-        "labels to reach an error and stay there, median over seeds",
-        ("strategy", *results.target_names),
-        [(name, *values) for name, values in results.targets()],
-    )
+    if results.view.levels:
+        print_table(
+            "labels to reach it and stay there, median over seeds",
+            ("strategy", *results.level_names),
+            [(name, *values) for name, values in results.targets()],
+        )
     if experiment.val:
         console.print(f"every strategy pays for {experiment.val:,} validation labels besides", highlight=False)
     if results.unconverged:

@@ -148,7 +148,7 @@ def _headline(data: ReportData) -> list[str]:
 
 def _curves_chart(data: ReportData) -> Chart:
     caption = (
-        f"{words_for(data.metric).title.capitalize()} by training labels. Thick: mean over seeds; band: its 95 % "
+        f"{words_for(data.metric).sentence} by training labels. Thick: mean over seeds; band: its 95 % "
         "t-interval; thin: each seed. Dotted: targets."
     )
     wide, narrow = (
@@ -176,7 +176,7 @@ def _rounds_chart(data: ReportData) -> Chart | None:
     band = project.band(data)
     if band is None:
         return None
-    caption = f"{words_for(data.metric).title.capitalize()} by training labels, round by round."
+    caption = f"{words_for(data.metric).sentence} by training labels, round by round."
     if len(band.labels) > 1 and not all(map(math.isnan, band.low)):
         caption += " Band: 95 % Wilson interval over the test images."
     wide, narrow = (

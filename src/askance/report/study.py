@@ -81,7 +81,7 @@ def _part(part: StudyPart) -> list[str]:
         + (f"; dotted: {' and '.join(f'{t:.0%}' for t in part.targets)}." if part.targets else "."),
         "",
         *(_targets(part) if part.targets else []),
-        f"{_sentence(part.words)}, mean over seeds with its 95 % t-interval, and the area under the curve:",
+        f"{part.words.heading}, mean over seeds with its 95 % t-interval, and the area under the curve:",
         "",
         *_values(part),
         "",
@@ -160,11 +160,6 @@ def _first(runs: Sequence[Curve], targets: Sequence[float]) -> str:
 def _size(size: float, budget: int) -> str:
     """With a star where nothing is after it to fall back on."""
     return count(size, budget) + "*" * (size == budget)
-
-
-def _sentence(words: Words) -> str:
-    """The metric at the start of a sentence."""
-    return words.title[:1].upper() + words.title[1:] + (" in %" if words.percent else "")
 
 
 def _values(part: StudyPart) -> list[str]:

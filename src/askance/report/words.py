@@ -31,6 +31,16 @@ class Words:
         return self.short or self.title
 
     @property
+    def sentence(self) -> str:
+        """Its name at the start of a sentence."""
+        return self.title[:1].upper() + self.title[1:]
+
+    @property
+    def heading(self) -> str:
+        """The same, with what its values are in."""
+        return f"{self.sentence} in %" if self.percent else self.sentence
+
+    @property
     def unit(self) -> str:
         """What a difference of two values is in."""
         return f"points of {self.title}" if self.percent else self.head

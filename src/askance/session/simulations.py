@@ -1,7 +1,7 @@
 """A simulation from its words to its report."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
-from askance.loop.experiment import Experiment
+from askance.loop.experiment import Experiment, Problem
 from askance.loop.runs import read_runs
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
@@ -20,7 +20,7 @@ from askance.maths.curves import quartiles
 from askance.report import ReportData, plot_curves, write_report
 from askance.report.compare import sizes_to
 from askance.report.study_data import TARGETS
-from askance.report.words import count
+from askance.report.words import Words, count, show, words_for
 from askance.session.machine import made
 from askance.session.problems import anew, classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
@@ -28,43 +28,69 @@ from askance.vocab.config import ModelConfig, TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
+class View:
+    """What of the curves is looked at.
+
+    Attributes:
+        metric: by which strategies are compared.
+        levels: values of it that labels are counted to.
+    """
+
+    metric: str = "error"
+    levels: Sequence[float] = TARGETS
+
+    @property
+    def words(self) -> Words:
+        """How the metric is written."""
+        return words_for(self.metric)
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """The curves, and how to read them.
 
     Attributes:
+        view: what of them is looked at.
         trainings: models trained in all.
         unconverged: of these, stopped at their step limit.
     """
 
     curves: list[Curve]
     strategies: tuple[str, ...]
+    view: View
     trainings: int
     unconverged: int
 
     @property
-    def target_names(self) -> list[str]:
-        """The errors that labels are counted to, for people."""
-        return [f"{target:.0%} error" for target in TARGETS]
+    def level_names(self) -> list[str]:
+        """The levels that labels are counted to, for people."""
+        return [show(level, self.view.words) for level in self.view.levels]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """For each training size, the mean error of each strategy over its seeds, in percent."""
+        """For each training size, the mean of each strategy over its seeds; of a share in percent."""
         for size in sorted({size for curve in self.curves for size in curve.labels}):
             cells = []
             for name in self.strategies:
                 values = [
-                    curve.metrics["error"][curve.labels.index(size)]
+                    curve.metrics[self.view.metric][curve.labels.index(size)]
                     for curve in self.curves
                     if curve.strategy == name and size in curve.labels
                 ]
-                cells.append(f"{100 * sum(values) / len(values):.1f}" if values else "")
+                cells.append(self._cell(values) if values else "")
             yield size, cells
 
+    def _cell(self, values: Sequence[float]) -> str:
+        mean = sum(values) / len(values)
+        return f"{100 * mean:.1f}" if self.view.words.percent else f"{mean:.3f}"
+
     def targets(self) -> Iterator[tuple[str, list[str]]]:
-        """For each strategy, the median over seeds of the labels to each target; `>n` where it is not reached."""
+        """For each strategy, the median over seeds of the labels to each level; `>n` where it is not reached."""
+        view = self.view
         for name in self.strategies:
             curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
             budget = max(curve.labels[-1] for curve in curves)
-            yield name, [count(quartiles(sizes_to(curves, target))[1], budget) for target in TARGETS]
+            sizes = [sizes_to(curves, level, view.metric, below=view.words.below) for level in view.levels]
+            yield name, [count(quartiles(one)[1], budget) for one in sizes]
 
 
 def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[ModelConfig, TrainConfig]:
@@ -116,6 +142,7 @@ def run_simulation(
     out: Path,
     *,
     resplit: bool = False,
+    view: View | None = None,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Results:
@@ -124,26 +151,33 @@ def run_simulation(
     Args:
         data: as `problem_from` reads it.
         resplit: each seed tests on images of its own.
+        view: what is compared and written about; None for the error. Curves have all metrics, so that another
+            view of finished runs is a matter of seconds.
         workers: processes; None for one a core.
+
+    Raises:
+        ConfigError: the metric is not one of these images.
     """
+    view = view or View()
     task = partial(classification, features=str(out / "features"))
     problem = partial(anew, problem_from(data)) if resplit else problem_from(data)
+    _check_metric(view.metric, problem)
     lab = Lab(experiment, problem, task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
-    _write(
-        curves,
-        data,
-        experiment,
-        out,
-        "others for each seed, of the same images" if resplit else "the same for all seeds",
-    )
+    tested = "others for each seed, of the same images" if resplit else "the same for all seeds"
+    _write(curves, data, experiment, out, view, tested)
     logs = [line["training"] for lines in read_runs(out, experiment).values() for line in lines]
-    return Results(curves, experiment.strategies, len(logs), sum(not log["converged"] for log in logs))
+    return Results(curves, experiment.strategies, view, len(logs), sum(not log["converged"] for log in logs))
 
 
-def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, tested: str) -> None:
+def _check_metric(metric: str, problem: Callable[[], Problem]) -> None:
+    if metric == "auroc" and (n := len(problem().classes)) != 2:
+        raise ConfigError("two classes, which alone have an AUROC", f"{n}", "--metric macro_recall")
+
+
+def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, view: View, tested: str) -> None:
     reference = "random" if "random" in experiment.strategies else experiment.strategies[-1]
-    plot_curves(curves, out / "curves.png", reference=reference, targets=TARGETS)
+    plot_curves(curves, out / "curves.png", metric=view.metric, reference=reference, targets=view.levels)
     provenance = {
         "data": data,
         "seeds": ", ".join(map(str, experiment.seeds)),
@@ -162,8 +196,9 @@ def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, te
             title=f"Simulation on {Path(data).name}",
             curves=curves,
             provenance=provenance,
+            metric=view.metric,
             reference=reference,
-            targets=TARGETS,
+            targets=view.levels,
             fixed_labels=experiment.val,
         ),
     )
