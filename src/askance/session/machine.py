@@ -28,17 +28,25 @@ def made() -> dict[str, str]:
 
 
 def code() -> str:
-    """Askance's version; of a checkout its commit too, with `-dirty` if files were changed since."""
+    """Askance's version; of a checkout its commit too, with `-dirty` if its code was changed since."""
     name = f"askance {version('askance')}"
     root = Path(askance.__file__).parents[2]
-    if not (root / ".git").exists():
+    commit = _git(root, "rev-parse", "--short", "HEAD") if (root / ".git").exists() else ""
+    if not commit:
         return name
-    asked = ["git", "-C", str(root), "describe", "--always", "--dirty", "--exclude=*"]
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", "*.py", "pyproject.toml")
+    return f"{name} ({commit}{'-dirty' if changed else ''})"
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git says; nothing where there is none, or it fails."""
     try:
-        found = subprocess.run(asked, capture_output=True, text=True, timeout=10, check=False)
+        found = subprocess.run(
+            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
-        return name
-    return f"{name} ({found.stdout.strip()})" if found.returncode == 0 else name
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""
 
 
 def _processor() -> str:

@@ -47,7 +47,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
         out: where its runs are, and the files come to.
         command: as it was called, for the page.
     """
-    now, here = datetime.now(UTC), machine()  # before files change, which would make a clean checkout a dirty one
+    now, here = datetime.now(UTC), machine()
     stem = f"{now:%Y-%m-%d}-{study.name}"
     problems = problems_of(study)
     places = places_of(study, out, problems)
