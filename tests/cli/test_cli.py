@@ -196,12 +196,12 @@ def test_simulate_writes_its_report_and_continues(place):
         "--out", "sim",
     ]  # fmt: skip
     first = run(*arguments)
-    assert "test error" in first
+    assert "Test error in %" in first
     for name in ("report.html", "curves.png", "curves.parquet"):
         assert (place / "sim" / name).stat().st_size > 1000
     assert run(*arguments) == first
     balanced = run(*arguments, "--metric", "macro_recall", "--levels", "0.05,1")
-    assert "balanced accuracy in %, mean over seeds" in balanced
+    assert "Balanced accuracy in %, mean over seeds" in balanced
     assert re.search(r"strategy +5.% +100.%", balanced)
     assert re.search(r"random +20 +>60", balanced)
     assert "Balanced accuracy by training labels" in (place / "sim" / "report.html").read_text()
@@ -237,7 +237,7 @@ def test_an_ensemble_of_whole_networks_from_labels_to_report(place):
         "--until", 30, "--workers", 1, "--set", "train.max_steps=5", "--set", "train.min_steps=5", *ensemble,
         "--out", "sim",
     )  # fmt: skip
-    assert "test error" in said
+    assert "Test error" in said
 
 
 def test_python_m_askance_is_the_command(monkeypatch, capsys):

@@ -31,7 +31,7 @@ from askance.session.simulations import demo_experiment
 from askance.session.studies import Part, Study, resume_study, run_study
 from askance.session.study_files import write_study
 from askance.uncertainty import MASKS
-from askance.vocab import ConfigError
+from askance.vocab import ConfigError, LabelError
 
 
 @pytest.fixture(scope="module")
@@ -357,7 +357,7 @@ def test_melanoma_that_cannot_be_had_are_asked_for(data, tmp_path):
     rows.write_text("\ufeff" + whole)  # as a spreadsheet saves it
     assert len(melanoma(str(tmp_path / "isic2016")).pool) == 160
     rows.write_text(whole.partition("\n")[2])
-    with pytest.raises(ConfigError, match="the columns image and label"):
+    with pytest.raises(LabelError, match="columns that name the image"):
         melanoma(str(tmp_path / "isic2016"))
     rows.write_text("\n".join(whole.splitlines()[:200]))
     with pytest.raises(ConfigError, match="180 benign and 120 malignant lesions"):

@@ -82,11 +82,12 @@ def _view(metric: str, levels: str | None) -> Any:
     Raises:
         ConfigError: levels that are no numbers.
     """
+    from askance.report.study_data import targets_of
     from askance.session.simulations import View
     from askance.vocab import ConfigError
 
     if levels is None:
-        return View() if metric == "error" else View(metric, ())
+        return View(metric, targets_of(metric))
     try:
         return View(metric, tuple(float(level) for level in levels.split(",")))
     except ValueError as error:
@@ -98,15 +99,15 @@ def show(
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
+    from askance.report.words import words_for
     from askance.session.simulations import run_simulation
 
     with bars() as progress:
         results = run_simulation(
             data, experiment, out, resplit=resplit, view=view, workers=workers, progress=progress
         )
-    words = results.view.words
     print_table(
-        f"{words.title}{' in %' if words.percent else ''}, mean over seeds",
+        f"{words_for(results.view.metric).heading}, mean over seeds",
         ("labels", *experiment.strategies),
         [(str(size), *values) for size, values in results.rows()],
     )

@@ -11,6 +11,11 @@ TARGETS = (0.10, 0.05)
 """Errors that labels are counted to, as in Gal et al. 2017."""
 
 
+def targets_of(metric: str) -> Sequence[float]:
+    """What labels are counted to where nothing else is said: of errors alone is there a custom."""
+    return TARGETS if metric == "error" else ()
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """Labels to each target as somebody printed them.
@@ -109,8 +114,8 @@ class StudyPart:
 
     @property
     def targets(self) -> Sequence[float]:
-        """What labels are counted to: of errors alone."""
-        return TARGETS if self.metric == "error" else ()
+        """What labels are counted to."""
+        return targets_of(self.metric)
 
     @property
     def words(self) -> Words:

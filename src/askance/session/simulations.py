@@ -20,7 +20,7 @@ from askance.maths.curves import quartiles
 from askance.report import ReportData, plot_curves, write_report
 from askance.report.compare import sizes_to
 from askance.report.study_data import TARGETS
-from askance.report.words import Words, count, show, words_for
+from askance.report.words import count, show, words_for
 from askance.session.machine import made
 from askance.session.problems import anew, classification, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
@@ -38,11 +38,6 @@ class View:
 
     metric: str = "error"
     levels: Sequence[float] = TARGETS
-
-    @property
-    def words(self) -> Words:
-        """How the metric is written."""
-        return words_for(self.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +59,7 @@ class Results:
     @property
     def level_names(self) -> list[str]:
         """The levels that labels are counted to, for people."""
-        return [show(level, self.view.words) for level in self.view.levels]
+        return [show(level, words_for(self.view.metric)) for level in self.view.levels]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """For each training size, the mean of each strategy over its seeds; of a share in percent."""
@@ -81,15 +76,15 @@ class Results:
 
     def _cell(self, values: Sequence[float]) -> str:
         mean = sum(values) / len(values)
-        return f"{100 * mean:.1f}" if self.view.words.percent else f"{mean:.3f}"
+        return f"{100 * mean:.1f}" if words_for(self.view.metric).percent else f"{mean:.3f}"
 
     def targets(self) -> Iterator[tuple[str, list[str]]]:
         """For each strategy, the median over seeds of the labels to each level; `>n` where it is not reached."""
-        view = self.view
+        view, below = self.view, words_for(self.view.metric).below
         for name in self.strategies:
             curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
             budget = max(curve.labels[-1] for curve in curves)
-            sizes = [sizes_to(curves, level, view.metric, below=view.words.below) for level in view.levels]
+            sizes = [sizes_to(curves, level, view.metric, below=below) for level in view.levels]
             yield name, [count(quartiles(one)[1], budget) for one in sizes]
 
 

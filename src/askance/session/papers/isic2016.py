@@ -1,6 +1,5 @@
 """Gal, Islam and Ghahramani 2017, section 5.5: melanoma or not, on ISIC 2016, with a frozen trunk."""
 
-import csv
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +8,7 @@ from askance.loop.experiment import Experiment, Problem
 from askance.pool import MAX_PIXELS, FileImages
 from askance.pool.scanning import content_id
 from askance.report.claims import Claim
+from askance.session.labels import read_rows
 from askance.session.simulations import settings_for
 from askance.session.studies import Part, Study
 from askance.vocab import ConfigError, Labelled
@@ -91,17 +91,14 @@ def melanoma(folder: str) -> Problem:
     """The lesions of `folder/images` and `folder/labels.csv` (image, label); each seed has its own test images.
 
     Raises:
-        ConfigError: no such columns, labels that are none of the two, an image that is not there, or too few.
+        LabelError: no such columns.
+        ConfigError: labels that are none of the two, an image that is not there, or too few.
     """
-    with (Path(folder) / "labels.csv").open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        if not {"image", "label"} <= set(table.fieldnames or ()):
-            given = ", ".join(table.fieldnames or ["nothing"])
-            raise ConfigError(f"the columns image and label in {file.name}", given, "name them in its first line")
-        rows = [(row["image"], row["label"]) for row in table]
-    if strange := {label for _, label in rows} - set(CLASSES):
+    rows = read_rows(Path(folder) / "labels.csv")
+    if strange := {str(row.value) for row in rows} - set(CLASSES):
         raise ConfigError(f"labels {' and '.join(CLASSES)}", ", ".join(sorted(strange)), "see labels.csv")
-    files = {Path(folder) / "images" / name: label for name, label in rows if Path(name).stem not in TWICE}
+    paths = {Path(folder) / "images" / row.key: str(row.value) for row in rows}
+    files = {path: label for path, label in paths.items() if path.stem not in TWICE}
     if missing := [path.name for path in files if not path.is_file()]:
         raise ConfigError(
             f"every image of labels.csv in {folder}/images", f"no {missing[0]}", "complete the folder"
