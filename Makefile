@@ -33,7 +33,7 @@ demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot
 bench bench-peers: export ASKANCE_DATA := $(DATA)
 
 bench: setup  ## run every benchmark, for a night or more; what was stopped goes on where it was
-	@for paper in gal2017 batchbald2019 isic2016; do echo "== $$paper"; $(BIN)/askance bench "$$paper" --data "$(DATA)"; done
+	@for paper in gal2017 batchbald2019 isic2016 trashnet; do echo "== $$paper"; $(BIN)/askance bench "$$paper" --data "$(DATA)"; done
 	@shopt -s nullglob; for script in benchmarks/*/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 bench-peers: setup  ## measure beside baal and batchbald_redux, and make their faults happen, in .venv-peers

@@ -11,9 +11,6 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-import timm
-from PIL import Image
-from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 from typer.testing import CliRunner
 
@@ -24,7 +21,7 @@ from askance.pool import Look
 from askance.report.claims import Claim
 from askance.session import papers
 from askance.session.machine import made
-from askance.session.papers.isic2016 import CLASSES, TWICE, melanoma
+from askance.session.papers.isic2016 import melanoma
 from askance.session.papers.mnist import mnist_folder
 from askance.session.problems import digits, mnist, repeated_mnist
 from askance.session.simulations import demo_experiment
@@ -32,6 +29,7 @@ from askance.session.studies import Part, Study, resume_study, run_study
 from askance.session.study_files import write_study
 from askance.uncertainty import MASKS
 from askance.vocab import ConfigError, LabelError
+from tests.session.pictures import lesions, photographs_of_waste, trunk
 
 
 @pytest.fixture(scope="module")
@@ -49,23 +47,9 @@ def data(tmp_path_factory):
             head = bytes([0, 0, 8, some.ndim]) + b"".join(n.to_bytes(4, "big") for n in some.shape)
             (raw / f"{stem}-{kind}-ubyte.gz").write_bytes(gzip.compress(head + some.tobytes()))
     lesions(folder / "isic2016")
-    (folder / "weights").mkdir()
-    trunk = timm.create_model("mobilenetv2_100", pad_type="same")
-    save_file(trunk.state_dict(), folder / "weights" / "mobilenetv2_100_imagenet.safetensors")
+    photographs_of_waste(folder)
+    trunk(folder)
     return folder
-
-
-def lesions(folder):
-    """Photographs of dark and of light skin, some of them twice."""
-    (folder / "images").mkdir(parents=True)
-    generator = np.random.default_rng(0)
-    names = [*(f"ISIC_{i:07d}" for i in range(360)), *sorted(TWICE)]
-    malignant = [int(i % 3 == 0) for i in range(len(names))]
-    for name, dark in zip(names, malignant, strict=True):
-        grey = generator.integers(0, 60, (16, 16, 3)) + (40 if dark else 160)
-        Image.fromarray(grey.astype(np.uint8)).save(folder / "images" / f"{name}.jpg")
-    rows = [f"{name}.jpg,{CLASSES[dark]}" for name, dark in zip(names, malignant, strict=True)]
-    (folder / "labels.csv").write_text("\n".join(["image,label", *rows]) + "\n")
 
 
 def small(**changes):

@@ -9,13 +9,17 @@ import typer
 
 def bench(
     paper: Annotated[
-        Literal["gal2017", "isic2016", "batchbald2019"], typer.Argument(help="Which paper's experiments.")
+        Literal["gal2017", "isic2016", "batchbald2019", "trashnet"],
+        typer.Argument(help="Which paper's experiments; trashnet: those that the field asks of a comparison."),
     ],
     quick: Annotated[bool, typer.Option(help="Minutes in place of a night: to see that it runs.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every part; else as many as planned.")] = None,
     parts: Annotated[str | None, typer.Option(help="Only these parts, comma separated.")] = None,
     data: Annotated[
-        Path, typer.Option(envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist, FOLDER/isic2016.")
+        Path,
+        typer.Option(
+            envvar="ASKANCE_DATA", help="The folder of data sets: FOLDER/mnist, FOLDER/isic2016, FOLDER/trashnet."
+        ),
     ] = Path("data"),
     download: Annotated[bool, typer.Option("--download", help="Fetch MNIST if it is not there.")] = False,
     out: Annotated[

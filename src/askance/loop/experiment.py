@@ -33,9 +33,15 @@ class Problem:
             drawn to be scored has groups whole.
         resplit: whether each seed tests on images of its own, see `of_seed`. The spread over seeds is then one
             over splits of these images, which share most of them: over other images it would be wider.
+        at_most: how many of each class are left in the pool of a seed, see `of_seed`; none given: all.
+        mistakes: image id -> the class that the oracle says it is, of images that it takes for another. What is
+            measured is measured by the true ones.
+        strangers: ids of further images that may be picked, and are of no class: the oracle says so; that has to
+            be paid, and cannot be trained on.
 
     Raises:
-        ConfigError: `resplit` of images in groups, which would come to be on both sides.
+        ConfigError: `resplit` of images in groups, which would come to be on both sides; not one `at_most` a
+            class; a mistake that is no class; or strangers that are among the others.
     """
 
     images: Images
@@ -44,6 +50,9 @@ class Problem:
     test: Labelled
     groups: Mapping[str, str] = field(default_factory=dict)
     resplit: bool = False
+    at_most: tuple[int, ...] = ()
+    mistakes: Mapping[str, int] = field(default_factory=dict)
+    strangers: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.resplit and self.groups:
@@ -52,22 +61,38 @@ class Problem:
                 f"{len(set(self.groups.values())):,} groups",
                 "keep one image of each group, or one split for all seeds",
             )
+        c = len(self.classes)
+        if self.at_most and (len(self.at_most) != c or min(self.at_most) < 0):
+            raise ConfigError(f"how many of each of {c} classes to leave", str(self.at_most), "give one a class")
+        if strange := {said for said in self.mistakes.values() if not 0 <= said < c}:
+            raise ConfigError(f"mistakes of classes 0 to {c - 1}", str(min(strange)), "mend the mistakes")
+        if both := set(self.strangers) & {*self.pool.ids, *self.test.ids}:
+            raise ConfigError(
+                "strangers that are in no class", f"{len(both)} of them are in one", "leave them out of strangers"
+            )
+
+    @property
+    def answers(self) -> dict[str, int | None]:
+        """What the oracle says of each image that may be picked: a class, right or wrong; None: it is of none."""
+        said: dict[str, int | None] = dict(zip(self.pool.ids, self.pool.targets, strict=True))
+        said |= {name: c for name, c in self.mistakes.items() if name in said}
+        return said | dict.fromkeys(self.strangers)
 
     def of_seed(self, seed: int) -> "Problem":
-        """The problem as a seed has it: itself, or with another test set of as many images of each class.
+        """The problem as a seed has it.
 
-        Which images that are belongs to the ids and the seed.
+        With `resplit` another test set of as many images of each class, and with `at_most` a pool of no more
+        than so many of each. Which images these are belongs to the ids and the seed.
         """
-        if not self.resplit:
+        if not (self.resplit or self.at_most):
             return self
-        ids = (*self.pool.ids, *self.test.ids)
-        targets = (*self.pool.targets, *self.test.targets)
-        wanted, test, pool = Counter(self.test.targets), list[int](), list[int]()
-        for i in map(int, np.argsort(keyed_uniform(ids, seed, "test"))):
-            (test if wanted[targets[i]] > 0 else pool).append(i)
-            wanted[targets[i]] -= 1
-        sides = [Labelled(tuple(ids[i] for i in side), tuple(targets[i] for i in side)) for side in (pool, test)]
-        return replace(self, pool=sides[0], test=sides[1], resplit=False)
+        pool, test = self.pool, self.test
+        if self.resplit:
+            both = Labelled((*pool.ids, *test.ids), (*pool.targets, *test.targets))
+            test, pool = _dealt(both, Counter(test.targets), seed, "test")
+        if self.at_most:
+            pool, _ = _dealt(pool, Counter(dict(enumerate(self.at_most))), seed, "at most")
+        return replace(self, pool=pool, test=test, resplit=False, at_most=())
 
     def fingerprint(self) -> str:
         """32 hex digits of the classes, and of which images are what."""
@@ -76,7 +101,23 @@ class Problem:
         )  # fmt: skip
         said += (sorted(self.groups.items()),) if self.groups else ()
         said += ("resplit",) if self.resplit else ()
+        said += (("at most", self.at_most),) if self.at_most else ()
+        said += (("mistakes", sorted(self.mistakes.items())),) if self.mistakes else ()
+        said += (("strangers", self.strangers),) if self.strangers else ()
         return blake2b(repr(said).encode(), digest_size=16).hexdigest()
+
+
+def _dealt(labelled: Labelled, wanted: Counter[int], seed: int, lot: str) -> tuple[Labelled, Labelled]:
+    """As many of each class as are wanted, by lot, and the others."""
+    left, chosen, others = wanted.copy(), list[int](), list[int]()
+    for i in map(int, np.argsort(keyed_uniform(labelled.ids, seed, lot))):
+        (chosen if left[labelled.targets[i]] > 0 else others).append(i)
+        left[labelled.targets[i]] -= 1
+    one, other = (
+        Labelled(tuple(labelled.ids[i] for i in side), tuple(labelled.targets[i] for i in side))
+        for side in (chosen, others)
+    )
+    return one, other
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,12 +220,13 @@ def check_budget(experiment: Experiment, problem: Problem) -> None:
     Raises:
         LabelError: more labels are to be bought than there are, or of a class to start from.
     """
-    pool = problem.pool
-    if experiment.until + experiment.val > len(pool):
+    problem = problem.of_seed(0)  # of every seed as many
+    pool, most = problem.pool, len(problem.answers)
+    if experiment.until + experiment.val > most:
         raise LabelError(
             f"a pool of {experiment.until} training and {experiment.val} validation images or more",
-            str(len(pool)),
-            f"--until {len(pool) - experiment.val} or less",
+            str(most),
+            f"--until {most - experiment.val} or less",
         )
     there = [pool.targets.count(c) for c in range(len(problem.classes))]
     wanted = experiment.start_classes or [0] * len(there)

@@ -121,7 +121,7 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
     strategy = Strategy.parse(run.strategy, experiment.draws, experiment.n_targets)
     lines = folder.open(experiment.rounds)
     task = run.lab.task(experiment.model, experiment.train, problem)
-    oracle = dict(zip(problem.pool.ids, problem.pool.targets, strict=True))
+    oracle = problem.answers
     start, val = start_and_validation(
         problem.pool, experiment.start, experiment.val, seed, experiment.start_classes
     )
@@ -170,8 +170,10 @@ def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
     return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
 
 
-def _reveal(oracle: Mapping[str, int], ids: Sequence[str]) -> Labelled:
-    return Labelled(tuple(ids), tuple(oracle[name] for name in ids))
+def _reveal(oracle: Mapping[str, int | None], ids: Sequence[str]) -> Labelled:
+    """What the oracle says of these images; those that it says are of no class are not among them."""
+    said = [(name, target) for name in ids if (target := oracle[name]) is not None]
+    return Labelled(tuple(name for name, _ in said), tuple(target for _, target in said))
 
 
 def _in_processes(todo: list[Run], workers: int, show: Callable[[], None]) -> None:

@@ -71,16 +71,8 @@ def _part(part: StudyPart) -> list[str]:
         return lines
     if part.paid:
         lines += [f"Every arm pays for {part.paid} validation labels besides.", ""]
+    lines += [*_efforts(part), "", *_bought(part), *_figure(part), *(_targets(part) if part.targets else [])]
     lines += [
-        *_efforts(part),
-        "",
-        *_bought(part),
-        f"![{part.words.title} over labels]({part.figure})",
-        "",
-        "Band: 95 % t-interval at each size; thin: seeds, of four arms at most"
-        + (f"; dotted: {' and '.join(f'{t:.0%}' for t in part.targets)}." if part.targets else "."),
-        "",
-        *(_targets(part) if part.targets else []),
         f"{part.words.heading}, mean over seeds with its 95 % t-interval, and the area under the curve:",
         "",
         *_values(part),
@@ -89,6 +81,18 @@ def _part(part: StudyPart) -> list[str]:
     if part.standing and any(part.standing.labels in curve.labels for curve in part.curves):
         lines += [*_standing(part, part.standing), ""]
     return lines + _compared(part)
+
+
+def _figure(part: StudyPart) -> list[str]:
+    if not part.figure:
+        return []
+    dotted = f"; dotted: {' and '.join(f'{t:.0%}' for t in part.targets)}." if part.targets else "."
+    return [
+        f"![{part.words.title} over labels]({part.figure})",
+        "",
+        f"Band: 95 % t-interval at each size; thin: seeds, of four arms at most{dotted}",
+        "",
+    ]
 
 
 def _efforts(part: StudyPart) -> list[str]:

@@ -91,6 +91,7 @@ class StudyPart:
         beside: strategy -> the part whose runs of it are in these curves.
         metric: which of the curves' is looked at.
         bought: strategy -> what it bought.
+        levels: of the metric, that labels are counted to; None: what is the custom.
     """
 
     name: str
@@ -111,11 +112,14 @@ class StudyPart:
     beside: Mapping[str, str] = field(default_factory=dict)
     metric: str = "error"
     bought: Mapping[str, Bought] = field(default_factory=dict)
+    levels: Sequence[float] | None = None
 
     @property
     def targets(self) -> Sequence[float]:
-        """What labels are counted to."""
-        return targets_of(self.metric)
+        """What labels are counted to; nothing where there is one training size alone."""
+        if len({size for curve in self.curves for size in curve.labels}) == 1:
+            return ()
+        return targets_of(self.metric) if self.levels is None else self.levels
 
     @property
     def words(self) -> Words:

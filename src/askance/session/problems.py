@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,23 @@ def problem_from(name: str) -> "partial[Problem]":
 def anew(problem: Callable[[], Problem]) -> Problem:
     """The same images, of which each seed tests on others."""
     return replace(problem(), resplit=True)
+
+
+def mistaken(targets: Mapping[str, int], classes: int, share: float, seed: int = 0) -> dict[str, int]:
+    """For about this share of the images another class than their own, any as likely as another.
+
+    Which images and classes these are belongs to the ids and the seed.
+
+    >>> set(mistaken({"a": 0, "b": 1}, classes=2, share=1.0).items())  == {("a", 1), ("b", 0)}
+    True
+    """
+    ids = list(targets)
+    wrong, shift = keyed_uniform(ids, seed, "mistaken"), keyed_uniform(ids, seed, "mistaken for")
+    return {
+        name: (targets[name] + 1 + int(by * (classes - 1))) % classes
+        for name, chance, by in zip(ids, wrong, shift, strict=True)
+        if chance < share
+    }
 
 
 def digits() -> Problem:
@@ -117,7 +134,7 @@ def image_folder(folder: str) -> Problem:
             uris.setdefault(sighting.image.id, sighting.uri)
     ids = sorted(name for name, values in said.items() if len(values) == 1)
     targets = np.array([classes.index(next(iter(said[name]))) for name in ids])
-    pool, test = _stratified(ids, targets)
+    pool, test = stratified(ids, targets)
     return Problem(FileImages(uris, max_pixels=MAX_PIXELS), classes, pool, test)
 
 
@@ -166,11 +183,11 @@ def _split(
     prefix: str, pixels: NDArray[np.uint8], targets: NDArray[np.int64], classes: tuple[str, ...]
 ) -> Problem:
     ids = [f"{prefix}-{i:05d}" for i in range(len(pixels))]
-    pool, test = _stratified(ids, targets)
+    pool, test = stratified(ids, targets)
     return Problem(ArrayImages(pixels, ids), classes, pool, test)
 
 
-def _stratified(ids: list[str], targets: NDArray[np.int64]) -> tuple[Labelled, Labelled]:
+def stratified(ids: Sequence[str], targets: NDArray[np.int64]) -> tuple[Labelled, Labelled]:
     """Pool and test, `TEST_SHARE` of every class in the test set; which ones belongs to the ids."""
     keys = keyed_uniform(ids, 0, "test")
     in_test = np.zeros(len(ids), dtype=bool)
@@ -180,8 +197,8 @@ def _stratified(ids: list[str], targets: NDArray[np.int64]) -> tuple[Labelled, L
     return _part(ids, targets, ~in_test), _part(ids, targets, in_test)
 
 
-def _part(ids: list[str], targets: NDArray[np.int64], which: NDArray[np.bool_]) -> Labelled:
-    places = np.flatnonzero(which)
+def _part(ids: Sequence[str], targets: NDArray[np.int64], which: NDArray[np.bool_]) -> Labelled:
+    places = np.flatnonzero(which).tolist()
     return Labelled(tuple(ids[i] for i in places), tuple(int(targets[i]) for i in places))
 
 

@@ -69,6 +69,7 @@ class Study:
         parts: what is run.
         claims: what the paper says of its arms, to be tested.
         metric: what is looked at.
+        levels: of it, that labels are counted to; None: what is the custom.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Study:
     parts: tuple[Part, ...]
     claims: tuple[Claim, ...] = ()
     metric: str = "error"
+    levels: Sequence[float] | None = None
 
     def only(self, names: Sequence[str]) -> "Study":
         """The same study of some of its parts, with the claims about them; its name says which.

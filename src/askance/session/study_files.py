@@ -58,15 +58,16 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     colours = colours_of(list(arms), BASELINE)
     sections = [
         replace(
-            _section(part, [*runs[part.name], *_beside(part, runs)], stem, len(problems[part.name].pool)),
+            _section(part, [*runs[part.name], *_beside(part, runs)], stem, problems[part.name]),
             metric=study.metric,
+            levels=study.levels,
             efforts=_efforts(part, out),
             bought=_bought(part, problems[part.name], out),
             masks=_masks(part, made),
         )
         for part in study.parts
     ]
-    figures = [path for section in sections if section.curves for path in _figures(section, out, stem, colours)]
+    figures = [path for section in sections if section.figure for path in _figures(section, out, stem, colours)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
     raw = out / f"{stem}.parquet"
@@ -129,7 +130,7 @@ def _figures(part: StudyPart, out: Path, stem: str, colours: Mapping[str, int]) 
     return paths
 
 
-def _section(part: Part, curves: list[Curve], stem: str, pool: int) -> StudyPart:
+def _section(part: Part, curves: list[Curve], stem: str, problem: Problem) -> StudyPart:
     experiment = part.experiment
     scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
     drawn = "one pass" if experiment.model.posterior == "softmax" else f"K = {experiment.draws}"
@@ -139,7 +140,7 @@ def _section(part: Part, curves: list[Curve], stem: str, pool: int) -> StudyPart
         note=part.note,
         protocol=f"{experiment.start} labels to start from, {experiment.batch} a round, to {experiment.until}; "
         f"{experiment.val} validation labels; {drawn}; {scored} scored a round; {part.data}, "
-        f"{pool:,} to pick from",
+        f"{len(problem.of_seed(0).answers):,} to pick from",
         curves=curves,
         strategies=experiment.strategies,
         seeds=experiment.seeds,
@@ -147,7 +148,7 @@ def _section(part: Part, curves: list[Curve], stem: str, pool: int) -> StudyPart
         paid=experiment.val,
         reference=part.reference,
         published=part.published,
-        figure=f"{stem}-{part.name}.png" if curves else "",
+        figure=f"{stem}-{part.name}.png" if any(len(curve.labels) > 1 for curve in curves) else "",
         efforts={},
         standing=part.standing,
         beside=part.beside,
@@ -170,10 +171,12 @@ def _efforts(part: Part, out: Path) -> dict[str, Effort]:
 
 
 def _bought(part: Part, problem: Problem, out: Path) -> dict[str, Bought]:
-    """What they bought."""
+    """What they bought, by what it truly is."""
     targets = dict(
         zip((*problem.pool.ids, *problem.test.ids), (*problem.pool.targets, *problem.test.targets), strict=True)
     )
+    targets |= dict.fromkeys(problem.strangers, len(problem.classes))
+    names = (*problem.classes, *(["none of these"] if problem.strangers else []))
     batches: dict[str, list[Counter[int]]] = {}
     runs: Counter[str] = Counter()
     for strategy, _, lines in _whole(part, out):
@@ -183,7 +186,7 @@ def _bought(part: Part, problem: Problem, out: Path) -> dict[str, Bought]:
         runs[strategy] += 1
     return {
         strategy: Bought(
-            {name: sum(one[c] for one in found) / runs[strategy] for c, name in enumerate(problem.classes)},
+            {name: sum(one[c] for one in found) / runs[strategy] for c, name in enumerate(names)},
             mean(max(one.values()) / one.total() for one in found),
         )
         for strategy, found in batches.items()

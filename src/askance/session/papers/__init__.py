@@ -8,6 +8,7 @@ from askance.session.papers.batchbald2019 import batchbald2019
 from askance.session.papers.gal2017 import gal2017
 from askance.session.papers.isic2016 import isic2016, isic_folder
 from askance.session.papers.mnist import mnist_folder
+from askance.session.papers.trashnet import trashnet, trashnet_folder
 from askance.session.studies import Study
 
 
@@ -28,6 +29,7 @@ PAPERS = {
     "gal2017": Paper(mnist_folder, gal2017),
     "isic2016": Paper(isic_folder, isic2016),
     "batchbald2019": Paper(mnist_folder, batchbald2019),
+    "trashnet": Paper(trashnet_folder, trashnet),
 }
 
-__all__ = ["PAPERS", "Paper", "batchbald2019", "gal2017", "isic2016"]
+__all__ = ["PAPERS", "Paper", "batchbald2019", "gal2017", "isic2016", "trashnet"]

@@ -9,6 +9,7 @@ from askance.pool import MAX_PIXELS, FileImages
 from askance.pool.scanning import content_id
 from askance.report.claims import Claim
 from askance.session.labels import read_rows
+from askance.session.papers.trunk import TRUNK, weights_beside
 from askance.session.simulations import settings_for
 from askance.session.studies import Part, Study
 from askance.vocab import ConfigError, Labelled
@@ -20,8 +21,6 @@ EACH = 100
 START = (80, 20)
 SPLITS = 15
 ARMS = ("bald", "power:bald", "variation-ratios", "max-entropy", "mean-std", "random")
-WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
-
 TWICE = {"ISIC_0001742", "ISIC_0011295"}
 """The second photographs of a lesion that is there twice."""
 
@@ -42,13 +41,7 @@ def isic2016(folder: Path, *, quick: bool = False) -> Study:
     Raises:
         ConfigError: they are not.
     """
-    weights = folder.parent / "weights"
-    if not (weights / WEIGHTS).is_file():
-        raise ConfigError(
-            f"ImageNet weights of timm's mobilenetv2_100 with pad_type='same' as {weights / WEIGHTS}",
-            "no such file",
-            "put them there as safetensors, for pixels from -1 to 1",
-        )
+    weights = weights_beside(folder)
     return Study(
         "isic2016-quick" if quick else "isic2016",
         "Melanoma on ISIC 2016 as in Gal, Islam and Ghahramani 2017",
@@ -62,9 +55,8 @@ def isic2016(folder: Path, *, quick: bool = False) -> Study:
 
 
 def _part(folder: Path, weights: Path, quick: bool) -> Part:
-    look = {"name": "mobilenetv2_100", "options": {"pad_type": "same"}, "weights": WEIGHTS, "size": 224}
     model, train = settings_for(
-        str(folder), {"model": look, "train": {"weight_decay": [3.0], "max_steps": 4000, "balance": "sampling"}}
+        str(folder), {"model": TRUNK, "train": {"weight_decay": [3.0], "max_steps": 4000, "balance": "sampling"}}
     )
     experiment = Experiment(
         ARMS,
