@@ -20,13 +20,15 @@ from tests.reference.selections import TWINS, plackett_luce
 LOOKS = [entry.name for entry in selections if "scores" in entry.needs]
 TOGETHER = [entry.name for entry in selections if "draws" in entry.needs]
 BETA = [entry.name for entry in selections if "beta" in entry.options]
-ALONE = [name for name in selections.names() if name != "softrank"]
-"""Where what is not picked might as well not be there; a rank depends on the others."""
+SPREAD = [entry.name for entry in selections if "features" in entry.needs]
+ALONE = [name for name in selections.names() if name not in {"softrank", "max-herding"}]
+"""Where what is not picked might as well not be there; a rank depends on the others, and so does coverage."""
 
 every = pytest.mark.parametrize("name", selections.names())
 that_looks = pytest.mark.parametrize("name", LOOKS)
 cold = pytest.mark.parametrize("name", BETA)
 together = pytest.mark.parametrize("name", TOGETHER)
+spread = pytest.mark.parametrize("name", SPREAD)
 
 IDS = [f"{i:04x}" for i in range(40)]
 GROUPS = [("cat", "dog", "cow", "cat")[i % 4] for i in range(40)]
@@ -43,7 +45,18 @@ def draws_of(kinds: Sequence[str | int]) -> Draws:
     return Draws.from_logits(logits, joint=True)
 
 
+def features_of(kinds: Sequence[str | int]) -> torch.Tensor:
+    """Features `[N, 3]` that belong to a kind of image; those of copies are the same."""
+    rows = torch.empty(len(kinds), 3, dtype=torch.float64)
+    for place, kind in enumerate(kinds):
+        generator = torch.Generator().manual_seed(keyed_seed("features", kind))
+        rows[place] = torch.randn(3, generator=generator, dtype=torch.float64)
+    return rows
+
+
 DRAWS = draws_of([i % 5 for i in range(40)])
+FEATURES = features_of([i % 5 for i in range(40)])
+LABELLED = features_of(["labelled", 3])
 
 
 WRITTEN_OTHERWISE: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
@@ -66,7 +79,8 @@ def pools(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[str], list[str]]:
 
 
 def picked(name: str, n: int, seed: int = 0, **options: object) -> Picks:
-    return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, groups=GROUPS, draws=DRAWS, **options)
+    known = {"groups": GROUPS, "draws": DRAWS, "features": FEATURES, "labelled": LABELLED}
+    return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, **known, **options)
 
 
 def picked_of(name: str, places: list[int], n: int) -> Picks:
@@ -79,14 +93,21 @@ def picked_of(name: str, places: list[int], n: int) -> Picks:
         seed=0,
         groups=[GROUPS[i] for i in places],
         draws=DRAWS[torch.tensor(places)],
+        features=FEATURES[torch.tensor(places)],
+        labelled=LABELLED,
     )
+
+
+def brought(n: int) -> dict[str, object]:
+    """All that the first n images can be selected by, but scores."""
+    return {"groups": GROUPS[:n], "draws": DRAWS[:n], "features": FEATURES[:n], "labelled": LABELLED}
 
 
 def test_every_entry_is_held_to_something():
     assert set(TWINS) == set(selections.names())
     assert all({"ids", "n", "seed"} <= entry.needs for entry in selections)
     assert {need for entry in selections for need in entry.needs} <= {
-        *("scores", "ids", "n", "seed", "groups", "draws")
+        *("scores", "ids", "n", "seed", "groups", "draws", "features", "labelled")
     }
     assert all(entry.summary.endswith(".") for entry in selections)
 
@@ -96,10 +117,10 @@ def test_every_entry_is_held_to_something():
 @given(pool=pools(), n=st.integers(1, 14), seed=st.integers(0, 9))
 def test_equals_the_head_of_its_slow_twin(name: str, pool, n: int, seed: int):
     scores, ids, groups = pool
-    draws = draws_of(groups)
-    n = min(n, 5) if name in TOGETHER else n  # the twin enumerates
-    got = select(name, scores=scores, ids=ids, n=n, seed=seed, groups=groups, draws=draws)
-    assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, groups=groups, draws=draws, n=n)[:n]
+    known = {"groups": groups, "draws": draws_of(groups), "features": features_of(groups), "labelled": LABELLED}
+    n = min(n, 5) if name == "batchbald" else n  # the twin enumerates
+    got = select(name, scores=scores, ids=ids, n=n, seed=seed, **known)
+    assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, n=n, **known)[:n]
 
 
 @every
@@ -118,7 +139,7 @@ def test_picks_are_scored_images_each_once(name: str, n: int):
 def test_gains_are_the_scores_as_given_or_nothing_is_claimed(name: str):
     picks = picked(name, 10)
     due = tuple(SCORES[list(picks.positions)].tolist()) if name in LOOKS else (0.0,) * 10
-    assert picks.gains == due or name in TOGETHER
+    assert picks.gains == due or name in {*TOGETHER, *SPREAD}
 
 
 def test_gains_of_top_k_never_rise():
@@ -144,26 +165,65 @@ def test_how_draws_are_written_does_not_matter(name: str, change: str, seed: int
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(12, 6, 4, generator=generator, dtype=torch.float64)
     other = WRITTEN_OTHERWISE[change](logits, generator)
+    rows = torch.randn(12, 3, generator=generator, dtype=torch.float64)
     due, got = (
-        select(name, ids=IDS[:12], n=5, seed=0, draws=Draws.from_logits(one, joint=True))
+        select(name, ids=IDS[:12], n=5, seed=0, draws=Draws.from_logits(one, joint=True), features=rows)
         for one in (logits, other)
     )
     assert got.ids == due.ids
     assert got.gains == pytest.approx(due.gains, abs=1e-5 if other.dtype == torch.float32 else 1e-11)
 
 
-@together
+@spread
+@pytest.mark.parametrize("change", ["float32", "float16", "another layout"])
+def test_how_features_are_written_does_not_matter(name: str, change: str):
+    rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(1)).half().double()
+    other = {"float32": rows.float(), "float16": rows.half(), "another layout": rows.T.contiguous().T}[change]
+    known = {"draws": draws_of(range(40)), "labelled": LABELLED}
+    due = select(name, ids=IDS, n=9, seed=0, features=rows, **known)
+    assert select(name, ids=IDS, n=9, seed=0, features=other, **known) == due
+
+
+@spread
+def test_features_turned_or_longer_give_the_same_picks(name: str):
+    turn = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)).Q
+    rows, known = features_of(range(40)), {"draws": draws_of(range(40))}
+    due = select(name, ids=IDS, n=9, seed=0, features=rows, labelled=LABELLED, **known)
+    for other in (turn, 8 * turn):
+        got = select(name, ids=IDS, n=9, seed=0, features=rows @ other, labelled=LABELLED @ other, **known)
+        assert got.ids == due.ids
+
+
+@spread
+def test_a_copy_of_what_was_picked_adds_nothing_and_comes_last(name: str):
+    picks = picked(name, 100)
+    kinds = [IDS.index(one) % 5 for one in picks.ids]
+    fresh = [gain > 0 for gain in picks.gains]
+    assert fresh == sorted(fresh, reverse=True)
+    assert len(set(kinds[: sum(fresh)])) == sum(fresh) == (4 if name == "max-herding" else 5)  # kind 3 is labelled
+
+
+@spread
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_refuses_features_that_are_not_finite_or_not_one_row_an_image(name: str, bad: float):
+    rows = FEATURES.clone()
+    rows[7, 1] = bad
+    with pytest.raises(SelectionError, match="finite"):
+        select(name, ids=IDS, n=3, seed=0, **{**brought(40), "features": rows})
+    with pytest.raises(SelectionError, match=r"(?s)a row for each id.*\[39, 3\]"):
+        select(name, ids=IDS, n=3, seed=0, **{**brought(40), "features": FEATURES[:39]})
+
+
+@pytest.mark.parametrize("configurations", [2, 7, 40])
 @settings(max_examples=10)
-@given(seed=st.integers(0, 10_000), configurations=st.integers(2, 40))
-def test_the_order_of_the_draws_says_nothing_where_configurations_are_thinned(
-    name: str, seed: int, configurations: int
-):
+@given(seed=st.integers(0, 10_000))
+def test_the_order_of_the_draws_says_nothing_where_configurations_are_thinned(configurations: int, seed: int):
     """The order of the classes does: it decides which of many small configurations stand for the others."""
     generator = torch.Generator().manual_seed(seed)
     draws = Draws.from_logits(3 * torch.randn(12, 6, 3, generator=generator, dtype=torch.float64), joint=True)
     turned = Draws(draws.log_probs[:, torch.randperm(6, generator=generator)], joint=True)
     due, got = (
-        select(name, ids=IDS[:12], n=6, seed=0, draws=one, configurations=configurations)
+        select("batchbald", ids=IDS[:12], n=6, seed=0, draws=one, configurations=configurations)
         for one in (draws, turned)
     )
     assert got.ids == due.ids
@@ -207,9 +267,8 @@ def test_the_scores_are_left_as_they_were(name: str):
 @every
 def test_where_there_is_nothing_to_pick_nothing_is_picked(name: str):
     none = Picks((), (), ())
-    assert select(name, scores=np.empty(0), ids=[], n=3, seed=0, groups=[], draws=DRAWS[:0]) == none
-    nans = np.full(2, np.nan)
-    assert select(name, scores=nans, ids=["a", "b"], n=3, seed=0, groups=["x", "y"], draws=DRAWS[:2]) == none
+    assert select(name, scores=np.empty(0), ids=[], n=3, seed=0, **brought(0)) == none
+    assert select(name, scores=np.full(2, np.nan), ids=["a", "b"], n=3, seed=0, **brought(2)) == none
 
 
 @every
@@ -222,20 +281,20 @@ def test_refuses_a_batch_of_nothing(name: str, n: int):
 @every
 def test_refuses_an_image_given_twice(name: str):
     with pytest.raises(SelectionError, match="'a'"):
-        select(name, scores=np.ones(3), ids=["a", "b", "a"], n=1, seed=0, groups=["x"] * 3, draws=DRAWS[:3])
+        select(name, scores=np.ones(3), ids=["a", "b", "a"], n=1, seed=0, **brought(3))
 
 
 @every
 @pytest.mark.parametrize("bad", [math.inf, -math.inf])
 def test_refuses_an_infinite_score(name: str, bad: float):
     with pytest.raises(SelectionError, match="'b'"):
-        select(name, scores=np.array([1.0, bad]), ids=["a", "b"], n=1, seed=0, groups=["x", "y"], draws=DRAWS[:2])
+        select(name, scores=np.array([1.0, bad]), ids=["a", "b"], n=1, seed=0, **brought(2))
 
 
 @every
 def test_refuses_scores_that_are_not_one_an_id(name: str):
     with pytest.raises(SelectionError, match=r"\[3\]"):
-        select(name, scores=np.ones(3), ids=["a", "b"], n=1, seed=0, groups=["x", "y"], draws=DRAWS[:2])
+        select(name, scores=np.ones(3), ids=["a", "b"], n=1, seed=0, **brought(2))
 
 
 @cold
@@ -266,7 +325,9 @@ def frequencies(
     counts = dict.fromkeys(permutations(range(len(scores)), n), 0)
     for seed in range(seeds):
         options_of = {"groups": ids} | options if name == "class-balanced-random" else options
-        options_of = {"draws": draws_of([0] * len(ids))} | options if name in TOGETHER else options_of
+        same = {"features": features_of([0] * len(ids)), "labelled": LABELLED[:0]}
+        options_of = {"draws": draws_of([0] * len(ids))} | options_of if name in TOGETHER else options_of
+        options_of = same | options_of if name in SPREAD else options_of
         counts[select(name, scores=np.array(scores), ids=ids, n=n, seed=seed, **options_of).positions] += 1
     return counts
 

@@ -74,9 +74,84 @@ def batchbald(
     return greedy(probs, [ids[i] for i in scored], seed, n)[0]
 
 
+def badge(
+    scores: Sequence[float],
+    ids: Sequence[str],
+    seed: int,
+    draws: Draws,
+    features: Sequence[Sequence[float]],
+    n: int,
+    **_: object,
+) -> list[str]:
+    """k-means++ over whole gradients [C D], one image and one class at a time."""
+    scored = [i for i in range(len(ids)) if not math.isnan(scores[i])]
+    ties = dict(zip(ids, keyed_uniform(ids, seed, "tie"), strict=True))
+    gradients = {i: _gradient(draws.log_probs[i].exp().tolist(), features[i]) for i in scored}
+    lengths = {i: math.fsum(value**2 for value in gradients[i]) for i in scored}
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(scored)):
+        apart = {}
+        for i in scored:
+            to = [math.dist(gradients[i], gradients[j]) ** 2 for j in chosen]
+            apart[i] = 0.0 if i in chosen else min(to, default=lengths[i])
+        far = {i: d for i, d in apart.items() if d > 1e-12}
+        if not far:
+            break
+        noise = dict(zip(ids, keyed_uniform(ids, seed, f"badge {len(chosen) + 1}"), strict=True))
+        drawn = {i: math.log(d) - math.log(-math.log(noise[ids[i]])) for i, d in far.items()}
+        longest = [i for i in far if far[i] > max(far.values()) * (1 - 1e-12)]
+        chosen.append(max(drawn, key=drawn.__getitem__) if chosen else min(longest, key=lambda i: ties[ids[i]]))
+    rest = sorted((i for i in scored if i not in chosen), key=lambda i: ties[ids[i]])
+    return [ids[i] for i in [*chosen, *rest]]
+
+
+def _gradient(probs: Sequence[Sequence[float]], features: Sequence[float]) -> list[float]:
+    """Of the cross-entropy at the likeliest class, with respect to a last layer's weights, class after class."""
+    mean = [math.fsum(draw[c] for draw in probs) / len(probs) for c in range(len(probs[0]))]
+    likeliest = mean.index(max(mean))
+    return [(p - (c == likeliest)) * float(h) for c, p in enumerate(mean) for h in features]
+
+
+def max_herding(
+    scores: Sequence[float],
+    ids: Sequence[str],
+    seed: int,
+    features: Sequence[Sequence[float]],
+    labelled: Sequence[Sequence[float]],
+    n: int,
+    **_: object,
+) -> list[str]:
+    """The coverage of every batch that is one image longer, reckoned from its definition."""
+    scored = [i for i in range(len(ids)) if not math.isnan(scores[i])]
+    ties = dict(zip(ids, keyed_uniform(ids, seed, "tie"), strict=True))
+    known = [_unit(row) for row in labelled]
+    rows = {i: _unit(features[i]) for i in scored}
+
+    def coverage(chosen: Sequence[int]) -> float:
+        stand = [*known, *(rows[i] for i in chosen)]
+        likeness = (max((math.exp(-(math.dist(rows[x], h) ** 2)) for h in stand), default=0.0) for x in scored)
+        return math.fsum(likeness) / len(scored)
+
+    chosen: list[int] = []
+    while len(chosen) < min(n, len(scored)):
+        before = coverage(chosen)
+        gains = {i: coverage([*chosen, i]) - before for i in scored if i not in chosen}
+        best = max(gains.values())
+        if best <= 1e-11:
+            break
+        chosen.append(min((i for i in gains if gains[i] > best - 1e-11), key=lambda i: ties[ids[i]]))
+    rest = sorted((i for i in scored if i not in chosen), key=lambda i: ties[ids[i]])
+    return [ids[i] for i in [*chosen, *rest]]
+
+
+def _unit(row: Sequence[float]) -> list[float]:
+    length = math.hypot(*row) or 1.0
+    return [float(value) / length for value in row]
+
+
 TWINS: dict[str, Callable[..., list[str]]] = {
     twin.__name__.replace("_", "-"): twin
-    for twin in (top_k, power, softmax, softrank, random, class_balanced_random, batchbald)
+    for twin in (top_k, power, softmax, softrank, random, class_balanced_random, batchbald, badge, max_herding)
 }
 
 

@@ -1,7 +1,9 @@
 """Scores in, an ordered batch to label out."""
 
+from askance.selection.badge import badge
 from askance.selection.batchbald import batchbald
 from askance.selection.catalogue import Selection, selections
+from askance.selection.max_herding import max_herding
 from askance.selection.random import class_balanced_random, random
 from askance.selection.selecting import select
 from askance.selection.stochastic import power, softmax, softrank
@@ -9,8 +11,10 @@ from askance.selection.top_k import top_k
 
 __all__ = [
     "Selection",
+    "badge",
     "batchbald",
     "class_balanced_random",
+    "max_herding",
     "power",
     "random",
     "select",

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from askance.maths import Draws, keyed_uniform
+from askance.maths import Draws
 from askance.maths.joint_entropy import Configurations, check_joint, lot_of
 from askance.selection.catalogue import selections
-from askance.selection.door import check_request
+from askance.selection.door import check_draws, check_request
 from askance.selection.lazy import EQUAL, Pool, highest
-from askance.selection.order import best_first
+from askance.selection.order import by_lot
 from askance.vocab import Picks, SelectionError
 
 CONFIGURATIONS = 10_000
@@ -75,23 +75,18 @@ def batchbald(draws: Draws, ids: Sequence[str], n: int, seed: int, configuration
         known = known.extended(draws.log_probs[place], configurations, lot_of(seed, len(chosen)))
         chosen.append(place)
         left[place] = False
-    rest = np.flatnonzero(left.numpy())
-    by_lot = rest[np.argsort(keyed_uniform([ids[i] for i in rest.tolist()], seed, "tie"))][
-        : n - len(chosen)
-    ].tolist()
-    chosen += by_lot
-    return Picks(tuple(ids[i] for i in chosen), tuple(chosen), (*gains, *(0.0 for _ in by_lot)))
+    rest = by_lot(np.flatnonzero(left.numpy()), ids, seed)[: n - len(chosen)]
+    chosen += rest
+    return Picks(tuple(ids[i] for i in chosen), tuple(chosen), (*gains, *(0.0 for _ in rest)))
 
 
 def _first(places: NDArray[np.int64], gains: NDArray[np.float64], ids: Sequence[str], seed: int) -> int:
     """The place of the highest gain; of equal ones, the one that the lot says."""
-    equal = places[gains >= gains.max() - EQUAL]
-    return int(equal[best_first(np.zeros(len(equal)), [ids[i] for i in equal.tolist()], 1, seed)[0]])
+    return by_lot(places[gains >= gains.max() - EQUAL], ids, seed)[0]
 
 
 def _check(draws: Draws, ids: Sequence[str], configurations: int) -> None:
-    if len(draws) != len(ids):
-        raise SelectionError(f"one id for each of {len(draws)} images", f"{len(ids)} ids", "align ids with draws")
+    check_draws(draws, ids)
     if configurations < 1:
         raise SelectionError(
             "one configuration or more", f"configurations = {configurations}", "thousands are usual"

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from askance.maths import Draws
 from askance.vocab import SelectionError
 
 Scores: TypeAlias = Float[Tensor, "N"] | Float[NDArray[np.float64], "N"]
@@ -43,6 +44,32 @@ def check_groups(groups: Sequence[str | int], ids: Sequence[str]) -> None:
         raise SelectionError(
             f"a class for each of {len(ids)} ids", f"{len(groups)} classes", "align groups with ids"
         )
+
+
+def check_draws(draws: Draws, ids: Sequence[str]) -> None:
+    """Refuse draws that are not of one image an id.
+
+    Raises:
+        SelectionError: of more or fewer.
+    """
+    if len(draws) != len(ids):
+        raise SelectionError(f"one id for each of {len(draws)} images", f"{len(ids)} ids", "align ids with draws")
+
+
+def check_features(features: Float[Tensor, "N D"], ids: Sequence[str]) -> None:
+    """Refuse features that are not one row of finite numbers an id.
+
+    Raises:
+        SelectionError: more rows or fewer, or NaN or infinite numbers.
+    """
+    if features.dim() != 2 or len(features) != len(ids):
+        raise SelectionError(
+            f"features [{len(ids)}, D], a row for each id",
+            f"shape {list(features.shape)}",
+            "align features with ids",
+        )
+    if not bool(features.isfinite().all()):
+        raise SelectionError("finite features", "NaN or infinite ones", "leave out images without features")
 
 
 def checked_scores(scores: Scores, ids: Sequence[str]) -> NDArray[np.float64]:

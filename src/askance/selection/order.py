@@ -38,6 +38,13 @@ def _ties_by_lot(ranked: NDArray[np.float64], ids: Sequence[str], seed: int) -> 
     return order
 
 
+def by_lot(places: NDArray[np.intp], ids: Sequence[str], seed: int) -> list[int]:
+    """These positions in the order of their lots, `keyed_uniform(ids, seed, "tie")`, smallest first."""
+    lots = keyed_uniform([ids[i] for i in places.tolist()], seed, "tie")
+    ordered: list[int] = places[np.argsort(lots)].tolist()
+    return ordered
+
+
 def picks(places: NDArray[np.intp], ids: Sequence[str], gains: NDArray[np.float64]) -> Picks:
     """The record of these positions, in this order; `gains` is `[N]`, one an image."""
     positions = tuple(places.tolist())

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from askance.maths import Draws
 from askance.selection.catalogue import selections
@@ -11,7 +13,7 @@ from askance.selection.door import Scores, check_groups, check_request, checked_
 from askance.vocab import Picks
 
 
-def select(
+def select(  # noqa: PLR0913 - the one door to all of them
     name: str,
     *,
     ids: Sequence[str],
@@ -20,6 +22,8 @@ def select(
     scores: Scores | None = None,
     groups: Sequence[str | int] | None = None,
     draws: Draws | None = None,
+    features: Float[Tensor, "_ _"] | None = None,
+    labelled: Float[Tensor, "_ _"] | None = None,
     **options: object,
 ) -> Picks:
     """Pick a batch by a selection of the catalogue, bringing it what its signature asks for.
@@ -32,7 +36,9 @@ def select(
         scores: `[N]`. An image whose score is NaN is never picked, not even by a selection that does not
             look at scores.
         groups: N, the class of each image, for those that balance classes.
-        draws: `[N, K, C]`, joint, for those that look at images together.
+        draws: `[N, K, C]`, for those that look at what is thought of images together; BatchBALD wants them joint.
+        features: `[N, D]`, for those that look at how alike images are.
+        labelled: `[L, D]`, features of the images that have a label, for those that spread away from them.
         options: what else the selection takes, as `beta`.
 
     Returns:
@@ -53,9 +59,12 @@ def select(
         if groups is not None:
             check_groups(groups, ids)
             groups = [groups[i] for i in kept]
-        if draws is not None and len(kept) < len(ids):
-            draws = draws[torch.as_tensor(kept, dtype=torch.long, device=draws.log_probs.device)]
+        if len(kept) < len(ids):
+            rows = torch.as_tensor(kept, dtype=torch.long)
+            draws = draws if draws is None else draws[rows.to(draws.log_probs.device)]
+            features = features if features is None else features[rows.to(features.device)]
         ids = [ids[i] for i in kept]
     offered = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups, "draws": draws}
+    offered |= {"features": features, "labelled": labelled}
     picked = entry.function(**entry.arguments(offered, options))
     return Picks(picked.ids, tuple(kept[i] for i in picked.positions), picked.gains)

@@ -1,0 +1,141 @@
+"""Selections that look at features, beside their definitions: BADGE and MaxHerding."""
+
+import math
+import sys
+from itertools import permutations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from scipy.stats import chisquare
+
+from askance.maths import Draws
+from askance.selection import badge, max_herding, select
+from askance.vocab import SelectionError
+
+IDS = [f"image {i}" for i in range(60)]
+NONE = torch.empty(0, 4)
+
+
+def rows(n: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(n, 4, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def draws(n: int, seed: int = 0) -> Draws:
+    logits = torch.randn(n, 5, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return Draws.from_logits(3 * logits, joint=True)
+
+
+def likeness(features: torch.Tensor, others: torch.Tensor, sigma: float = 1.0) -> torch.Tensor:
+    unit = [torch.nn.functional.normalize(one.double(), dim=1) for one in (features, others)]
+    return (-(torch.cdist(*unit) ** 2) / sigma**2).exp()
+
+
+def test_badge_draws_the_next_with_a_chance_proportional_to_its_squared_distance():
+    spread, features = draws(4), rows(4)
+    mean = spread.log_probs.exp().mean(1)
+    mean[torch.arange(4), mean.argmax(1)] -= 1
+    gradients = (mean[:, :, None] * features[:, None, :]).flatten(1)
+    apart = torch.cdist(gradients, gradients) ** 2
+    first = int((gradients**2).sum(1).argmax())
+    chances = {}
+    for second, third in permutations([i for i in range(4) if i != first], 2):
+        nearest = torch.minimum(apart[first], apart[second])
+        chances[second, third] = float(apart[first, second] / apart[first].sum() * nearest[third] / nearest.sum())
+    counts = dict.fromkeys(chances, 0)
+    for seed in range(1500):
+        places = badge(spread, features, IDS[:4], 3, seed).positions
+        assert places[0] == first
+        counts[places[1:]] += 1
+    assert math.fsum(chances.values()) == pytest.approx(1)
+    assert chisquare([counts[p] for p in chances], [1500 * chances[p] for p in chances]).pvalue > 1e-3
+
+
+def test_badge_gains_are_squared_distances_to_the_nearest_before():
+    spread, features = draws(60), rows(60)
+    picks = badge(spread, features, IDS, 12, seed=3)
+    mean = spread.log_probs.exp().mean(1)
+    mean[torch.arange(60), mean.argmax(1)] -= 1
+    gradients = (mean[:, :, None] * features[:, None, :]).flatten(1)[list(picks.positions)]
+    due = [(gradients[0] ** 2).sum()]
+    due += [((gradients[:b] - gradients[b]) ** 2).sum(1).min() for b in range(1, 12)]
+    assert picks.gains == pytest.approx([float(one) for one in due])
+
+
+def test_where_the_model_is_certain_of_all_images_badge_leaves_it_to_the_lot():
+    certain = Draws.from_probs(torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]], [[1.0, 0.0]]]), joint=True)
+    found = [badge(certain, rows(3), IDS[:3], 3, seed) for seed in range(20)]
+    assert all(picks.gains == (0.0, 0.0, 0.0) for picks in found)
+    assert {picks.positions[0] for picks in found} == {0, 1, 2}
+
+
+def test_badge_does_not_mind_draws_of_one_image_at_a_time():
+    independent = Draws(draws(60).log_probs, joint=False)
+    assert badge(independent, rows(60), IDS, 9, 0) == badge(draws(60), rows(60), IDS, 9, 0)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), block=st.sampled_from([1, 3, 16, 256]), known=st.integers(0, 5))
+def test_herding_that_asks_few_picks_what_asking_all_would(seed: int, block: int, known: int):
+    features, labelled = rows(60, seed), rows(known, seed + 1)
+    kernel = likeness(features, features)
+    cover = likeness(features, labelled).amax(1) if known else torch.zeros(60, dtype=torch.float64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[max_herding.__module__], "_BLOCK", block)
+        picks = max_herding(features, labelled, IDS, 15, seed)
+    for place, gain in zip(picks.positions, picks.gains, strict=True):
+        gains = (kernel - cover).clamp_min(0).mean(1)
+        assert gain == pytest.approx(float(gains.max()), abs=1e-12)
+        assert float(gains[place]) == pytest.approx(gain, abs=1e-12)
+        cover = torch.maximum(cover, kernel[place])
+    assert all(after <= before + 1e-12 for before, after in zip(picks.gains, picks.gains[1:], strict=False))
+    assert math.fsum(picks.gains) <= 1
+
+
+def test_herding_stays_away_from_what_is_labelled():
+    near = torch.tensor([[1.0, 0.0], [0.9, 0.1], [1.0, -0.1], [0.0, 1.0]])
+    assert max_herding(near, torch.empty(0, 2), IDS[:4], 1, 0).positions != (3,)
+    assert max_herding(near, torch.tensor([[5.0, 0.0]]), IDS[:4], 1, 0).positions == (3,)
+
+
+def test_a_wide_image_stands_for_more_and_a_narrow_one_for_itself():
+    features = rows(60)
+    wide, narrow = (max_herding(features, NONE, IDS, 1, 0, sigma=sigma).gains[0] for sigma in (30.0, 0.01))
+    assert wide == pytest.approx(1, abs=0.01)
+    assert narrow == pytest.approx(1 / 60, abs=1e-6)
+
+
+def test_of_many_images_some_are_witnesses_and_all_may_be_picked():
+    features = rows(60)
+    few = [max_herding(features, NONE, IDS, 9, seed, witnesses=20) for seed in range(6)]
+    assert len({one.ids for one in few}) == 6  # the lot of the witnesses is the seed's
+    for seed, picks in enumerate(few):
+        order = np.random.default_rng(seed).permutation(60)
+        turned = max_herding(features[order], NONE, [IDS[i] for i in order], 9, seed, witnesses=20)
+        assert turned.ids == picks.ids
+    everybody = max_herding(features, NONE, IDS, 9, 0)
+    assert max_herding(features, NONE, IDS, 9, 0, witnesses=60) == everybody
+
+
+def test_a_row_of_zeros_is_an_image_too():
+    features = torch.cat([torch.zeros(2, 4, dtype=torch.float64), rows(3)])
+    assert len(max_herding(features, NONE, IDS[:5], 5, 0)) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"labelled": rows(3)[:, :3]}, r"\[L, 4\]"),
+        ({"labelled": rows(3).log()}, "finite"),
+        ({"sigma": 0.0}, "sigma = 0.0"),
+        ({"sigma": math.nan}, "sigma = nan"),
+        ({"witnesses": 0}, "witnesses = 0"),
+        ({"features": rows(59)}, r"\[60, D\]"),
+    ],
+)
+def test_herding_refuses(change: dict[str, object], said: str):
+    known = {"features": rows(60), "labelled": NONE.double(), **change}
+    with pytest.raises(SelectionError, match=said):
+        select("max-herding", ids=IDS, n=3, seed=0, **known)
