@@ -78,7 +78,7 @@ def catalogue_page() -> str:
     from askance.selection import selections
 
     names = "The names that `[strategy]` in [the settings](settings.md) takes"
-    parts = ["# Catalogue", NOTE, f"{names}; a score that needs `log_density` is for Python alone."]
+    parts = ["# Catalogue", NOTE, f"{names}, and in Python `score` and `select`."]
     kinds: dict[str, Iterable[Entry[Any]]] = {"Acquisition": acquisitions, "Selection": selections}
     for kind, entries in kinds.items():
         rows = [[f"`{e.name}`", e.summary, ", ".join(f"`{need}`" for need in sorted(e.needs))] for e in entries]

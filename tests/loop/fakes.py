@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from askance.maths import Chunk, Densities, Draws, Units, keyed_seed
+from askance.maths import Chunk, Densities, Draws, Rows, Units, keyed_seed
 from askance.vocab import Fitted, Json, Labelled, Progress, silent
 
 
@@ -65,6 +65,21 @@ class BoxTask:
             self.problems |= {name: "cannot be read" for name in names if name in self._unreadable}
             apart = torch.tensor([float(most - self.boxes[names[i]]) for i in kept], dtype=torch.float64)
             yield Densities(torch.tensor([start + i for i in kept]).long(), apart)
+
+    def features(self, model: float, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+        """Three numbers that belong to the id, of readable images."""
+        for start in range(0, len(ids), self.chunk):
+            names = ids[start : start + self.chunk]
+            kept = [i for i, name in enumerate(names) if name not in self._unreadable]
+            self.problems |= {name: "cannot be read" for name in names if name in self._unreadable}
+            rows = [self.row(names[i]) for i in kept]
+            yield Rows(
+                torch.tensor([start + i for i in kept]).long(), torch.stack(rows or [torch.empty(3)])[: len(kept)]
+            )
+
+    def row(self, name: str) -> torch.Tensor:
+        """`[3]`."""
+        return torch.randn(3, generator=torch.Generator().manual_seed(keyed_seed("row", name)))
 
     def measure(
         self, model: float, test: Labelled, *, k: int, seed: int, progress: Progress = silent

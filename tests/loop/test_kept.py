@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
 from askance.loop import kept as kept_module
 from askance.loop.kept import Keeper
-from askance.loop.step import Strategy, pick, score_pool
-from askance.selection import batchbald
-from askance.vocab import ConfigError
+from askance.loop.step import Beside, Strategy, pick, score_pool
+from askance.selection import batchbald, select
+from askance.vocab import ConfigError, Labelled
 from tests.loop.fakes import BoxTask
 
 IDS = [f"image-{i:02d}" for i in range(23)]
@@ -93,3 +94,64 @@ def test_images_of_several_units_are_refused():
 
 def test_a_gibibyte_by_default():
     assert kept_module.KEPT_BYTES == 2**30
+
+
+@pytest.mark.parametrize("name", ["badge", "max-herding"])
+def test_selections_by_features_are_named_alone_and_claim_nothing_of_an_image_by_itself(name):
+    strategy = Strategy.parse(name, draws=5)
+    assert strategy == Strategy("random", name, 5)
+    assert (strategy.name, strategy.looks, strategy.together, strategy.spreads) == (name, True, True, True)
+    assert strategy.draws_pool == (name == "badge")
+    found = score_pool(BoxTask(ONE_EACH), 1.0, IDS, strategy, seed=0)
+    assert not found.scores.any()
+    with pytest.raises(ConfigError, match=f"random, for {name} looks at no score"):
+        Strategy.parse(f"{name}:bald")
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+@pytest.mark.parametrize("name", ["badge", "max-herding"])
+def test_picks_are_those_of_the_selection_on_all_features(name, chunk):
+    task, strategy, known = BoxTask(ONE_EACH, chunk=chunk), Strategy.parse(name, draws=5), IDS[:3]
+    pool, beside = IDS[3:], Beside(labelled=Labelled(tuple(known), (0, 1, 2)))
+    found = score_pool(task, 1.0, pool, strategy, seed=0, beside=beside)
+    rows = {
+        one: torch.stack([task.row(name) for name in some]) for one, some in (("pool", pool), ("known", known))
+    }
+    draws = next(iter(BoxTask(ONE_EACH, chunk=100).draws(1.0, pool, k=5, seed=0))).units.draws
+    due = select(name, ids=pool, n=6, seed=0, draws=draws, features=rows["pool"], labelled=rows["known"])
+    assert pick(found, pool, strategy, n=6, seed=0) == due
+    assert found.kept is not None
+    assert found.kept.doubt(due) == ""
+
+
+@pytest.mark.parametrize("name", ["badge", "max-herding"])
+def test_an_image_that_cannot_be_read_has_no_features_and_is_never_picked(name):
+    strategy = Strategy.parse(name, draws=5)
+    beside = Beside(labelled=Labelled(tuple(IDS[:4]), (0, 1, 2, 0)))
+    task = BoxTask(ONE_EACH, unreadable=IDS[3:6])  # one of them is labelled
+    found = score_pool(task, 1.0, IDS[4:], strategy, seed=0, beside=beside)
+    picks = pick(found, IDS[4:], strategy, n=19, seed=0)
+    assert set(picks.ids) == set(IDS[6:])
+    assert tuple(IDS[4 + i] for i in picks.positions) == picks.ids
+    assert np.isnan(found.scores).sum() == 2
+    assert found.kept is not None
+    assert found.kept.labelled.shape == (3, 3)
+    nothing = score_pool(BoxTask(ONE_EACH, unreadable=IDS), 1.0, IDS, strategy, seed=0)
+    assert len(pick(nothing, IDS, strategy, n=3, seed=0)) == 0
+
+
+@pytest.mark.parametrize("name", ["badge", "max-herding"])
+def test_of_too_many_images_some_at_random_are_compared_and_that_is_said(name, monkeypatch):
+    monkeypatch.setattr(kept_module, "COMPARED", 9)
+    strategy = Strategy.parse(name, draws=5)
+    seen = set()
+    for seed in range(4):
+        found = score_pool(BoxTask(ONE_EACH), 1.0, IDS, strategy, seed=seed)
+        picks = pick(found, IDS, strategy, n=5, seed=seed)
+        assert found.kept is not None
+        assert found.kept.doubt(picks) == "9 images at random were compared, the other 14 were not"
+        assert set(picks.positions) <= set(found.kept.positions)
+        seen.add(tuple(found.kept.positions))
+        with pytest.raises(ConfigError, match="at most 9 images"):
+            pick(found, IDS, strategy, n=10, seed=seed)
+    assert len(seen) == 4

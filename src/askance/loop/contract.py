@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from askance.maths import Chunk, Densities
+from askance.maths import Chunk, Densities, Rows
 from askance.vocab import Fitted, Json, Labelled, Progress, silent
 
 M = TypeVar("M")
@@ -41,6 +41,14 @@ class Task(Protocol[M]):
 
         Any number, nats: values compare within one call alone. Of an image with several units, or none, the task
         says what its features are.
+        """
+        ...
+
+    def features(self, model: M, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+        """What the model sees in images before it decides, one row an image, chunk by chunk.
+
+        Alike images have rows that are near. Of an image with several units, or none, the task says what its
+        features are.
         """
         ...
 

@@ -1,18 +1,19 @@
-"""The draws that a selection looks at together: of a scored pool, those that can matter and fit into memory.
+"""What a selection looks at together: of a scored pool, draws and features of images that can matter and fit.
 
-Letters: N images of the pool, n of a chunk, m kept, K draws, C classes.
+Letters: N images of the pool, n of a chunk, m kept, L labelled, K draws, C classes, D features.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from askance.maths import Draws, Units
+from askance.maths import Draws, Rows, Units, keyed_uniform
 from askance.selection import select
 from askance.selection.order import best_first
 from askance.vocab import ConfigError, Picks
@@ -20,44 +21,58 @@ from askance.vocab import ConfigError, Picks
 KEPT_BYTES = 1 << 30
 """Draws of so many bytes are kept, those of the images with the highest BALD."""
 
+COMPARED = 100_000
+"""Images whose features are compared, at most: of 1,280 numbers each they are 512 MB."""
+
 USED_UP = 0.99
 """A batch that tells more of log K than this share of it has nearly nothing left to choose by."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Draws of the images with the highest BALD.
+    """Images of a pool that are looked at together.
 
     Attributes:
         positions: `[m]`, their places in the ids that were scored.
-        draws: `[m, K, C]`.
-        left_out: how many scored images' draws were not kept.
-        beyond: the highest BALD among those, in nats; 0 where there are none.
+        draws: `[m, K, C]`, of those with the highest scores; None where a selection does not look at draws.
+        left_out: how many scored images are not among them.
+        beyond: the highest score among those; 0 where there are none.
+        features: `[m, D]`; None where a selection does not look at features.
+        labelled: `[L, D]`, of the images that have a label.
     """
 
     positions: NDArray[np.int64]
-    draws: Draws
+    draws: Draws | None
     left_out: int
     beyond: float
+    features: Float[Tensor, "m D"] | None = None
+    labelled: Float[Tensor, "L D"] | None = None
 
     def pick(self, selection: str, ids: Sequence[str], *, n: int, seed: int) -> Picks:
-        """A batch of n by a selection that looks at draws; positions are places in `ids`.
+        """A batch of n by a selection that looks at draws or features; positions are places in `ids`.
 
         Raises:
             ConfigError: a batch of more images than were kept, though there are more.
         """
         if self.left_out and n > len(self.positions):
+            of = f"K = {self.draws.k} draws of {self.draws.c} classes" if self.draws else "their features"
             raise ConfigError(
-                f"a batch of at most {len(self.positions)} images, whose draws fill {KEPT_BYTES >> 30} GiB",
-                f"n = {n} at K = {self.draws.k} draws of {self.draws.c} classes",
+                f"a batch of at most {len(self.positions)} images, of as many as fit into memory at {of}",
+                f"n = {n}",
                 "ask for fewer images or draws, or select by power",
             )
         names = [ids[int(i)] for i in self.positions]
-        picks = select(selection, ids=names, draws=self.draws, n=n, seed=seed)
+        picks = select(
+            selection, ids=names, n=n, seed=seed, draws=self.draws, features=self.features, labelled=self.labelled
+        )
         return Picks(picks.ids, tuple(int(self.positions[i]) for i in picks.positions), picks.gains)
 
     def doubt(self, picks: Picks) -> str:
         """What a person should know of such a batch; nothing where all is well."""
+        if self.features is not None:
+            some = f"{len(self.positions)} images at random were compared, the other {self.left_out} were not"
+            return some if self.left_out else ""
+        assert self.draws is not None
         said = []
         if below := sum(gain < self.beyond for gain in picks.gains):
             said.append(
@@ -73,8 +88,44 @@ class Kept:
         return "; ".join(said)
 
 
+def with_features(
+    kept: Kept | None,
+    ids: Sequence[str],
+    labelled: Sequence[str],
+    features: Callable[[Sequence[str]], Iterator[Rows]],
+    seed: int,
+) -> Kept | None:
+    """The same, or all of the ids, with their features; of more than `COMPARED` as many by lot.
+
+    Args:
+        labelled: ids of the images that have a label.
+        features: the task's, of the ids it is given; one that cannot be read is not kept.
+
+    Returns:
+        None where no image could be read.
+    """
+    kept = kept or Kept(np.arange(len(ids)), None, 0, 0.0)
+    names = [ids[int(i)] for i in kept.positions]
+    places = np.arange(len(names))
+    if len(names) > COMPARED:
+        places = np.sort(np.argpartition(keyed_uniform(names, seed, "compared"), COMPARED)[:COMPARED])
+    found = [one for one in features([names[int(i)] for i in places]) if len(one.rows)]
+    if not found:
+        return None
+    at = torch.from_numpy(places)[torch.cat([one.positions for one in found])]
+    rows = torch.cat([one.rows for one in found])
+    return Kept(
+        kept.positions[at.numpy()],
+        None if kept.draws is None else kept.draws[at],
+        kept.left_out + len(names) - len(places),
+        kept.beyond,
+        rows,
+        torch.cat([rows[:0], *(one.rows for one in features(labelled))]),
+    )
+
+
 class Keeper:
-    """Takes chunk after chunk and holds the draws of the images with the highest BALD; equal ones by lot.
+    """Takes chunk after chunk and holds the draws of the images with the highest scores; equal ones by lot.
 
     Args:
         ids: N, as scored.

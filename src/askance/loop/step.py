@@ -6,6 +6,7 @@ Letters: N images, U units, M target images, K draws, C classes.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from askance.acquisition import acquisitions, score
 from askance.loop.contract import M, Task
-from askance.loop.kept import Keeper, Kept
+from askance.loop.kept import Keeper, Kept, with_features
 from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
 from askance.vocab import ConfigError, Labelled, Picks, Progress, silent
@@ -56,11 +57,13 @@ class Strategy:
                 f"{entry.name}, which needs {', '.join(lacking)}",
                 f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
             )
-        if self.together and entry.name != "bald":
+        if self.together and entry.name != (needed := _score_of(selection)):
             raise ConfigError(
-                f"bald, which bounds what {self.selection} looks for in the draws itself",
-                f"{self.selection} of {self.acquisition}",
-                f"{self.selection} alone, or top-k:{self.acquisition}",
+                f"bald, which bounds what {selection} looks for in the draws itself"
+                if needed == "bald"
+                else f"random, for {selection} looks at no score",
+                f"{selection} of {self.acquisition}",
+                f'{selection} alone (in askance.toml acquisition = "{needed}" too), or top-k:{self.acquisition}',
             )
         if self.compares and selection == "power":
             raise ConfigError(
@@ -91,8 +94,7 @@ class Strategy:
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
             if "scores" in selections[acquisition].needs:
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            base = "bald" if "draws" in selections[acquisition].needs else "random"
-            return cls(base, acquisition, draws, n_targets=n_targets)
+            return cls(_score_of(acquisition), acquisition, draws, n_targets=n_targets)
         return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
 
     @property
@@ -106,17 +108,23 @@ class Strategy:
     @property
     def looks(self) -> bool:
         """Whether it needs a model at all."""
-        return self.draws_pool or self.compares
+        return self.draws_pool or self.compares or self.spreads
 
     @property
     def draws_pool(self) -> bool:
         """Whether it needs draws of the images it picks from."""
-        return "draws" in acquisitions[self.acquisition].needs or "groups" in selections[self.selection].needs
+        asked = selections[self.selection].needs
+        return "draws" in acquisitions[self.acquisition].needs or bool({"draws", "groups"} & asked)
 
     @property
     def together(self) -> bool:
-        """Whether images are picked by what their draws say together, not by scores."""
-        return "draws" in selections[self.selection].needs
+        """Whether images are picked by what they are together, not by scores."""
+        return bool({"draws", "features"} & selections[self.selection].needs)
+
+    @property
+    def spreads(self) -> bool:
+        """Whether it needs the features of the images it picks from, and of the labelled ones."""
+        return "features" in selections[self.selection].needs
 
     @property
     def compares(self) -> bool:
@@ -127,6 +135,12 @@ class Strategy:
     def aims(self) -> bool:
         """Whether it needs the draws of target images."""
         return "targets" in acquisitions[self.acquisition].needs
+
+
+def _score_of(selection: str) -> str:
+    """The acquisition that is named for a selection that goes by itself: BALD, where it can matter whose draws."""
+    needs = selections[selection].needs
+    return "bald" if "draws" in needs and "features" not in needs else "random"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +164,7 @@ class Scored:
     Attributes:
         scores: `[N]` float64, NaN where an image could not be read.
         groups: `[N]` predicted class of each image's highest scoring unit, -1 where there is none.
-        kept: draws, for a strategy that looks at images together.
+        kept: draws and features, for a strategy that looks at images together.
     """
 
     scores: NDArray[np.float64]
@@ -188,7 +202,7 @@ def score_pool(
             f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
         )
     beside = beside or Beside()
-    keeper = Keeper(ids, seed) if strategy.together else None
+    keeper = Keeper(ids, seed) if strategy.together and strategy.draws_pool else None
     if strategy.draws_pool:
         targets = ids if beside.targets is None else beside.targets
         aim = draw_targets(task, model, targets, strategy, seed) if strategy.aims else None
@@ -203,7 +217,14 @@ def score_pool(
             scores[near.positions.numpy()] = (
                 score(strategy.acquisition, log_density=near.log_density).cpu().numpy()
             )
-    return Scored(scores, groups, keeper.kept() if keeper is not None else None)
+    kept = keeper.kept() if keeper is not None else None
+    if strategy.spreads:
+        of = partial(task.features, model, progress=progress)
+        kept = with_features(kept, ids, beside.labelled.ids, of, seed)
+        scores[np.isfinite(scores)] = 0.0  # nothing is claimed of an image by itself
+        if kept is not None:
+            scores[kept.positions] = 0.0
+    return Scored(scores, groups, kept)
 
 
 def draw_targets(task: Task[M], model: M, ids: Sequence[str], strategy: Strategy, seed: int) -> Draws | None:

@@ -19,7 +19,7 @@ from askance.maths.keyed import keyed_seed, keyed_uniform
 from askance.maths.label_errors import SuspectedErrors, suspected_errors
 from askance.maths.shares import wilson
 from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
-from askance.maths.units import Aggregation, Chunk, Densities, Units, aggregate, bernoulli_units
+from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
 
 __all__ = [
     "LOWEST",
@@ -31,6 +31,7 @@ __all__ = [
     "Gap",
     "GaussianLogits",
     "Penalties",
+    "Rows",
     "Saved",
     "SuspectedErrors",
     "Units",

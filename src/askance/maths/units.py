@@ -2,7 +2,7 @@
 
 A unit is what a score is about: an image, a box, a region, a keypoint, one label of several.
 
-Letters: U units of N images, K draws, L labels.
+Letters: U units of N images, K draws, L labels, D features.
 """
 
 from collections.abc import Callable
@@ -110,6 +110,19 @@ class Densities:
 
     positions: Int[Tensor, "n"]
     log_density: Float[Tensor, "n"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Features of some images.
+
+    Attributes:
+        positions: `[n]`, the places of these images in the ids that were asked for, as in `Chunk`.
+        rows: `[n, D]`, finite.
+    """
+
+    positions: Int[Tensor, "n"]
+    rows: Float[Tensor, "n D"]
 
 
 def aggregate(

@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from askance.acquisition import novelty
+from askance.loop.step import Beside, Strategy, pick, score_pool
+from askance.selection import select
 from askance.uncertainty import SplitNet, fit_density
 from askance.vocab import LabelError, Labelled, ModelError
 
@@ -66,6 +68,32 @@ def test_too_few_labels_say_so_before_any_image_is_scored(world, fitted):
             task.log_density(net, world.ids, labelled=few)
 
 
+def test_features_are_the_trunks_of_what_can_be_read(world, fitted, monkeypatch):
+    _, net = fitted
+    task = world.task(model=LOOK, images=world.images(broken=[3, 20]))
+    monkeypatch.setattr("askance.tasks.classification.units.CHUNK", 7)
+    asked = world.ids[:25]
+    found = list(task.features(net, asked))
+    places = torch.cat([one.positions for one in found]).tolist()
+    assert places == [i for i in range(25) if i not in {3, 20}]
+    assert torch.equal(torch.cat([one.rows for one in found]), task._extractor.of(net, asked).rows)
+    assert len(found) == 4
+    assert list(task.features(net, [])) == []
+
+
+@pytest.mark.parametrize("name", ["badge", "max-herding"])
+def test_the_loop_picks_by_them(world, fitted, name):
+    task, net = fitted
+    labelled, pool = world.labelled(*range(12)), world.ids[12:]
+    strategy = Strategy.parse(name, draws=8)
+    scored = score_pool(task, net, pool, strategy, seed=1, beside=Beside(labelled=labelled))
+    picks = pick(scored, pool, strategy, n=6, seed=1)
+    rows = {"features": task._extractor.of(net, pool).rows, "labelled": task._extractor.of(net, labelled.ids).rows}
+    draws = next(iter(task.draws(net, pool, k=8, seed=1))).units.draws
+    assert picks == select(name, ids=pool, n=6, seed=1, draws=draws, **rows)
+    assert len(set(picks.ids)) == 6
+
+
 def test_a_network_without_features_is_refused(world):
     options = {"drop_path_rate": 0.2, "in_chans": 1}
     task = world.task(model={"name": "resnet10t", "head": "own", "options": options})
@@ -73,3 +101,5 @@ def test_a_network_without_features_is_refused(world):
     assert isinstance(net, SplitNet)
     with pytest.raises(ModelError, match="trunk whose features stay"):
         task.log_density(net, world.ids, labelled=world.labelled(*range(12)))
+    with pytest.raises(ModelError, match="trunk whose features stay"):
+        task.features(net, world.ids)

@@ -23,7 +23,10 @@ from askance.vocab import ConfigError
 
 Pool = Literal["plain", "uneven", "mistakes", "strangers"]
 
-ARMS = ("random", "class-balanced-random", "margin", "max-entropy", "bald", "power:bald", "epig", "power:epig")
+ARMS = (
+    *("random", "class-balanced-random", "margin", "max-entropy", "bald", "power:bald", "epig", "power:epig"),
+    *("badge", "max-herding"),
+)
 SEEDS = 10
 
 WRONG = 0.15
@@ -123,7 +126,7 @@ def _claims() -> list[Claim]:
     random = [
         Claim(f"{arm} is better than random, {words}", (part, arm), (part, "random"))
         for part, words in (("ten", "ten a round from one a class"), ("hundred", "a hundred a round"))
-        for arm in ("margin", "bald", "power:bald", "epig", "power:epig")
+        for arm in ("margin", "bald", "power:bald", "epig", "power:epig", "badge", "max-herding")
     ]
     return [
         *random,

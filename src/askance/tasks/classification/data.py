@@ -114,3 +114,20 @@ def targets_of(labelled: Labelled, n_classes: int) -> Int[Tensor, "N"]:
     if wrong:
         raise LabelError(f"class indices in 0..{n_classes - 1}", str(wrong[0]), "add the class to `classes`")
     return torch.tensor(labelled.targets, dtype=torch.long)
+
+
+def check_enough(targets: Int[Tensor, "n"], asked: int, classes: Sequence[str]) -> list[int]:
+    """How many labels each class has, if training can make anything of them.
+
+    Raises:
+        LabelError: fewer than two classes among the labels of images that could be read, of `asked`.
+    """
+    counts: list[int] = torch.bincount(targets, minlength=len(classes)).tolist()
+    present = [name for name, n in zip(classes, counts, strict=True) if n]
+    if len(present) < 2:
+        raise LabelError(
+            "training labels of two classes or more, on images that can be read",
+            f"{len(targets)} of {asked} images, of {', '.join(present) or 'no class'}",
+            "label a few images of every class first",
+        )
+    return counts

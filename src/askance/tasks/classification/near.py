@@ -1,11 +1,11 @@
-"""How near images are to the labelled ones, in the features of the trunk.
+"""The features of the trunk, and how near images are to the labelled ones in them.
 
 Letters: N images asked for, n of a chunk that could be read, D features, C classes.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 
-from askance.maths import Densities
+from askance.maths import Densities, Rows
 from askance.tasks.classification.data import by_id, targets_of
 from askance.tasks.classification.predict import Features
 from askance.tasks.classification.units import chunks
@@ -21,7 +21,7 @@ def check_features_stay(net: SplitNet) -> None:
     """
     if not is_plain(net.head):
         raise ModelError(
-            "a trunk whose features stay as they are, for a density over them",
+            "a trunk whose features stay as they are, for a density over them or distances between them",
             "a network that is random from its pixels on",
             'set model.head = "bayesian", or score by draws, as bald does',
         )
@@ -55,3 +55,10 @@ def log_densities(
     return (
         Densities(places, densities.log_density(found.rows)) for places, found in chunks(ids, features, progress)
     )
+
+
+def rows_of(
+    ids: Sequence[str], features: Callable[[Sequence[str]], Features], progress: Progress = silent
+) -> Iterator[Rows]:
+    """The trunk's rows, chunk by chunk; an image that cannot be read is in no chunk."""
+    return (Rows(places, found.rows) for places, found in chunks(ids, features, progress))

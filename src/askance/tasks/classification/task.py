@@ -9,9 +9,9 @@ from functools import cached_property, partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from askance.maths import Chunk, Densities, keyed_seed
+from askance.maths import Chunk, Densities, Rows, keyed_seed
 from askance.pool import Images
 from askance.tasks.classification import checkpoint, data
 from askance.tasks.classification.answers import Answers, answers
@@ -32,7 +32,7 @@ from askance.tasks.classification.model import (
     join,
     moves_of,
 )
-from askance.tasks.classification.near import check_features_stay, log_densities
+from askance.tasks.classification.near import check_features_stay, log_densities, rows_of
 from askance.tasks.classification.nearest import neighbours
 from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, draw
@@ -117,13 +117,13 @@ class Classification:
         """
         train, val = data.by_id(train), data.by_id(val)
         data.targets_of(val, len(self.classes))
-        self._enough(data.targets_of(train, len(self.classes)), len(train))
+        data.check_enough(data.targets_of(train, len(self.classes)), len(train), self.classes)
         start, said = self._start(warm, seed)
         check_posterior(self._model, start)
         moves = moves_of(self._model, start)
         check_options(self._train, moves, validated=len(val) > 0)
         examples, validation = self._examples(start, train, progress), self._validation(start, val)
-        present = self._enough(examples.targets, len(train))
+        present = data.check_enough(examples.targets, len(train), self.classes)
         bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
         recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None, bookmarks=bookmarks)
         if is_of_networks(self._model, start):
@@ -169,6 +169,15 @@ class Classification:
         """
         check_features_stay(model)
         return log_densities(ids, labelled, partial(self._extractor.of, model), len(self.classes), progress)
+
+    def features(self, model: SplitNet, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+        """What the trunk makes of images, `[n, D]` a chunk; of an ensemble the first network's.
+
+        Raises:
+            ModelError: a network without a trunk to have features, see `check_features_stay`.
+        """
+        check_features_stay(model)
+        return rows_of(ids, partial(self._extractor.of, model), progress)
 
     def measure(
         self, model: SplitNet, test: Labelled, *, k: int, seed: int, progress: Progress = silent
@@ -281,18 +290,6 @@ class Classification:
         return Bookmarks(
             self._work, fingerprint(start, *told, examples.ids, examples.targets, *val, keyed_seed("fit", seed))
         )
-
-    def _enough(self, targets: Tensor, asked: int) -> list[int]:
-        """How many labels each class has, if training can make anything of them."""
-        counts: list[int] = torch.bincount(targets, minlength=len(self.classes)).tolist()
-        present = [name for name, n in zip(self.classes, counts, strict=True) if n]
-        if len(present) < 2:
-            raise LabelError(
-                "training labels of two classes or more, on images that can be read",
-                f"{len(targets)} of {asked} images, of {', '.join(present) or 'no class'}",
-                "label a few images of every class first",
-            )
-        return counts
 
     def _start(self, warm: SplitNet | None, seed: int) -> tuple[SplitNet, str]:
         """Where training starts, and that in words."""
