@@ -3,11 +3,16 @@ import pytest
 import torch
 
 from askance.loop import kept as kept_module
+from askance.loop.experiment import start_and_validation
 from askance.loop.kept import Keeper
+from askance.loop.runs import RunFolder
+from askance.loop.simulate import simulate
 from askance.loop.step import Beside, Strategy, pick, score_pool
-from askance.selection import batchbald, select
+from askance.maths import keyed_seed
+from askance.selection import batchbald, max_herding, select
 from askance.vocab import ConfigError, Labelled
 from tests.loop.fakes import BoxTask
+from tests.loop.test_simulate import lab
 
 IDS = [f"image-{i:02d}" for i in range(23)]
 ONE_EACH = dict.fromkeys(IDS, 1)
@@ -104,8 +109,37 @@ def test_selections_by_features_are_named_alone_and_claim_nothing_of_an_image_by
     assert strategy.draws_pool == (name == "badge")
     found = score_pool(BoxTask(ONE_EACH), 1.0, IDS, strategy, seed=0)
     assert not found.scores.any()
-    with pytest.raises(ConfigError, match=f"random, for {name} looks at no score"):
-        Strategy.parse(f"{name}:bald")
+    assert Strategy("bald", name, 5) == strategy  # as in a project that says which selection, and no more
+    with pytest.raises(ConfigError, match=f"(?s)random, for {name} looks at no score.*{name} of margin"):
+        Strategy.parse(f"{name}:margin")
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(BoxTask(ONE_EACH), None, IDS, strategy, seed=0)
+
+
+def test_badge_is_of_images_that_are_one_unit_each_and_coverage_of_any():
+    boxes = BoxTask({name: i % 4 for i, name in enumerate(IDS)})
+    with pytest.raises(ConfigError, match="one unit each"):
+        score_pool(boxes, 1.0, IDS, Strategy.parse("badge", draws=5), seed=0)
+    strategy = Strategy.parse("max-herding")
+    picks = pick(score_pool(boxes, 1.0, IDS, strategy, seed=0), IDS, strategy, n=5, seed=0)
+    rows = torch.stack([boxes.row(name) for name in IDS])
+    assert picks == max_herding(rows, rows[:0], IDS, 5, 0)
+
+
+def test_coverage_is_simulated_beside_what_is_labelled_so_far(tmp_path):
+    made = lab(tmp_path, strategies=("max-herding", "badge"), seeds=(0,))
+    simulate(made)
+    pool, task = made.problem().pool, made.task(None, None, None)
+    start, val = start_and_validation(pool, 6, 4, 0)
+    known = list(start)
+    for line in RunFolder.of(tmp_path, "max-herding", 0).lines():
+        left = sorted(set(pool.ids) - {*known, *val})
+        if line["picked"]:
+            rows, labelled = (torch.stack([task.row(name) for name in some]) for some in (left, known))
+            seed = keyed_seed("simulate", 0, line["round"])
+            assert line["picked"] == list(max_herding(rows, labelled, left, len(line["picked"]), seed).ids)
+        known += line["picked"]
+    assert len(known) == 24
 
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])

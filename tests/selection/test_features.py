@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from scipy.stats import chisquare
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from askance.maths import Draws
 from askance.selection import badge, max_herding, select
@@ -71,6 +72,56 @@ def test_where_the_model_is_certain_of_all_images_badge_leaves_it_to_the_lot():
     assert {picks.positions[0] for picks in found} == {0, 1, 2}
 
 
+def test_what_badge_compares_are_gradients_of_the_last_layer():
+    """By autograd: of the cross-entropy with the likeliest class as the label."""
+    features, weights = rows(8), torch.randn(3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    gradients = []
+    for row in features:
+        layer = weights.clone().requires_grad_()
+        logits = layer @ row
+        torch.nn.functional.cross_entropy(logits, logits.argmax()).backward()
+        gradients.append(layer.grad.flatten())
+    due = torch.stack(gradients)
+    picks = badge(Draws.from_logits((features @ weights.T)[:, None], joint=True), features, IDS[:8], 8, seed=0)
+    assert picks.gains[0] == pytest.approx(float((due**2).sum(1).max()))
+    for b in range(1, 8):
+        before, this = due[list(picks.positions[:b])], due[picks.positions[b]]
+        assert picks.gains[b] == pytest.approx(float(((before - this) ** 2).sum(1).min()))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_a_copy_among_many_features_is_at_no_distance(dtype):
+    features = torch.randn(12, 1280, generator=torch.Generator().manual_seed(1)).relu().repeat(2, 1).to(dtype)
+    twice = Draws(draws(12).log_probs.repeat(2, 1, 1), joint=True)
+    for seed in range(5):
+        picks = badge(twice, features, IDS[:24], 24, seed)
+        assert sorted(i % 12 for i in picks.positions[:12]) == list(range(12))
+        assert min(picks.gains[:12]) > 0
+        assert picks.gains[12:] == (0.0,) * 12
+
+
+class Largest(TorchDispatchMode):
+    """Notes the most numbers of any tensor that is made under it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.most = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        made = func(*args, **(kwargs or {}))
+        if isinstance(made, torch.Tensor):
+            self.most = max(self.most, made.numel())
+        return made
+
+
+def test_badge_makes_nothing_as_large_as_all_gradients():
+    logits = torch.randn(50, 2, 128, generator=torch.Generator().manual_seed(0))
+    features = torch.randn(50, 64, generator=torch.Generator().manual_seed(1))
+    with Largest() as watched:
+        badge(Draws.from_logits(logits, joint=True), features, IDS[:50], 10, 0)
+    assert 0 < watched.most <= 50 * 2 * 128  # what came in; gradients have 50 x 128 x 64
+
+
 def test_badge_does_not_mind_draws_of_one_image_at_a_time():
     independent = Draws(draws(60).log_probs, joint=False)
     assert badge(independent, rows(60), IDS, 9, 0) == badge(draws(60), rows(60), IDS, 9, 0)
@@ -92,6 +143,18 @@ def test_herding_that_asks_few_picks_what_asking_all_would(seed: int, block: int
         cover = torch.maximum(cover, kernel[place])
     assert all(after <= before + 1e-12 for before, after in zip(picks.gains, picks.gains[1:], strict=False))
     assert math.fsum(picks.gains) <= 1
+
+
+def test_coverage_by_hand():
+    """Of (1, 0), (0, 1), (-1, 0), whatever their lengths: squared distances 2, 2 and 4."""
+    features = torch.tensor([[5.0, 0.0], [0.0, 0.1], [-2.0, 0.0]])
+    picks = max_herding(features, features[:0], ["east", "north", "west"], 3, seed=0)
+    near = math.exp(-2)
+    assert picks.ids[0] == "north"
+    assert picks.gains == pytest.approx(((1 + 2 * near) / 3, (1 - near) / 3, (1 - near) / 3), abs=1e-7)
+    after = max_herding(features, torch.tensor([[0.0, 7.0]]), ["east", "north", "west"], 3, seed=0)
+    assert after.ids[2] == "north"
+    assert after.gains == pytest.approx(((1 - near) / 3, (1 - near) / 3, 0.0), abs=1e-7)
 
 
 def test_herding_stays_away_from_what_is_labelled():

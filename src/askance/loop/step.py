@@ -51,6 +51,9 @@ class Strategy:
     def __post_init__(self) -> None:
         entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
         selection = selections[self.selection].name
+        if self.spreads and entry.name == "bald":  # what a project has where nothing is set: no score is looked at
+            object.__setattr__(self, "acquisition", "random")
+            entry = acquisitions["random"]
         if lacking := sorted(entry.needs - _BROUGHT):
             raise ConfigError(
                 f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
@@ -198,9 +201,7 @@ def score_pool(
     if not strategy.looks:
         return Scored(score(strategy.acquisition, ids=ids, seed=seed).numpy(), groups)
     if model is None:
-        raise ConfigError(
-            f"a model to score {strategy.acquisition} with", "none", "train first, or pick at random"
-        )
+        raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
     beside = beside or Beside()
     keeper = Keeper(ids, seed) if strategy.together and strategy.draws_pool else None
     if strategy.draws_pool:
