@@ -128,13 +128,21 @@ def test_badge_does_not_mind_draws_of_one_image_at_a_time():
 
 
 @settings(max_examples=30)
-@given(seed=st.integers(0, 10_000), block=st.sampled_from([1, 3, 16, 256]), known=st.integers(0, 5))
-def test_herding_that_asks_few_picks_what_asking_all_would(seed: int, block: int, known: int):
+@given(
+    seed=st.integers(0, 10_000),
+    block=st.sampled_from([1, 200, 1 << 21]),
+    kept=st.sampled_from([0, 1 << 30]),
+    known=st.integers(0, 5),
+)
+def test_herding_that_looks_at_few_again_picks_what_looking_at_all_would(
+    seed: int, block: int, kept: int, known: int
+):
     features, labelled = rows(60, seed), rows(known, seed + 1)
     kernel = likeness(features, features)
     cover = likeness(features, labelled).amax(1) if known else torch.zeros(60, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys.modules[max_herding.__module__], "_BLOCK", block)
+        patch.setattr(sys.modules[max_herding.__module__], "KEPT_BYTES", kept)
         picks = max_herding(features, labelled, IDS, 15, seed)
     for place, gain in zip(picks.positions, picks.gains, strict=True):
         gains = (kernel - cover).clamp_min(0).mean(1)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,8 +23,11 @@ WITNESSES = 10_000
 EQUAL = 1e-11
 """Gains this close are equal, and fall by lot."""
 
-_BLOCK = 256
-"""Images asked about at a time: `[256, W]` likenesses are held at once."""
+KEPT_BYTES = 1 << 30
+"""All likenesses of images and witnesses are kept where they fit into so many bytes, and else made again."""
+
+_BLOCK = 1 << 21
+"""Likenesses that are worked on at once."""
 
 
 @selections
@@ -42,8 +45,9 @@ def max_herding(
 
     Coverage is the mean over images x of how like x is to the most like it of those that have a label or get one:
     C(S) = mean_x max_{x' in S} k(x, x'), k = exp(-|h - h'|^2 / sigma^2) of features h of length one. It is
-    submodular: an image adds less the more there are, so that what it added before bounds what it adds now, and
-    few are asked again. The greedy batch covers no less than 63 % of what the best could add.
+    submodular: the greedy batch adds no less than 63 % of what the best could. A pick changes what others add only
+    by the witnesses it is nearest to, about W / (L + B) of them: what every image adds is known at every step for
+    the work of about 1 + log B full searches, not B.
 
     Args:
         features: `[N, D]`; a row of zeros stays one.
@@ -71,87 +75,100 @@ def max_herding(
     """
     check_request(ids, n)
     _check(features, labelled, ids, sigma, witnesses)
-    if not ids:
-        return Picks((), (), ())
-    seen = _units(features[sorted(by_lot(np.arange(len(ids)), ids, seed)[:witnesses])])
-    cover = _Cover(features, seen, sigma, torch.zeros(len(seen), dtype=torch.float64))
-    for block in torch.split(labelled, _BLOCK):
-        cover = cover.with_(block)
-    bounds, left = cover.gains(np.arange(len(ids))), np.ones(len(ids), dtype=bool)
+    coverage = Coverage(features, labelled, sorted(by_lot(np.arange(len(ids)), ids, seed)[:witnesses]), sigma)
+    left = np.ones(len(ids), dtype=bool)
     chosen: list[int] = []
     gains: list[float] = []
     while len(chosen) < min(n, len(ids)):
-        place, gain = _best(cover, bounds, left, ids, seed)
-        if gain <= EQUAL:
+        adds = np.where(left, coverage.adds, 0.0)
+        if adds.max() <= EQUAL:
             break
+        place = by_lot(np.flatnonzero(adds >= adds.max() - EQUAL), ids, seed)[0]
         chosen.append(place)
-        gains.append(gain)
+        gains.append(float(adds[place]))
         left[place] = False
-        cover = cover.with_(features[place : place + 1])
+        coverage.take(place)
     rest = by_lot(np.flatnonzero(left), ids, seed)[: n - len(chosen)]
     chosen += rest
     return Picks(tuple(ids[i] for i in chosen), tuple(chosen), (*gains, *(0.0 for _ in rest)))
 
 
+class Coverage:
+    """How like each witness is to the most like it of a growing set, and what each image would add to the mean.
+
+    Args:
+        features: `[N, D]`, of any length.
+        labelled: `[L, D]`, that the set starts from.
+        witnesses: places of the W images that the mean is over.
+        sigma: how far an image stands for others.
+    """
+
+    def __init__(
+        self,
+        features: Float[Tensor, "N D"],
+        labelled: Float[Tensor, "L _"],
+        witnesses: Sequence[int],
+        sigma: float,
+    ) -> None:
+        self._rows, self._sigma = Directions.of(features), sigma
+        self._seen = self._rows.some(torch.tensor(witnesses, dtype=torch.long))
+        n, w = len(self._rows.units), len(self._seen.units)
+        self._step = max(1, _BLOCK // max(1, n))
+        self._cover = torch.zeros(w, dtype=torch.float64)
+        for part in torch.split(labelled, self._step):
+            near = self._like(self._seen, Directions.of(part))
+            self._cover = torch.maximum(self._cover, near.amax(1)) if len(part) else self._cover
+        self._kept = torch.empty(w, n, dtype=torch.float64) if 8 * w * n <= KEPT_BYTES else None
+        self._sums = torch.zeros(n, dtype=torch.float64)
+        for places in torch.split(torch.arange(w), self._step):
+            like = self._like(self._seen.some(places), self._rows)
+            if self._kept is not None:
+                self._kept[places] = like
+            self._sums += like.sub_(self._cover[places, None]).clamp_min_(0).sum(0)
+
+    @property
+    def adds(self) -> NDArray[np.float64]:
+        """By how much the mean would grow with each image, `[N]`."""
+        return np.asarray(self._sums.numpy() / max(1, len(self._cover)))
+
+    def take(self, place: int) -> None:
+        """Let an image into the set."""
+        like = self._like(self._seen, self._rows.some(torch.tensor([place])))[:, 0]
+        moved = torch.nonzero(like > self._cover).squeeze(1)
+        for places in torch.split(moved, self._step):
+            before, after = self._cover[places, None], like[places, None]
+            kept = self._kept
+            theirs = self._like(self._seen.some(places), self._rows) if kept is None else kept[places]
+            self._sums -= theirs.clamp_(before, after).sub_(before).sum(0)
+        self._cover = torch.maximum(self._cover, like)
+
+    def _like(self, some: "Directions", others: "Directions") -> Float64[Tensor, "m n"]:
+        """exp(-|h - h'|^2 / sigma^2), in [0, 1]."""
+        apart = (some.units @ others.units.T).mul_(-2).add_(some.squares[:, None]).add_(others.squares)
+        return apart.clamp_min_(0).div_(-(self._sigma**2)).exp_()
+
+
 @dataclass(frozen=True, slots=True)
-class _Cover:
-    """How like each witness is to the most like it of those chosen.
+class Directions:
+    """Features of length one.
 
     Attributes:
-        features: `[N, D]`, as they came.
-        seen: `[W, D]`, the witnesses', of length one.
-        best: `[W]`, in [0, 1].
+        units: `[n, D]`; zeros stay zeros.
+        squares: `[n]`, their squared lengths: one or zero.
     """
 
-    features: Float[Tensor, "N D"]
-    seen: Float64[Tensor, "W D"]
-    sigma: float
-    best: Float64[Tensor, "W"]
+    units: Float64[Tensor, "n D"]
+    squares: Float64[Tensor, "n"]
 
-    def gains(self, places: NDArray[np.intp]) -> NDArray[np.float64]:
-        """What each of these images would add."""
-        found = [np.zeros(0)]
-        for block in torch.split(torch.from_numpy(places), _BLOCK):
-            more = _alike(_units(self.features[block]), self.seen, self.sigma).sub_(self.best).clamp_min_(0)
-            found.append(more.mean(1).numpy())
-        return np.concatenate(found)
+    @classmethod
+    def of(cls, features: Float[Tensor, "n D"]) -> "Directions":
+        """From features of any length."""
+        units = torch.nn.functional.normalize(features.detach().to("cpu", torch.float64), dim=1)
+        return cls(units, (units**2).sum(1))
 
-    def with_(self, features: Float[Tensor, "m D"]) -> "_Cover":
-        """With some images more."""
-        if not len(features):
-            return self
-        best = torch.maximum(self.best, _alike(_units(features), self.seen, self.sigma).amax(0))
-        return _Cover(self.features, self.seen, self.sigma, best)
-
-
-def _best(
-    cover: _Cover, bounds: NDArray[np.float64], left: NDArray[np.bool_], ids: Sequence[str], seed: int
-) -> tuple[int, float]:
-    """The image that adds most, and what; `bounds` come down to what was found of those that were asked.
-
-    Those with the highest bounds are asked until what is left cannot reach the best.
-    """
-    order = np.flatnonzero(left)
-    order = order[np.argsort(-bounds[order], kind="stable")]
-    asked, best = 0, -1.0
-    while asked < len(order) and bounds[order[asked]] >= best - EQUAL:
-        some = order[asked : asked + _BLOCK]
-        bounds[some] = cover.gains(some)
-        best = max(best, float(bounds[some].max()))
-        asked += len(some)
-    found = order[:asked]
-    place = by_lot(found[bounds[found] >= best - EQUAL], ids, seed)[0]
-    return place, float(bounds[place])
-
-
-def _alike(some: Float64[Tensor, "m D"], others: Float64[Tensor, "W D"], sigma: float) -> Float64[Tensor, "m W"]:
-    """exp(-|h - h'|^2 / sigma^2), from products: rows are of length one, or zero."""
-    apart = (some**2).sum(1)[:, None] + (others**2).sum(1) - 2 * some @ others.T
-    return apart.clamp_min_(0).div_(-(sigma**2)).exp_()
-
-
-def _units(features: Float[Tensor, "n D"]) -> Float64[Tensor, "n D"]:
-    return torch.nn.functional.normalize(features.detach().to("cpu", torch.float64), dim=1)
+    def some(self, places: Int64[Tensor, "m"]) -> "Directions":
+        """Those in these places."""
+        return Directions(self.units[places], self.squares[places])
 
 
 def _check(
