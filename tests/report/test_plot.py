@@ -8,7 +8,8 @@ from PIL import Image
 
 from askance.maths import paired_difference
 from askance.report import plot_curves
-from askance.report.plot import PAPER, Look, curves_figure, curves_svg, differences_svg
+from askance.report.ink import PAPER
+from askance.report.plot import Look, curves_figure, curves_svg, differences_svg
 from askance.vocab import ConfigError, Curve, CurveError
 from tests.report.conftest import make_curve
 
@@ -106,3 +107,14 @@ def test_refusals(curves: list[Curve], tmp_path: Path) -> None:
     with pytest.raises(CurveError, match="none"):
         plot_curves([], tmp_path / "a.png")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_many_strategies_no_two_are_drawn_alike():
+    names = ["random", *(f"arm {i}" for i in range(11))]
+    curves = [Curve(name, 0, (10, 20), {"error": (0.5, 0.4 - i / 50)}) for i, name in enumerate(names)]
+    figure = curves_figure(curves, Look(9.6, 4.6, PAPER, "error"), reference="random", targets=())
+    axes = figure.axes[0]
+    drawn = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 2.2]
+    looks = [(line.get_color(), line._dash_pattern[1] is None, str(line._unscaled_dash_pattern)) for line in drawn]
+    assert len(drawn) == 24  # each in the plot, and beside its name
+    assert len(set(looks)) == 12

@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from askance.maths.calibration import COLDEST, HOTTEST
 from askance.report.compare import Table
-from askance.report.plot import PAGE, inline, style
+from askance.report.ink import PAGE, style
+from askance.report.plot import inline
 from askance.report.words import show, trim, words_for
 from askance.vocab import Diagnosis, Reliability
 

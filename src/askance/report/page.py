@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from askance.report import calibration, compare, mistakes, project
 from askance.report.data import SECTIONS, DoubtedLabel, NearImage, PickedImage, ReportData
-from askance.report.plot import SERIES, band_svg, colours_of, curves_svg, differences_svg
+from askance.report.ink import SERIES
+from askance.report.plot import band_svg, colours_of, curves_svg, differences_svg
 from askance.report.words import words_for
 from askance.vocab.files import write_whole
 

@@ -17,37 +17,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from scipy.optimize import isotonic_regression
 
 from askance.maths import Band, interval
+from askance.report.ink import DASHES, PAGE, PAPER, SERIES, VARIABLES, Ink, style
 from askance.report.words import show, words_for
 from askance.vocab import ConfigError, Curve, CurveError
 from askance.vocab.files import write_whole
-
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b98700", "#56b4e9")
-"""Okabe and Ito's colours, which stay apart for the colour-blind; their orange is darker, to be read as text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ink:
-    """The colours of a plot."""
-
-    text: str
-    muted: str
-    rule: str
-    reference: str
-    series: tuple[str, ...]
-
-
-PAPER = Ink("#1b1f24", "#5d6670", "#dfe3e8", "#6b7280", SERIES)
-
-PAGE = Ink("#010101", "#010102", "#010103", "#010104", tuple(f"#0102{i:02x}" for i in range(len(SERIES))))
-"""Stand-ins, which an inline SVG exchanges for the page's own colours, dark or light."""
-
-_VARIABLES = {
-    PAGE.text: "currentColor",
-    PAGE.muted: "var(--muted)",
-    PAGE.rule: "var(--rule)",
-    PAGE.reference: "var(--reference)",
-    **{colour: f"var(--series-{i})" for i, colour in enumerate(PAGE.series)},
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +31,7 @@ class Line:
     band: Band
     colour: str
     runs: Sequence[tuple[Sequence[int], Sequence[float]]] = ()
+    dash: Any = DASHES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +108,7 @@ def differences_svg(bands: Mapping[str, Band], *, colours: Mapping[str, int], me
     look = _page_look(metric, narrow)
     with mpl.rc_context(style(look.ink)):
         figure, axes = _canvas(look)
-        lines = [Line(name, band, look.ink.series[colours[name]]) for name, band in bands.items()]
+        lines = [_line(name, band, colours, look) for name, band in bands.items()]
         for line in lines:
             _draw(axes, line)
         axes.axhline(0, color=look.ink.reference, linewidth=1.2, linestyle=(0, (4, 3)))
@@ -159,9 +133,8 @@ def band_svg(name: str, band: Band, *, metric: str, targets: Sequence[float], na
 
 
 def colours_of(strategies: Sequence[str], reference: str) -> dict[str, int]:
-    """The place in the palette of each strategy but the reference; beyond six they come round again."""
-    others = [name for name in strategies if name != reference]
-    return {name: i % len(SERIES) for i, name in enumerate(others)}
+    """The place of each strategy but the reference; beyond six, colours come round again with other dashes."""
+    return {name: i for i, name in enumerate(name for name in strategies if name != reference)}
 
 
 def by_strategy(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
@@ -183,11 +156,13 @@ def curves_figure(
     groups = by_strategy(curves)
     colours = colours_of(list(groups), reference) if colours is None else colours
     figure, axes = _canvas(look)
-    lines = [_line(name, runs, colours, look) for name, runs in groups.items()]
-    if len(lines) > THIN:
-        lines = [replace(line, runs=()) for line in lines]
+    lines = []
+    for name, runs in groups.items():
+        line = _line(name, interval(runs, look.metric), colours, look)
+        seeds = [(c.labels, c.metrics[look.metric]) for c in runs] if len(runs) > 1 and len(groups) <= THIN else []
+        lines.append(replace(line, runs=seeds))
     for line in lines:
-        _draw(axes, line)
+        _draw(axes, line, shade=0.16 if len(lines) <= len(SERIES) else 0.06)
     _scale(axes, [v for c in curves for v in c.metrics[look.metric]], targets, look.metric)
     _mark(axes, targets, look)
     _label(axes, lines, look)
@@ -199,22 +174,20 @@ def _mark(axes: Axes, targets: Sequence[float], look: Look) -> None:
         axes.axhline(target, color=look.ink.muted, linewidth=0.9, linestyle=(0, (1, 2)), zorder=1)
 
 
-def _line(name: str, runs: Sequence[Curve], colours: Mapping[str, int], look: Look) -> Line:
-    colour = look.ink.series[colours[name]] if name in colours else look.ink.reference
-    band = interval(runs, look.metric)
-    seeds = [(c.labels, c.metrics[look.metric]) for c in runs] if len(runs) > 1 else []
-    return Line(name, band, colour, seeds)
+def _line(name: str, band: Band, colours: Mapping[str, int], look: Look) -> Line:
+    colour, dash = look.ink.stroke(colours[name]) if name in colours else (look.ink.reference, DASHES[0])
+    return Line(name, band, colour, dash=dash)
 
 
-def _draw(axes: Axes, line: Line) -> None:
+def _draw(axes: Axes, line: Line, shade: float = 0.16) -> None:
     band = line.band
     for sizes, values in line.runs:
         axes.plot(sizes, values, color=line.colour, alpha=0.28, linewidth=0.8, zorder=2)
     enough = [n >= BANDED for n in band.n]
     if any(enough):
-        shade = axes.fill_between(band.labels, band.low, band.high, where=enough, color=line.colour)
-        shade.set(alpha=0.16, linewidth=0, zorder=2)
-    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, zorder=3)
+        area = axes.fill_between(band.labels, band.low, band.high, where=enough, color=line.colour)
+        area.set(alpha=shade, linewidth=0, zorder=2)
+    axes.plot(band.labels, band.mean, color=line.colour, linewidth=2.2, linestyle=line.dash, zorder=3)
     if len(band.labels) == 1:
         axes.plot(band.labels, band.mean, color=line.colour, marker="o", zorder=3)
 
@@ -249,7 +222,7 @@ def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
     if look.width < 6:
         if len(lines) > 1:
             keys = {"handlelength": 0.9, "columnspacing": 1.2, "labelcolor": "linecolor", "frameon": False}
-            handles = [Line2D([], [], color=line.colour, linewidth=2.2) for line in lines]
+            handles = [Line2D([], [], color=line.colour, linewidth=2.2, linestyle=line.dash) for line in lines]
             names = [line.name for line in lines]
             axes.figure.legend(handles, names, loc="outside upper left", ncols=2, **keys)
         return
@@ -260,8 +233,14 @@ def _label(axes: Axes, lines: Sequence[Line], look: Look) -> None:
     transform = axes.transData + axes.transAxes.inverted()
     heights = np.array([transform.transform((line.band.labels[-1], value))[1] for value, line in last])
     gap = 14 / (72 * look.height * 0.78) * np.arange(len(last))
+    keyed = any(line.dash != DASHES[0] for line in lines)
     for y, (_, line) in zip(isotonic_regression(heights - gap).x + gap, last, strict=True):
-        axes.text(1.015, y, line.name, color=line.colour, transform=axes.transAxes, va="center", fontweight="bold")
+        if keyed:
+            key = Line2D([1.015, 1.05], [y, y], color=line.colour, linestyle=line.dash, linewidth=2.2)
+            key.set(transform=axes.transAxes, clip_on=False)
+            axes.add_line(key)
+        x = 1.06 if keyed else 1.015
+        axes.text(x, y, line.name, color=line.colour, transform=axes.transAxes, va="center", fontweight="bold")
 
 
 def _canvas(look: Look) -> tuple[Figure, Axes]:
@@ -280,29 +259,6 @@ def _canvas(look: Look) -> tuple[Figure, Axes]:
 
 def _page_look(metric: str, narrow: bool) -> Look:
     return Look(3.9, 3.6, PAGE, metric) if narrow else Look(9.6, 4.6, PAGE, metric)
-
-
-def style(ink: Ink) -> dict[Any, Any]:
-    """Matplotlib's settings for all plots."""
-    return {
-        "font.family": "DejaVu Sans",
-        "font.size": 10.5,
-        "text.color": ink.text,
-        "text.parse_math": False,
-        "axes.labelcolor": ink.muted,
-        "axes.edgecolor": ink.rule,
-        "axes.titlesize": 12.5,
-        "axes.titleweight": "bold",
-        "axes.titlepad": 14,
-        "axes.unicode_minus": True,
-        "xtick.labelcolor": ink.muted,
-        "ytick.labelcolor": ink.muted,
-        "grid.color": ink.rule,
-        "grid.linewidth": 0.8,
-        "figure.facecolor": "white",
-        "figure.constrained_layout.w_pad": 0.12,
-        "figure.constrained_layout.h_pad": 0.12,
-    }
 
 
 def _title(curves: Sequence[Curve], metric: str, *, log: bool) -> str:
@@ -336,6 +292,6 @@ def inline(figure: Figure, salt: str) -> str:
     text = re.sub(r' xmlns(:xlink)?="[^"]*"| version="[^"]*"', "", text)
     used = set(re.findall(r"""#([^")]+)["')]""", text))
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
-    for stand_in, variable in _VARIABLES.items():
+    for stand_in, variable in VARIABLES.items():
         text = text.replace(stand_in, variable)
     return re.sub(r"\n\s*", "\n", text).strip()
