@@ -36,7 +36,7 @@ def badge(draws: Draws, features: Float[Tensor, "N D"], ids: Sequence[str], n: i
         features: `[N, D]`, what goes into the last layer.
         ids: N image ids, each once.
         n: how many; where there are fewer images, all come.
-        seed: of each choice, `keyed_uniform(ids, seed, "badge b")` for the b-th, from 1; and of lots, `"tie"`.
+        seed: of each choice after the first, `keyed_uniform(ids, seed, "badge b")` for the b-th; of lots, `"tie"`.
 
     Returns:
         Picks whose gains are squared distances to the nearest one before, of the first its squared length, in the
