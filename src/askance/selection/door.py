@@ -68,6 +68,15 @@ def check_features(features: Float[Tensor, "N D"], ids: Sequence[str]) -> None:
             f"shape {list(features.shape)}",
             "align features with ids",
         )
+    check_finite(features)
+
+
+def check_finite(features: Float[Tensor, "n D"]) -> None:
+    """Refuse features that are not numbers.
+
+    Raises:
+        SelectionError: NaN or infinite ones.
+    """
     if not bool(features.isfinite().all()):
         raise SelectionError("finite features", "NaN or infinite ones", "leave out images without features")
 

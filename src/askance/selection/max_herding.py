@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from askance.selection.catalogue import selections
-from askance.selection.door import check_features, check_request
+from askance.selection.door import check_features, check_finite, check_request
 from askance.selection.order import by_lot
 from askance.vocab import Picks, SelectionError
 
@@ -185,8 +185,7 @@ def _check(
             f"shape {list(labelled.shape)}",
             "extract both with one model",
         )
-    if not bool(labelled.isfinite().all()):
-        raise SelectionError("finite features", "NaN or infinite ones", "leave out images without features")
+    check_finite(labelled)
     if not sigma > 0 or witnesses < 1:
         raise SelectionError(
             "sigma above 0 and one witness or more", f"sigma = {sigma}, witnesses = {witnesses}", "leave them out"

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -125,17 +125,30 @@ def image_folder(folder: str) -> Problem:
     rows = read_rows(Path(folder))
     classes = tuple(sorted({row.value for row in rows if row.value is not None}))
     found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=MAX_PIXELS)}
-    said: dict[str, set[str]] = {}
+    said: list[tuple[str, str]] = []
     uris: dict[str, str] = {}
     for row in rows:
         sighting = found.get(row.key)
         if sighting is not None and sighting.image is not None and row.value is not None:
-            said.setdefault(sighting.image.id, set()).add(row.value)
+            said.append((sighting.image.id, row.value))
             uris.setdefault(sighting.image.id, sighting.uri)
-    ids = sorted(name for name, values in said.items() if len(values) == 1)
-    targets = np.array([classes.index(next(iter(said[name]))) for name in ids])
+    class_of = of_one_class(said)
+    ids = sorted(class_of)
+    targets = np.array([classes.index(class_of[name]) for name in ids])
     pool, test = stratified(ids, targets)
     return Problem(FileImages(uris, max_pixels=MAX_PIXELS), classes, pool, test)
+
+
+def of_one_class(said: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Image -> its class, in the order they come, without images that are said to be of two.
+
+    >>> of_one_class([("a", "cat"), ("b", "cat"), ("a", "dog"), ("b", "cat")])
+    {'b': 'cat'}
+    """
+    classes: dict[str, set[str]] = {}
+    for name, value in said:
+        classes.setdefault(name, set()).add(value)
+    return {name: min(values) for name, values in classes.items() if len(values) == 1}
 
 
 def classification(

@@ -16,7 +16,7 @@ from askance.pool import MAX_PIXELS, FileImages
 from askance.pool.scanning import content_id
 from askance.report.claims import Claim
 from askance.session.papers.trunk import TRUNK, weights_beside
-from askance.session.problems import mistaken, stratified
+from askance.session.problems import mistaken, of_one_class, stratified
 from askance.session.simulations import settings_for
 from askance.session.studies import Part, Study
 from askance.vocab import ConfigError
@@ -30,7 +30,7 @@ ARMS = (
 SEEDS = 10
 
 WRONG = 0.15
-"""Share of the labels that are wrong in the pool `mistakes`."""
+"""The chance of each label to be wrong in the pool `mistakes`."""
 
 LEFT = (256, 128, 64, 32, 16, 8)
 """Images that are left of each class in the pool `uneven`."""
@@ -113,8 +113,8 @@ def _part(folder: Path, name: str, title: str, pool: Pool = "plain", **settings:
 
 _NOTES = {
     "ten": "BatchBALD is run here alone: of a hundred images it can tell no more than log K nats.",
-    "uneven": "The test set is not thinned: it has the rare classes as often as the others' share in TrashNet.",
-    "mistakes": "A wrong label is any other class, the same for all arms; the test set has none.",
+    "uneven": "The test set is not thinned: it has each class as often as TrashNet has it.",
+    "mistakes": "A wrong label is any other class, by lot, and the same for all arms; the test set has none.",
     "strangers": "Labels are images that were asked about here: one of no class is paid for, and not trained on. "
     "EPIG asks about images like those of the pool, strangers among them.",
     "all-labels": "What there is to gain: the error of a model of every label, on the same test images.",
@@ -147,17 +147,14 @@ def waste(folder: str, pool: Pool = "plain") -> Problem:
     """The photographs of `folder/images/CLASS`; each seed has its own test images.
 
     Raises:
-        ConfigError: fewer than two classes, or no strangers where they are wanted.
+        ConfigError: no strangers where they are wanted.
     """
-    said: dict[str, set[str]] = {}
-    paths: dict[str, str] = {}
-    for path in sorted(Path(folder).glob("images/*/*.jpg")):
-        name = content_id(path.read_bytes())
-        said.setdefault(name, set()).add(path.parent.name)
-        paths[name] = str(path)
-    ids = [name for name, of in said.items() if len(of) == 1 and Path(paths[name]).stem not in AGAIN]
-    classes = tuple(sorted({Path(paths[name]).parent.name for name in ids}))
-    targets = [classes.index(Path(paths[name]).parent.name) for name in ids]
+    found = [(content_id(path.read_bytes()), path) for path in sorted(Path(folder).glob("images/*/*.jpg"))]
+    paths = {name: str(path) for name, path in found}
+    class_of = of_one_class((name, path.parent.name) for name, path in found)
+    ids = [name for name in class_of if Path(paths[name]).stem not in AGAIN]
+    classes = tuple(sorted({class_of[name] for name in ids}))
+    targets = [classes.index(class_of[name]) for name in ids]
     others = _strangers(Path(folder)) if pool == "strangers" else {}
     left, test = stratified(ids, np.array(targets))
     plain = Problem(FileImages({**paths, **others}, max_pixels=MAX_PIXELS), classes, left, test, resplit=True)
