@@ -40,6 +40,25 @@ def write_json(path: Path, value: Json) -> None:
     write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
+def free_name(path: Path, data: bytes | None = None) -> Path:
+    """The path itself where nothing is there yet, else the first of `name-2`, `name-3`, ... that is free.
+
+    Args:
+        path: of a file or a folder.
+        data: what is to be written; a file that holds exactly that is as good as a free name.
+
+    >>> free_name(Path("no/such/folder/batch.csv")).name
+    'batch.csv'
+    """
+    candidate, number = path, 1
+    while candidate.exists() or candidate.is_symlink():
+        if data is not None and candidate.is_file() and candidate.read_bytes() == data:
+            break
+        number += 1
+        candidate = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return candidate
+
+
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """What to tell a person whose disk said no."""
     return StoreError(
