@@ -123,25 +123,61 @@ def max_herding(
 ) -> list[str]:
     """The coverage of every batch that is one image longer, reckoned from its definition."""
     scored = [i for i in range(len(ids)) if not math.isnan(scores[i])]
-    ties = dict(zip(ids, keyed_uniform(ids, seed, "tie"), strict=True))
-    known = [_unit(row) for row in labelled]
     rows = {i: _unit(features[i]) for i in scored}
+    return _herded(dict.fromkeys(scored, 1.0), rows, [_unit(row) for row in labelled], 1.0, ids, seed, n)
+
+
+def uncertainty_herding(
+    scores: Sequence[float],
+    ids: Sequence[str],
+    seed: int,
+    features: Sequence[Sequence[float]],
+    labelled: Sequence[Sequence[float]],
+    n: int,
+    **_: object,
+) -> list[str]:
+    """The same, where an image counts by its score and features are told from their mean."""
+    scored = [i for i in range(len(ids)) if not math.isnan(scores[i])]
+    everybody = [[float(value) for value in row] for row in [*(features[i] for i in scored), *labelled]]
+    mean = [math.fsum(column) / len(everybody) for column in zip(*everybody, strict=True)]
+    apart = [_unit([value - m for value, m in zip(row, mean, strict=True)]) for row in everybody]
+    rows = dict(zip(scored, apart, strict=False))
+    weights = {i: float(scores[i]) for i in scored}
+    if not any(weights.values()):
+        weights = dict.fromkeys(scored, 1.0)
+    return _herded(weights, rows, apart[len(scored) :], math.sqrt(0.5), ids, seed, n)
+
+
+def _herded(  # noqa: PLR0917
+    weights: dict[int, float],
+    rows: dict[int, list[float]],
+    known: list[list[float]],
+    sigma: float,
+    ids: Sequence[str],
+    seed: int,
+    n: int,
+) -> list[str]:
+    ties = dict(zip(ids, keyed_uniform(ids, seed, "tie"), strict=True))
 
     def coverage(chosen: Sequence[int]) -> float:
         stand = [*known, *(rows[i] for i in chosen)]
-        likeness = (max((math.exp(-(math.dist(rows[x], h) ** 2)) for h in stand), default=0.0) for x in scored)
-        return math.fsum(likeness) / len(scored)
+        like = (u * max((_like(rows[x], h, sigma) for h in stand), default=0.0) for x, u in weights.items())
+        return math.fsum(like) / math.fsum(weights.values())
 
     chosen: list[int] = []
-    while len(chosen) < min(n, len(scored)):
+    while len(chosen) < min(n, len(rows)):
         before = coverage(chosen)
-        gains = {i: coverage([*chosen, i]) - before for i in scored if i not in chosen}
+        gains = {i: coverage([*chosen, i]) - before for i in rows if i not in chosen}
         best = max(gains.values())
         if best <= 1e-11:
             break
         chosen.append(min((i for i in gains if gains[i] > best - 1e-11), key=lambda i: ties[ids[i]]))
-    rest = sorted((i for i in scored if i not in chosen), key=lambda i: ties[ids[i]])
+    rest = sorted((i for i in rows if i not in chosen), key=lambda i: ties[ids[i]])
     return [ids[i] for i in [*chosen, *rest]]
+
+
+def _like(one: Sequence[float], other: Sequence[float], sigma: float) -> float:
+    return math.exp(-((math.dist(one, other) / sigma) ** 2))
 
 
 def _unit(row: Sequence[float]) -> list[float]:
@@ -151,7 +187,18 @@ def _unit(row: Sequence[float]) -> list[float]:
 
 TWINS: dict[str, Callable[..., list[str]]] = {
     twin.__name__.replace("_", "-"): twin
-    for twin in (top_k, power, softmax, softrank, random, class_balanced_random, batchbald, badge, max_herding)
+    for twin in (
+        top_k,
+        power,
+        softmax,
+        softrank,
+        random,
+        class_balanced_random,
+        batchbald,
+        badge,
+        max_herding,
+        uncertainty_herding,
+    )
 }
 
 

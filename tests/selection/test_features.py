@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from scipy.stats import chisquare
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from askance.maths import Draws
-from askance.selection import badge, max_herding, select
+from askance.maths import Draws, keyed_uniform
+from askance.selection import badge, max_herding, select, uncertainty_herding
+from askance.selection.coverage import Coverage, Witnesses
+from askance.selection.uncertainty_herding import SIGMA
 from askance.vocab import SelectionError
 
 IDS = [f"image {i}" for i in range(60)]
@@ -130,27 +132,94 @@ def test_badge_does_not_mind_draws_of_one_image_at_a_time():
 @settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
-    block=st.sampled_from([1, 200, 1 << 21]),
-    kept=st.sampled_from([0, 1 << 30]),
+    block=st.sampled_from([1, 200, 1 << 22]),
+    kept=st.sampled_from([0, 1 << 28]),
+    asked=st.sampled_from([1, 7, 32]),
     known=st.integers(0, 5),
+    doubted=st.booleans(),
 )
-def test_herding_that_looks_at_few_again_picks_what_looking_at_all_would(
-    seed: int, block: int, kept: int, known: int
+def test_herding_that_asks_few_again_picks_what_asking_all_would(
+    seed: int, block: int, kept: int, asked: int, known: int, doubted: bool
 ):
     features, labelled = rows(60, seed), rows(known, seed + 1)
-    kernel = likeness(features, features)
-    cover = likeness(features, labelled).amax(1) if known else torch.zeros(60, dtype=torch.float64)
+    doubt = torch.rand(60, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) ** 2
+    if doubted:
+        mean = torch.cat([features, labelled]).mean(0)
+        kernel, known_like = (likeness(features - mean, other - mean, SIGMA) for other in (features, labelled))
+    else:
+        kernel, known_like = likeness(features, features), likeness(features, labelled)
+    weights = doubt / doubt.sum() if doubted else torch.full((60,), 1 / 60, dtype=torch.float64)
+    cover = known_like.amax(1) if known else torch.zeros(60, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys.modules[max_herding.__module__], "_BLOCK", block)
-        patch.setattr(sys.modules[max_herding.__module__], "KEPT_BYTES", kept)
-        picks = max_herding(features, labelled, IDS, 15, seed)
+        for name, value in (("_BLOCK", block), ("KEPT_BYTES", kept), ("ASKED", asked)):
+            patch.setattr(sys.modules[Coverage.__module__], name, value)
+        if doubted:
+            picks = uncertainty_herding(doubt, features, labelled, IDS, 15, seed)
+        else:
+            picks = max_herding(features, labelled, IDS, 15, seed)
     for place, gain in zip(picks.positions, picks.gains, strict=True):
-        gains = (kernel - cover).clamp_min(0).mean(1)
+        gains = (kernel - cover).clamp_min(0) @ weights
         assert gain == pytest.approx(float(gains.max()), abs=1e-12)
         assert float(gains[place]) == pytest.approx(gain, abs=1e-12)
         cover = torch.maximum(cover, kernel[place])
     assert all(after <= before + 1e-12 for before, after in zip(picks.gains, picks.gains[1:], strict=False))
     assert math.fsum(picks.gains) <= 1
+
+
+def test_doubt_decides_what_is_covered_first():
+    """Two heaps of five images; all doubt is about the smaller numbers, so one of them comes first."""
+    east = torch.tensor([[5.0, y / 10] for y in range(-2, 3)])
+    heaps = torch.cat([east, -east])
+    doubt = np.r_[np.full(5, 0.9), np.full(5, 0.01)]
+    picks = uncertainty_herding(doubt, heaps, NONE[:, :2].float(), IDS[:10], 2, seed=0)
+    assert picks.positions[0] == 2  # the middle of its heap
+    assert picks.gains[0] == pytest.approx(0.989, abs=2e-3)  # nearly all that is in doubt lies beside it
+    after = uncertainty_herding(doubt, heaps, heaps[2:3], IDS[:10], 1, seed=0)
+    assert after.positions[0] >= 5  # what is left of the first heap is covered by its label
+    none = uncertainty_herding(np.zeros(10), heaps, heaps[:0], IDS[:10], 2, seed=0)
+    assert none == uncertainty_herding(np.full(10, 0.3), heaps, heaps[:0], IDS[:10], 2, seed=0)
+
+
+def test_an_unscored_image_neither_counts_nor_comes():
+    features, doubt = rows(60), np.random.default_rng(0).random(60)
+    doubt[::3] = np.nan
+    picks = uncertainty_herding(doubt, features, NONE, IDS, 60, seed=0)
+    assert sorted(picks.positions) == [i for i in range(60) if i % 3]
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), most=st.integers(1, 30))
+def test_witnesses_weigh_what_they_stand_for(seed: int, most: int):
+    u = np.random.default_rng(seed).random(30) ** 4
+    seen = Witnesses.of(u, IDS[:30], most, seed)
+    assert len(seen.places) == most
+    assert float(seen.weights.sum()) == pytest.approx(1)
+    assert (seen.places.diff() > 0).all()
+    if most == 30:
+        assert seen.weights.numpy() == pytest.approx(u / u.sum())
+
+
+def test_sums_over_witnesses_are_right_in_the_mean():
+    """Of 4,000 samples of 10 of 30, the share of the first five: as over all, within four standard errors."""
+    u = np.random.default_rng(0).random(30) ** 4
+    shares = []
+    for seed in range(4000):
+        lots = keyed_uniform(IDS[:30], seed, "tie")
+        seen = Witnesses.of(u, IDS[:30], 10, seed)
+        last = np.sort(u / lots)[::-1][10]
+        stands = np.maximum(u[seen.places.numpy()], last)
+        assert seen.weights.numpy() == pytest.approx(stands / stands.sum())
+        shares.append(stands[seen.places.numpy() < 5].sum())
+    error = np.std(shares) / len(shares) ** 0.5
+    assert np.mean(shares) == pytest.approx(u[:5].sum(), abs=4 * error)
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"), [(np.full(60, -0.1), "zero or more"), (np.full(60, np.inf), "finite")]
+)
+def test_herding_refuses_what_cannot_weigh(scores: np.ndarray, said: str):
+    with pytest.raises(SelectionError, match=said):
+        uncertainty_herding(scores, rows(60), NONE.double(), IDS, 3, seed=0)
 
 
 def test_coverage_by_hand():

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from askance.maths import Draws, Rows, Units, keyed_uniform
-from askance.selection import select
+from askance.selection import select, selections
 from askance.selection.order import best_first
 from askance.vocab import ConfigError, Picks
 
@@ -48,8 +48,11 @@ class Kept:
     features: Float[Tensor, "m D"] | None = None
     labelled: Float[Tensor, "L D"] | None = None
 
-    def pick(self, selection: str, ids: Sequence[str], *, n: int, seed: int) -> Picks:
+    def pick(self, selection: str, ids: Sequence[str], scores: NDArray[np.float64], *, n: int, seed: int) -> Picks:
         """A batch of n by a selection that looks at draws or features; positions are places in `ids`.
+
+        Args:
+            scores: `[N]`, for a selection that weighs by them.
 
         Raises:
             ConfigError: a batch of more images than were kept, though there are more.
@@ -63,7 +66,14 @@ class Kept:
             )
         names = [ids[int(i)] for i in self.positions]
         picks = select(
-            selection, ids=names, n=n, seed=seed, draws=self.draws, features=self.features, labelled=self.labelled
+            selection,
+            ids=names,
+            n=n,
+            seed=seed,
+            scores=scores[self.positions] if "scores" in selections[selection].needs else None,
+            draws=self.draws,
+            features=self.features,
+            labelled=self.labelled,
         )
         return Picks(picks.ids, tuple(int(self.positions[i]) for i in picks.positions), picks.gains)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -35,6 +36,7 @@ class Strategy:
         draws: K, how many networks are drawn from the posterior.
         aggregation: how the scores of an image's units become the image's.
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
+        beta: how cold a selection by lot is that has a `beta`; None for its own default.
 
     Raises:
         ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have,
@@ -47,13 +49,14 @@ class Strategy:
     draws: int = 100
     aggregation: Aggregation = "mean"
     n_targets: int = 200
+    beta: float | None = None
 
     def __post_init__(self) -> None:
         entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
         selection = selections[self.selection].name
-        if self.spreads and entry.name == "bald":  # what a project has where nothing is set: no score is looked at
-            object.__setattr__(self, "acquisition", "random")
-            entry = acquisitions["random"]
+        if self.together and entry.name in _UNSET:
+            entry = acquisitions[_score_of(selection)]
+            object.__setattr__(self, "acquisition", entry.name)
         if lacking := sorted(entry.needs - _BROUGHT):
             raise ConfigError(
                 f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
@@ -68,10 +71,10 @@ class Strategy:
                 f"{selection} of {self.acquisition}",
                 f'{selection} alone (in askance.toml acquisition = "{needed}" too), or top-k:{self.acquisition}',
             )
-        if self.compares and selection == "power":
+        if self.compares and selection in ("power", "uncertainty-herding"):
             raise ConfigError(
-                "scores of zero or more, which a power can weigh",
-                f"power of {entry.name}, a log density that may have any sign",
+                f"scores of zero or more, which {selection} can weigh",
+                f"{selection} of {entry.name}, a log density that may have any sign",
                 f"softrank:{entry.name}, for which only the order counts; in askance.toml selection = softrank",
             )
 
@@ -95,7 +98,7 @@ class Strategy:
                 f"did you mean {near[0]}?" if near else "choose one of these names",
             )
         if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
-            if "scores" in selections[acquisition].needs:
+            if "scores" in selections[acquisition].needs and _score_of(acquisition) == "random":
                 raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
             return cls(_score_of(acquisition), acquisition, draws, n_targets=n_targets)
         return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
@@ -106,7 +109,8 @@ class Strategy:
         selection = selections[self.selection]
         if selection.name == "top-k":
             return self.acquisition
-        return f"{selection.name}:{self.acquisition}" if "scores" in selection.needs else selection.name
+        by_itself = "scores" not in selection.needs or self.acquisition == _score_of(selection.name) != "random"
+        return selection.name if by_itself else f"{selection.name}:{self.acquisition}"
 
     @property
     def looks(self) -> bool:
@@ -121,8 +125,14 @@ class Strategy:
 
     @property
     def together(self) -> bool:
-        """Whether images are picked by what they are together, not by scores."""
-        return bool({"draws", "features"} & selections[self.selection].needs)
+        """Whether images are picked by what they are together, and not by scores at all."""
+        needs = selections[self.selection].needs
+        return bool({"draws", "features"} & needs) and "scores" not in needs
+
+    @property
+    def holds_draws(self) -> bool:
+        """Whether the draws of images are looked at again, when they are picked from."""
+        return "draws" in selections[self.selection].needs
 
     @property
     def spreads(self) -> bool:
@@ -135,15 +145,30 @@ class Strategy:
         return "log_density" in acquisitions[self.acquisition].needs
 
     @property
+    def by_lot(self) -> bool:
+        """Whether images are drawn by lot, with chances that are as unequal as `beta` says."""
+        return "beta" in selections[self.selection].options
+
+    @property
     def aims(self) -> bool:
         """Whether it needs the draws of target images."""
         return "targets" in acquisitions[self.acquisition].needs
 
 
 def _score_of(selection: str) -> str:
-    """The acquisition that is named for a selection that goes by itself: BALD, where it can matter whose draws."""
+    """The acquisition of a selection that is named alone.
+
+    The doubt that a selection of features weighs is the margin; of one that bounds by BALD it is that; the others
+    look at no score.
+    """
     needs = selections[selection].needs
+    if {"scores", "features"} <= needs:
+        return "margin"
     return "bald" if "draws" in needs and "features" not in needs else "random"
+
+
+_UNSET = ("bald", "margin")
+"""What a project's acquisition is where nobody has set it; a selection that looks at no score has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +228,7 @@ def score_pool(
     if model is None:
         raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
     beside = beside or Beside()
-    keeper = Keeper(ids, seed) if strategy.together and strategy.draws_pool else None
+    keeper = Keeper(ids, seed) if strategy.holds_draws else None
     if strategy.draws_pool:
         targets = ids if beside.targets is None else beside.targets
         aim = draw_targets(task, model, targets, strategy, seed) if strategy.aims else None
@@ -222,10 +247,17 @@ def score_pool(
     if strategy.spreads:
         of = partial(task.features, model, progress=progress)
         kept = with_features(kept, ids, beside.labelled.ids, of, seed)
-        scores[np.isfinite(scores)] = 0.0  # nothing is claimed of an image by itself
-        if kept is not None:
-            scores[kept.positions] = 0.0
+        if strategy.together:
+            scores = _nothing_claimed(scores, kept)
     return Scored(scores, groups, kept)
+
+
+def _nothing_claimed(scores: NDArray[np.float64], kept: Kept | None) -> NDArray[np.float64]:
+    """Zero for every image that may be picked: none is said to be worth anything by itself."""
+    known = np.isfinite(scores)
+    if kept is not None:
+        known[kept.positions] = True
+    return np.where(known, 0.0, np.nan)
 
 
 def draw_targets(task: Task[M], model: M, ids: Sequence[str], strategy: Strategy, seed: int) -> Draws | None:
@@ -270,10 +302,14 @@ def _scores_of(
 
 def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed: int) -> Picks:
     """An ordered batch of n (or all there are) from the scores."""
-    if strategy.together:
-        return scored.kept.pick(strategy.selection, ids, n=n, seed=seed) if scored.kept else Picks((), (), ())
+    if strategy.holds_draws or strategy.spreads:
+        return scored.kept.pick(strategy.selection, ids, scored.scores, n=n, seed=seed) if scored.kept else _NONE
     names = [str(group) for group in scored.groups]
-    return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names)
+    options: dict[str, Any] = {} if strategy.beta is None or not strategy.by_lot else {"beta": strategy.beta}
+    return select(strategy.selection, scores=scored.scores, ids=ids, n=n, seed=seed, groups=names, **options)
+
+
+_NONE = Picks((), (), ())
 
 
 def standing(scored: Scored, picks: Picks) -> tuple[float, ...]:

@@ -8,6 +8,7 @@ from askance.selection.random import class_balanced_random, random
 from askance.selection.selecting import select
 from askance.selection.stochastic import power, softmax, softrank
 from askance.selection.top_k import top_k
+from askance.selection.uncertainty_herding import uncertainty_herding
 
 __all__ = [
     "Selection",
@@ -22,4 +23,5 @@ __all__ = [
     "softmax",
     "softrank",
     "top_k",
+    "uncertainty_herding",
 ]

@@ -100,3 +100,19 @@ def checked_scores(scores: Scores, ids: Sequence[str]) -> NDArray[np.float64]:
             "mend the acquisition; no score is infinite",
         )
     return values
+
+
+def checked_weights(scores: Scores, ids: Sequence[str]) -> NDArray[np.float64]:
+    """The scores as weights: `checked_scores` of zero or more.
+
+    Raises:
+        SelectionError: one below zero, and as `checked_scores`.
+    """
+    values = checked_scores(scores, ids)
+    if (values < 0).any():
+        raise SelectionError(
+            "scores of zero or more, which can weigh",
+            f"a score of {np.nanmin(values):.3g}",
+            "select by softmax or softrank, which take any score",
+        )
+    return values

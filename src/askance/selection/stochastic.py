@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from askance.maths import keyed_uniform
 from askance.selection.catalogue import selections
-from askance.selection.door import Scores, check_request, checked_scores
+from askance.selection.door import Scores, check_request, checked_scores, checked_weights
 from askance.selection.order import best_first, picks
 from askance.vocab import Picks, SelectionError
 
@@ -45,13 +45,7 @@ def power(scores: Scores, ids: Sequence[str], n: int, seed: int, beta: float = 1
     'a'
     """
     check_request(ids, n)
-    values = checked_scores(scores, ids)
-    if (values < 0).any():
-        raise SelectionError(
-            "scores of zero or more, which a power can weigh",
-            f"a score of {np.nanmin(values):.3g}",
-            "select by softmax or softrank, which take any score",
-        )
+    values = checked_weights(scores, ids)
     with np.errstate(divide="ignore"):  # log 0 = -inf is meant: last, whatever the noise
         return _drawn(np.log(values), values, ids, n, seed, beta)
 
