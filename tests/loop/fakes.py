@@ -26,6 +26,7 @@ class BoxTask:
         self.boxes, self.classes, self.chunk = dict(boxes), classes, chunk
         self._unreadable = set(unreadable)
         self.problems: dict[str, str] = {}
+        self.pretrained = False
 
     def fit(
         self, train: Labelled, val: Labelled, *, warm: float | None, seed: int, progress: Progress = silent
@@ -66,7 +67,7 @@ class BoxTask:
             apart = torch.tensor([float(most - self.boxes[names[i]]) for i in kept], dtype=torch.float64)
             yield Densities(torch.tensor([start + i for i in kept]).long(), apart)
 
-    def features(self, model: float, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+    def features(self, model: float | None, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
         """Three numbers that belong to the id, of readable images."""
         for start in range(0, len(ids), self.chunk):
             names = ids[start : start + self.chunk]

@@ -188,8 +188,8 @@ def test_a_batch_by_features(site, tmp_path, name):
         scores = pq.read_table(session.project.round_folder(1) / "scores.parquet").to_pydict()
         assert set(scores["score"]) == {0.0}
         write_project_report(session, tmp_path / "r.html")
-        with pytest.raises(ConfigError, match=f"{name} of margin"):
-            session.override("strategy", acquisition="margin").pick(9)
+        with pytest.raises(ConfigError, match=f"{name} of mean-std"):
+            session.override("strategy", acquisition="mean-std").pick(9)
 
 
 def test_the_same_seed_gives_the_same_picks_and_another_seed_others(site, tmp_path):

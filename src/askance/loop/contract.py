@@ -22,6 +22,11 @@ class Task(Protocol[M]):
         """Image id -> why it could not be read, for all images met so far."""
         ...
 
+    @property
+    def pretrained(self) -> bool:
+        """Whether something is seen in images before any label: `features` of no model."""
+        ...
+
     def fit(
         self, train: Labelled, val: Labelled, *, warm: M | None, seed: int, progress: Progress = silent
     ) -> Fitted[M]:
@@ -44,11 +49,11 @@ class Task(Protocol[M]):
         """
         ...
 
-    def features(self, model: M, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+    def features(self, model: M | None, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
         """What the model sees in images before it decides, one row an image, chunk by chunk.
 
         Alike images have rows that are near. Of an image with several units, or none, the task says what its
-        features are.
+        features are. Without a model: what is seen before any label, where the task is `pretrained`.
         """
         ...
 

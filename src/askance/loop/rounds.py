@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from importlib.metadata import version
@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from askance.loop.batch import beside_even
 from askance.loop.contract import M, Task
 from askance.loop.project import Project
 from askance.loop.refresh import quarantine_unreadable
@@ -103,8 +104,10 @@ class Picked:
         picks: best first, with what the draws said of each.
         fresh: False where exactly this batch had been picked before.
         scored: how many images were scored.
-        how: the strategy that picked them: as asked for, or random where there is no model yet.
+        how: the strategy that picked them: as asked for, or where there is no model yet `uncertainty-herding`, to
+            which everything is in doubt, or `random`.
         note: what a person should know: a fallback, a pool that ran out, a batch that this one takes the place of.
+        beside_even: how it differs from a batch drawn evenly, see `loop.batch.beside_even`.
     """
 
     number: int
@@ -113,12 +116,14 @@ class Picked:
     scored: int
     how: str
     note: str = ""
+    beside_even: Mapping[str, float] = field(default_factory=dict)
 
 
 def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = silent) -> Picked:
     """Score the pool with the last round's model and record the next batch of n.
 
-    Without a trained model the batch is random (round 0). The same request again returns the same batch.
+    Without a trained model (round 0) it is the batch that covers the pool best by what a pretrained network sees,
+    or a random one where there is none. The same request again returns the same batch.
 
     Raises:
         SelectionError: nothing left to pick, or the last batch is half labelled and the model is older than it.
@@ -126,14 +131,14 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     last = project.last_round()
     wanted = project.config.strategy
     request: dict[str, Json] = {**wanted.model_dump(mode="json"), "n": n}
-    strategy = Strategy(wanted.acquisition, wanted.selection, wanted.draws, n_targets=wanted.n_targets)
+    strategy = Strategy.of(wanted)
     note = ""
     if last and last.state == "picked":
         earlier = project.store.picks(last.number)
         if last.config.get("request") == request and _pending(project, earlier):
-            how = str(last.config.get("picked_by", strategy.name))
-            return Picked(last.number, tuple(earlier), False, cast(int, last.config.get("scored", 0)), how)
-        _refuse_if_being_labelled(project, earlier, last.number)
+            return _picked(last, tuple(earlier), fresh=False)
+        if last.number or len(set(project.labelled("train").targets)) > 1:  # else nothing can be trained yet
+            _refuse_if_being_labelled(project, earlier, last.number)
         if _pending(project, earlier):
             note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
     ids = project.unlabelled()
@@ -143,12 +148,14 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         )
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
-    if strategy.looks and model is None:
-        strategy, note = Strategy("random", "random"), _joined(note, "no trained model yet: these are random")
-    ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
     beside = Beside(project.targets() if strategy.aims else None, project.labelled("train"))
     clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
-    scored = score_pool(task, model, ids, strategy, seed=current.seed, beside=beside, progress=progress)
+    if strategy.looks and model is None:
+        strategy, ids, scored, why = _first(project, task, ids, beside, current.seed, progress)
+        note = _joined(note, why)
+    else:
+        ids = random_subset(ids, wanted.subset if strategy.looks else None, current.seed)
+        scored = score_pool(task, model, ids, strategy, seed=current.seed, beside=beside, progress=progress)
     clock.note("score")
     picks = pick_from(scored, ids, strategy, n=n, seed=current.seed)
     clock.note("pick")
@@ -159,8 +166,36 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     if scored.kept is not None and (doubt := scored.kept.doubt(picks)):
         note = _joined(note, doubt)
     strange = standing(scored, picks) if strategy.compares else ()
-    done = _record(project, task, model, current, picks, scored, ids, request, strategy.name, strange)
+    about: dict[str, Json] = {
+        "request": request,
+        "scored": int(np.isfinite(scored.scores).sum()),
+        "picked_by": strategy.name,
+        "batch": dict(beside_even(scored, picks, ids, strategy, current.seed)),
+    }
+    done = _record(project, task, model, current, picks, scored, ids, about, strange)
     return replace(done, note=note)
+
+
+def _first(
+    project: Project, task: Task[M], ids: list[str], beside: Beside, seed: int, progress: Progress
+) -> tuple[Strategy, list[str], Scored, str]:
+    """What to pick by before there is a model, from which images, what is known of them, and that in words."""
+    ids = random_subset(ids, project.config.strategy.subset, seed)
+    cover = Strategy("margin", "uncertainty-herding")
+    why = "no network that knows photographs already"
+    if task.pretrained:
+        try:
+            scored = score_pool(task, None, ids, cover, seed=seed, beside=beside, progress=progress)
+            return cover, ids, scored, "no trained model yet: these stand for as much of the pool as they can"
+        except ModelError as error:
+            why = f"{error.got}. {error.fix}"
+    even = Strategy("random", "random")
+    return (
+        even,
+        ids,
+        score_pool(task, None, ids, even, seed=seed),
+        f"no trained model yet: these are random ({why})",
+    )
 
 
 def _joined(*notes: str) -> str:
@@ -175,8 +210,7 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     picks: Picks,
     scored: Scored,
     ids: list[str],
-    request: dict[str, Json],
-    how: str,
+    about: dict[str, Json],
     strange: tuple[float, ...],
 ) -> Picked:
     explain = (
@@ -191,7 +225,6 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
         for rank, (image_id, gain, why) in enumerate(zip(picks.ids, picks.gains, explain, strict=True), start=1)
     )
     folder = project.round_folder(current.number)
-    n_scored = int(np.isfinite(scored.scores).sum())
     write_whole(folder / "scores.parquet", _parquet({"id": ids, "score": scored.scores, "group": scored.groups}))
     write_json(
         folder / "picks.json",
@@ -200,10 +233,17 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     store = project.store
     if current.number not in {one.number for one in store.rounds()}:  # round 0, the cold start
         store.save_round(current, {})
-    store.save_picks(
-        current.number, rows, {**current.config, "request": request, "scored": n_scored, "picked_by": how}
-    )
-    return Picked(current.number, rows, True, n_scored, how)
+    config = {**current.config, **about}
+    store.save_picks(current.number, rows, config)
+    return _picked(replace(current, config=config), rows, fresh=True)
+
+
+def _picked(current: Round, rows: tuple[Pick, ...], *, fresh: bool) -> Picked:
+    """What is said of a batch, from what its round keeps."""
+    config = current.config
+    batch = cast(dict[str, float], config.get("batch", {}))
+    scored, how = cast(int, config.get("scored", 0)), str(config.get("picked_by", ""))
+    return Picked(current.number, rows, fresh, scored, how, beside_even=batch)
 
 
 def _parquet(columns: dict[str, object]) -> bytes:

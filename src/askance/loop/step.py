@@ -21,6 +21,7 @@ from askance.loop.kept import Keeper, Kept, with_features
 from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
 from askance.selection import select, selections
 from askance.vocab import ConfigError, Labelled, Picks, Progress, silent
+from askance.vocab.config import StrategyConfig
 
 _BROUGHT = {"draws", "targets", "log_density", "ids", "seed"}
 """What the loop can bring to an acquisition."""
@@ -54,9 +55,6 @@ class Strategy:
     def __post_init__(self) -> None:
         entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
         selection = selections[self.selection].name
-        if self.together and entry.name in _UNSET:
-            entry = acquisitions[_score_of(selection)]
-            object.__setattr__(self, "acquisition", entry.name)
         if lacking := sorted(entry.needs - _BROUGHT):
             raise ConfigError(
                 f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
@@ -77,6 +75,18 @@ class Strategy:
                 f"{selection} of {entry.name}, a log density that may have any sign",
                 f"softrank:{entry.name}, for which only the order counts; in askance.toml selection = softrank",
             )
+
+    @classmethod
+    def of(cls, config: StrategyConfig) -> "Strategy":
+        """As settings have it. A selection that looks at no score has its own, where nobody has set another.
+
+        >>> Strategy.of(StrategyConfig(selection="max-herding")).name
+        'max-herding'
+        """
+        acquisition, selection = config.acquisition, selections[config.selection]
+        if "scores" not in selection.needs and acquisition in _UNSET:
+            acquisition = _score_of(selection.name)
+        return cls(acquisition, selection.name, config.draws, n_targets=config.n_targets, beta=config.beta)
 
     @classmethod
     def parse(cls, name: str, draws: int = 100, n_targets: int = 200) -> "Strategy":
@@ -138,6 +148,11 @@ class Strategy:
     def spreads(self) -> bool:
         """Whether it needs the features of the images it picks from, and of the labelled ones."""
         return "features" in selections[self.selection].needs
+
+    @property
+    def may_start(self) -> bool:
+        """Whether it can pick before there is a model, by features alone: all images are then in doubt alike."""
+        return self.spreads and not self.holds_draws
 
     @property
     def compares(self) -> bool:
@@ -213,7 +228,7 @@ def score_pool(
     """Score images chunk by chunk: `[N, K, C]` exists for the whole pool only where it is kept (`Keeper`).
 
     Args:
-        model: the task's model; None only for strategies that do not look.
+        model: the task's model; None only for strategies that do not look, or that may start without one.
         seed: of the masks (and of `random`): same seed, same scores, whatever the chunks.
         beside: targets and labelled images, for what asks about them.
 
@@ -225,9 +240,9 @@ def score_pool(
     groups = np.full(len(ids), -1, dtype=np.int64)
     if not strategy.looks:
         return Scored(score(strategy.acquisition, ids=ids, seed=seed).numpy(), groups)
-    if model is None:
-        raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
     beside = beside or Beside()
+    if model is None:
+        return _seen(task, ids, strategy, beside, seed, progress)
     keeper = Keeper(ids, seed) if strategy.holds_draws else None
     if strategy.draws_pool:
         targets = ids if beside.targets is None else beside.targets
@@ -250,6 +265,20 @@ def score_pool(
         if strategy.together:
             scores = _nothing_claimed(scores, kept)
     return Scored(scores, groups, kept)
+
+
+def _seen(
+    task: Task[M], ids: Sequence[str], strategy: Strategy, beside: Beside, seed: int, progress: Progress
+) -> Scored:
+    """What can be said before there is a model: all that can be read are in doubt alike, and some look alike."""
+    if not strategy.may_start:
+        raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
+    of = partial(task.features, None, progress=progress)
+    kept = with_features(None, ids, beside.labelled.ids, of, seed)
+    scores = np.full(len(ids), np.nan)
+    if kept is not None:
+        scores[kept.positions] = 0.0
+    return Scored(scores, np.full(len(ids), -1, dtype=np.int64), kept)
 
 
 def _nothing_claimed(scores: NDArray[np.float64], kept: Kept | None) -> NDArray[np.float64]:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from torch import Tensor
 
 from askance.selection.catalogue import selections
-from askance.selection.coverage import WITNESSES, Coverage, Kernel, Witnesses, check, spread
+from askance.selection.coverage import WITNESSES, Coverage, Kernel, Witnesses, check, covered_by, spread
 from askance.selection.door import Scores, check_features, check_request, checked_weights
 from askance.vocab import Picks
 
@@ -68,10 +69,33 @@ def uncertainty_herding(  # noqa: PLR0913 - what the equation has
     """
     check_request(ids, n)
     u = checked_weights(scores, ids)
-    scored = np.flatnonzero(~np.isnan(u))
     check_features(features, ids)
+    scored = np.flatnonzero(~np.isnan(u))
     names, rows = [ids[i] for i in scored.tolist()], features[torch.from_numpy(scored).to(features.device)]
     check(rows, labelled, names, sigma, witnesses)
     seen = Witnesses.of(u[scored], names, witnesses, seed)
     picks = spread(Coverage(rows, labelled, seen, Kernel(sigma, centred=True)), names, n, seed)
     return Picks(picks.ids, tuple(int(scored[i]) for i in picks.positions), picks.gains)
+
+
+def covered(
+    weights: NDArray[np.float64],
+    features: Float[Tensor, "N D"],
+    labelled: Float[Tensor, "L _"],
+    ids: Sequence[str],
+    places: Sequence[int],
+    seed: int,
+) -> float:
+    """The share of all doubt, in [0, 1], that these images cover beyond the labelled ones.
+
+    Args:
+        weights: `[N]`, u >= 0 and finite, of the images that `uncertainty_herding` would pick from.
+        features: as there; so `labelled`, `ids` and `seed`, with which its gains are of the same sum.
+        places: of the images.
+
+    >>> rows = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])
+    >>> round(covered(np.array([3.0, 1.0]), rows, rows[:0], ["a", "b"], [0], seed=0), 2)
+    0.75
+    """
+    seen = Witnesses.of(weights, ids, WITNESSES, seed)
+    return covered_by(Coverage(features, labelled, seen, Kernel(SIGMA, centred=True)), places)

@@ -13,7 +13,7 @@ from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
 from askance.session.evidence import keep_diagnosis, keep_neighbours
 from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
-from askance.vocab import ImageRecord, LabelError, Progress, Round, SelectionError, Split, silent
+from askance.vocab import ImageRecord, Progress, Round, SelectionError, Split, silent
 from askance.vocab.config import Config
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
@@ -125,10 +125,6 @@ class Session:
         """The project's task over the pool's files."""
         from askance.tasks.classification import Classification
 
-        if not self.config.classes:
-            raise LabelError(
-                "classes", "none are known yet", "set `classes` in askance.toml, or import some labels"
-            )
         uris = {image_id: record.uri for image_id, record in self.project.store.images().items()}
         model = self.config.model
         if model.weights is not None:

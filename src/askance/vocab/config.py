@@ -158,6 +158,12 @@ class StrategyConfig(_Section):
 
     acquisition: str = Field(default="bald", description="a name of the acquisition catalogue")
     selection: str = Field(default="power", description="a name of the selection catalogue")
+    beta: float | None = Field(
+        default=None,
+        gt=0,
+        description="of power, softmax and softrank, how unequal the chances of the lot are: near 0 all alike, "
+        "large the top scores; unset: 1",
+    )
     draws: int = Field(default=100, ge=2, description="K, how many networks are drawn from the posterior")
     batch: int = Field(default=50, gt=0, description="images a round")
     subset: int | None = Field(

@@ -25,9 +25,12 @@ Pool = Literal["plain", "uneven", "mistakes", "strangers"]
 
 ARMS = (
     *("random", "class-balanced-random", "margin", "max-entropy", "bald", "power:bald", "epig", "power:epig"),
-    *("badge", "max-herding"),
+    *("badge", "max-herding", "uncertainty-herding"),
 )
 SEEDS = 10
+
+DEFAULT = "uncertainty-herding"
+"""What a project picks by where nobody says otherwise."""
 
 WRONG = 0.15
 """The chance of each label to be wrong in the pool `mistakes`."""
@@ -126,7 +129,7 @@ def _claims() -> list[Claim]:
     random = [
         Claim(f"{arm} is better than random, {words}", (part, arm), (part, "random"))
         for part, words in (("ten", "ten a round from one a class"), ("hundred", "a hundred a round"))
-        for arm in ("margin", "bald", "power:bald", "epig", "power:epig", "badge", "max-herding")
+        for arm in ("margin", "bald", "power:bald", "epig", "power:epig", "badge", "max-herding", DEFAULT)
     ]
     return [
         *random,
@@ -139,6 +142,18 @@ def _claims() -> list[Claim]:
                 ("mistakes", "with wrong labels"),
                 ("strangers", "among strangers"),
             )
+        ),
+        *(
+            Claim(f"uncertainty herding is better than {arm}, {words}", (part, DEFAULT), (part, arm))
+            for part, words in (
+                ("ten", "ten a round from one a class"),
+                ("hundred", "a hundred a round"),
+                ("uneven", "with rare classes"),
+                ("mistakes", "with wrong labels"),
+                ("strangers", "among strangers"),
+            )
+            for arm in ("random", "power:bald", "margin", "badge", "max-herding")
+            if (part, arm) not in {("ten", "random"), ("hundred", "random")}
         ),
     ]
 

@@ -61,14 +61,14 @@ class Classification:
     Args:
         model: which network, how it looks at images, and what training moves.
         train: how it is fitted.
-        classes: names, in the order of the outputs; at least two, each once.
+        classes: names, in the order of the outputs, each once; none or one while there is nothing to train on.
         images: where pixels come from.
         features: folder for the features of a frozen trunk, computed once an image; None keeps them in memory.
         work: folder for trainings that are under way: one that was killed goes on from there, to the same weights,
             until its model is saved; None: it starts over.
 
     Raises:
-        ConfigError: fewer than two classes, a name twice, or a device or precision there is not, or
+        ConfigError: a name twice, or a device or precision there is not, or
             not so many devices.
     """
 
@@ -83,8 +83,8 @@ class Classification:
         work: Path | None = None,
     ) -> None:
         self.classes = tuple(classes)
-        if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
-            raise ConfigError("two class names or more, each once", ", ".join(classes) or "none", "set `classes`")
+        if len(set(self.classes)) < len(self.classes):
+            raise ConfigError("class names, each once", ", ".join(classes), "set `classes` in askance.toml")
         self._model, self._train, self._images = model, train, images
         self._fabric, self._work = fabric_of(train), work
         devices_of(train, self._fabric)
@@ -95,6 +95,11 @@ class Classification:
     def problems(self) -> Mapping[str, str]:
         """Image id -> why it could not be read, for all images met so far."""
         return self._images.problems
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether the trunk has weights to begin with, which see something in images before any label."""
+        return not is_own(self._model) and self._model.weights not in (None, "none")
 
     def fit(
         self,
@@ -111,10 +116,14 @@ class Classification:
         cannot be read is left out. The log says what was trained on, from what, and how it went.
 
         Raises:
-            LabelError: no readable image, fewer than two classes among them, or no validation label to stop by.
+            LabelError: fewer than two classes, no readable image, fewer than two classes among them, or no
+                validation label to stop by.
             ConfigError: an option of training that could have no effect, see `check_options`.
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
+        if len(self.classes) < 2:
+            got = f"{', '.join(self.classes) or 'none'} ({len(train)} labels)"
+            raise LabelError("two classes or more to tell apart", got, "label images of another class, and import")
         train, val = data.by_id(train), data.by_id(val)
         data.targets_of(val, len(self.classes))
         data.check_enough(data.targets_of(train, len(self.classes)), len(train), self.classes)
@@ -170,12 +179,22 @@ class Classification:
         check_features_stay(model)
         return log_densities(ids, labelled, partial(self._extractor.of, model), len(self.classes), progress)
 
-    def features(self, model: SplitNet, ids: Sequence[str], *, progress: Progress = silent) -> Iterator[Rows]:
+    def features(
+        self, model: SplitNet | None, ids: Sequence[str], *, progress: Progress = silent
+    ) -> Iterator[Rows]:
         """What the trunk makes of images, `[n, D]` a chunk; of an ensemble the first network's.
 
+        Args:
+            model: None for the trunk as it is before anything is trained, of a task that is `pretrained`.
+            ids: of the images.
+            progress: told of `scoring` after each chunk.
+
         Raises:
-            ModelError: a network without a trunk to have features, see `check_features_stay`.
+            ModelError: a network without a trunk to have features, see `check_features_stay`, or weights that
+                cannot be had.
         """
+        if model is None:
+            return rows_of(ids, partial(self._extractor.once, self._untrained), progress)
         check_features_stay(model)
         return rows_of(ids, partial(self._extractor.of, model), progress)
 
@@ -307,18 +326,24 @@ class Classification:
         given = start.members[member : member + 1]
         return given[0] if given else self._fresh(keyed_seed("member", seed, member))
 
-    def _fresh(self, seed: int) -> SplitNet:
+    def _fresh(self, seed: int, n_classes: int | None = None) -> SplitNet:
         """A network that has not been trained here."""
+        n_classes = n_classes or len(self.classes)
         if is_own(self._model):
-            return build(self._model, len(self.classes), keyed_seed("init", seed))
+            return build(self._model, n_classes, keyed_seed("init", seed))
         trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
         width = features_of(trunk, self._model)
-        return join(trunk, build_head(self._model, width, len(self.classes), keyed_seed("init", seed)))
+        return join(trunk, build_head(self._model, width, n_classes, keyed_seed("init", seed)))
 
     @cached_property
     def _given_trunk(self) -> nn.Module:
         """The trunk with its weights, read once; what is trained is a copy."""
         return build_trunk(self._model, 0)
+
+    @cached_property
+    def _untrained(self) -> SplitNet:
+        """The given trunk under a head that says nothing yet."""
+        return self._fresh(0, max(2, len(self.classes)))
 
     def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
         targets = data.targets_of(train, len(self.classes))
