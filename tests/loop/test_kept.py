@@ -3,14 +3,17 @@ import pytest
 import torch
 
 from askance.loop import kept as kept_module
+from askance.loop.batch import beside_even
 from askance.loop.experiment import start_and_validation
 from askance.loop.kept import Keeper
 from askance.loop.runs import RunFolder
 from askance.loop.simulate import simulate
 from askance.loop.step import Beside, Strategy, pick, score_pool
 from askance.maths import keyed_seed
-from askance.selection import batchbald, max_herding, select
+from askance.selection import batchbald, max_herding, select, uncertainty_herding
+from askance.selection.uncertainty_herding import covered
 from askance.vocab import ConfigError, Labelled
+from askance.vocab.config import StrategyConfig
 from tests.loop.fakes import BoxTask
 from tests.loop.test_simulate import lab
 
@@ -109,11 +112,103 @@ def test_selections_by_features_are_named_alone_and_claim_nothing_of_an_image_by
     assert strategy.draws_pool == (name == "badge")
     found = score_pool(BoxTask(ONE_EACH), 1.0, IDS, strategy, seed=0)
     assert not found.scores.any()
-    assert Strategy("bald", name, 5) == strategy  # as in a project that says which selection, and no more
+    assert (
+        Strategy.of(StrategyConfig(selection=name, draws=5)) == strategy
+    )  # a project that says no more than that
     with pytest.raises(ConfigError, match=f"(?s)random, for {name} looks at no score.*{name} of margin"):
         Strategy.parse(f"{name}:margin")
     with pytest.raises(ConfigError, match="train first"):
         score_pool(BoxTask(ONE_EACH), None, IDS, strategy, seed=0)
+
+
+def test_uncertainty_herding_is_named_alone_and_weighs_by_the_margin():
+    strategy = Strategy.parse("uncertainty-herding", draws=5)
+    assert strategy == Strategy("margin", "uncertainty-herding", 5)
+    assert Strategy.parse("uncertainty-herding:bald").acquisition == "bald"
+    assert (strategy.name, Strategy.parse("uncertainty-herding:bald").name) == (
+        "uncertainty-herding",
+        "uncertainty-herding:bald",
+    )
+    assert (strategy.together, strategy.holds_draws, strategy.spreads, strategy.may_start) == (
+        *(False, False, True, True),
+    )
+    with pytest.raises(ConfigError, match="zero or more, which uncertainty-herding can weigh"):
+        Strategy.parse("uncertainty-herding:novelty")
+
+
+def test_what_settings_leave_unset_is_no_score_that_a_selection_would_not_look_at():
+    for name in ("batchbald", "badge", "max-herding", "random"):
+        for unset in ("bald", "margin"):
+            of = Strategy.of(StrategyConfig(acquisition=unset, selection=name))
+            assert (of.name, of.selection) == (name, name)
+    assert Strategy.of(StrategyConfig(selection="power", acquisition="bald", beta=4.0)).beta == 4.0
+    with pytest.raises(ConfigError, match="badge of mean-std"):
+        Strategy.of(StrategyConfig(selection="badge", acquisition="mean-std"))
+
+
+@pytest.mark.parametrize("chunk", [1, 4, 100])
+def test_doubt_and_features_meet_in_uncertainty_herding(chunk):
+    task = BoxTask({**ONE_EACH, IDS[5]: 0, IDS[6]: 3}, unreadable=IDS[7:9], chunk=chunk)
+    strategy, pool = Strategy.parse("uncertainty-herding", draws=5), IDS[3:]
+    beside = Beside(labelled=Labelled(tuple(IDS[:3]), (0, 1, 2)))
+    found = score_pool(task, 1.0, pool, strategy, seed=0, beside=beside)
+    margins = score_pool(task, 1.0, pool, Strategy.parse("margin", draws=5), seed=0).scores
+    np.testing.assert_array_equal(found.scores, margins)
+    kept = [i for i, score in enumerate(margins) if not np.isnan(score)]
+    rows, known = (torch.stack([task.row(name) for name in some]) for some in ([pool[i] for i in kept], IDS[:3]))
+    due = uncertainty_herding(margins[kept], rows, known, [pool[i] for i in kept], 6, 0)
+    picks = pick(found, pool, strategy, n=6, seed=0)
+    assert picks.ids == due.ids
+    assert picks.gains == due.gains
+    assert tuple(pool[i] for i in picks.positions) == picks.ids
+
+
+def test_before_there_is_a_model_what_is_seen_is_covered():
+    task = BoxTask(ONE_EACH, unreadable=IDS[7:9])
+    strategy = Strategy.parse("uncertainty-herding", draws=5)
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(task, None, IDS, strategy, seed=0)
+    task.pretrained = True
+    with pytest.raises(ConfigError, match="train first"):
+        score_pool(task, None, IDS, Strategy.parse("badge", draws=5), seed=0)
+    found = score_pool(task, None, IDS, strategy, seed=0)
+    readable = [name for name in IDS if name not in IDS[7:9]]
+    rows = torch.stack([task.row(name) for name in readable])
+    due = uncertainty_herding(np.ones(len(rows)), rows, rows[:0], readable, 6, 0)
+    assert pick(found, IDS, strategy, n=6, seed=0).ids == due.ids
+
+
+def test_a_batch_beside_an_even_one():
+    task, strategy = BoxTask(ONE_EACH), Strategy.parse("uncertainty-herding", draws=5)
+    found = score_pool(task, 1.0, IDS, strategy, seed=0)
+    picks = pick(found, IDS, strategy, n=4, seed=0)
+    said = beside_even(found, picks, IDS, strategy, 0)
+    chosen = found.scores[list(picks.positions)]
+    assert said["mean"] == pytest.approx(chosen.mean())
+    assert said["pool_mean"] == pytest.approx(found.scores.mean())
+    assert said["top_mean"] == pytest.approx(np.sort(found.scores)[-4:].mean())
+    assert said["above_median"] == np.mean(chosen > np.median(found.scores))
+    assert said["covered"] == pytest.approx(sum(picks.gains))
+    assert 0 < said["covered_evenly"] < said["covered"] < 1
+    rows = torch.stack([task.row(name) for name in IDS])
+    own = covered(found.scores, rows, rows[:0], IDS, picks.positions, 0)
+    assert own == pytest.approx(said["covered"])
+    top = Strategy.parse("margin", draws=5)
+    best = score_pool(task, 1.0, IDS, top, seed=0)
+    said = beside_even(best, pick(best, IDS, top, n=4, seed=0), IDS, top, 0)
+    assert said["mean"] == said["top_mean"]
+    assert said.keys() == {"mean", "pool_mean", "top_mean", "above_median"}
+    even = Strategy.parse("random")
+    drawn = score_pool(task, None, IDS, even, seed=0)
+    assert beside_even(drawn, pick(drawn, IDS, even, n=4, seed=0), IDS, even, 0) == {}
+
+
+def test_beta_reaches_the_lot():
+    task = BoxTask(ONE_EACH)
+    found = score_pool(task, 1.0, IDS, Strategy.parse("power:bald", draws=5), seed=0)
+    cold = pick(found, IDS, Strategy("bald", "power", 5, beta=1e9), n=5, seed=0)
+    assert cold.ids == pick(found, IDS, Strategy("bald", "top-k", 5), n=5, seed=0).ids
+    assert cold.ids != pick(found, IDS, Strategy("bald", "power", 5), n=5, seed=0).ids
 
 
 def test_badge_is_of_images_that_are_one_unit_each_and_coverage_of_any():

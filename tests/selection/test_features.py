@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from askance.maths import Draws, keyed_uniform
 from askance.selection import badge, max_herding, select, uncertainty_herding
-from askance.selection.coverage import Coverage, Witnesses
+from askance.selection.coverage import ROUNDING, Coverage, Kernel, Witnesses
 from askance.selection.uncertainty_herding import SIGMA
 from askance.vocab import SelectionError
 
@@ -133,13 +133,13 @@ def test_badge_does_not_mind_draws_of_one_image_at_a_time():
 @given(
     seed=st.integers(0, 10_000),
     block=st.sampled_from([1, 200, 1 << 22]),
-    kept=st.sampled_from([0, 1 << 28]),
     asked=st.sampled_from([1, 7, 32]),
+    bounded=st.sampled_from([1, 5, 64]),
     known=st.integers(0, 5),
     doubted=st.booleans(),
 )
 def test_herding_that_asks_few_again_picks_what_asking_all_would(
-    seed: int, block: int, kept: int, asked: int, known: int, doubted: bool
+    seed: int, block: int, asked: int, bounded: int, known: int, doubted: bool
 ):
     features, labelled = rows(60, seed), rows(known, seed + 1)
     doubt = torch.rand(60, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) ** 2
@@ -151,7 +151,7 @@ def test_herding_that_asks_few_again_picks_what_asking_all_would(
     weights = doubt / doubt.sum() if doubted else torch.full((60,), 1 / 60, dtype=torch.float64)
     cover = known_like.amax(1) if known else torch.zeros(60, dtype=torch.float64)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in (("_BLOCK", block), ("KEPT_BYTES", kept), ("ASKED", asked)):
+        for name, value in (("_BLOCK", block), ("BOUNDED", bounded), ("ASKED", asked)):
             patch.setattr(sys.modules[Coverage.__module__], name, value)
         if doubted:
             picks = uncertainty_herding(doubt, features, labelled, IDS, 15, seed)
@@ -164,6 +164,18 @@ def test_herding_that_asks_few_again_picks_what_asking_all_would(
         cover = torch.maximum(cover, kernel[place])
     assert all(after <= before + 1e-12 for before, after in zip(picks.gains, picks.gains[1:], strict=False))
     assert math.fsum(picks.gains) <= 1
+
+
+@pytest.mark.parametrize("sigma", [0.3, SIGMA, 3.0])
+def test_bounds_are_bounds_and_float32_is_far_from_using_up_their_room(sigma: float):
+    features = torch.randn(400, 2048, generator=torch.Generator().manual_seed(0)) + 1
+    seen = Witnesses.of(np.random.default_rng(0).random(400), [f"{i}" for i in range(400)], 300, 0)
+    coverage, everybody = Coverage(features, features[:3], seen, Kernel(sigma, centred=True)), np.arange(400)
+    for place in (9, 99, 199):
+        room = coverage.bounds(everybody) - coverage.adds(everybody)
+        due = ROUNDING * np.finfo(np.float32).eps * max(1, sigma**-2)
+        assert np.abs(room - due).max() < due / 4
+        coverage.take(place)
 
 
 def test_doubt_decides_what_is_covered_first():

@@ -271,7 +271,7 @@ def _seen(
     task: Task[M], ids: Sequence[str], strategy: Strategy, beside: Beside, seed: int, progress: Progress
 ) -> Scored:
     """What can be said before there is a model: all that can be read are in doubt alike, and some look alike."""
-    if not strategy.may_start:
+    if not (strategy.may_start and task.pretrained):
         raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
     of = partial(task.features, None, progress=progress)
     kept = with_features(None, ids, beside.labelled.ids, of, seed)

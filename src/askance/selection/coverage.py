@@ -10,7 +10,7 @@ Letters: N images, L labelled images, W witnesses, D features, B images of the b
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,11 +29,14 @@ WITNESSES = 5_000
 EQUAL = 1e-11
 """Gains this close are equal, and fall by lot."""
 
-ASKED = 32
-"""Images that are asked together what they would add."""
+ASKED = 8
+"""Images that are asked together, in float64, what they would add."""
 
-KEPT_BYTES = 1 << 28
-"""Likenesses of images that were asked are kept in so many bytes, for when they are asked again."""
+BOUNDED = 64
+"""Images whose bounds are renewed together, in float32, at the beginning of a step; twice as many each time."""
+
+ROUNDING = 16
+"""What float32 may have wrong of a gain, in units of its precision by 1 / sigma^2: ten times what was seen."""
 
 _BLOCK = 1 << 22
 """Likenesses that are worked on at once."""
@@ -114,42 +117,37 @@ class Coverage:
         self._seen = self._directions.of_rows(features[witnesses.places])
         self._features = features
         self._step = max(1, _BLOCK // max(1, len(self._seen)))
-        self._kept = _Kept(max(ASKED, KEPT_BYTES // (8 * max(1, len(self._seen)))), len(self._seen))
         self._cover = torch.zeros(len(self._seen), dtype=torch.float64)
         for part in torch.split(labelled, self._step):
             if len(part):
                 self._cover = torch.maximum(self._cover, self._like(self._directions.of_rows(part)).amax(0))
+        self._rough = tuple(one.float() for one in (self._seen, self._cover, self._weights))
+        self._room = ROUNDING * float(np.finfo(np.float32).eps) * max(1.0, -self._scale)
 
     @property
     def covered(self) -> float:
         """C of the set, in [0, 1]."""
         return float(self._cover @ self._weights)
 
-    def bounds(self) -> NDArray[np.float64]:
-        """No image adds more, `[N]`: what it adds as float32 has it, and room for the rounding of that."""
-        seen, cover, weights = (one.float() for one in (self._seen, self._cover, self._weights))
-        found = []
-        for part in torch.split(self._features, self._step):
-            like = _like(self._directions.of_rows(part, torch.float32), seen, self._scale)
-            found.append((like.sub_(cover).clamp_min_(0) @ weights).double())
-        room = 8 * np.finfo(np.float32).eps * max(1.0, self._seen.shape[1] ** 0.5) * max(1.0, -self._scale)
-        return np.asarray(torch.cat(found).add_(room).clamp_max_(1).numpy() if found else np.zeros(0))
+    def bounds(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """None of these images adds more, `[m]`: what float32 has, and room for the rounding of that."""
+        seen, cover, weights = self._rough
+        found = [torch.empty(0)]
+        for some in torch.split(torch.from_numpy(places), self._step):
+            rows = self._directions.of_rows(self._features[some], torch.float32)
+            found.append(_like(rows, seen, self._scale).sub_(cover).clamp_min_(0) @ weights)
+        return np.asarray(torch.cat(found).double().add_(self._room).numpy())
 
     def adds(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
         """By how much coverage would grow with each of these images, `[m]`."""
-        like = self._likenesses(places)
+        like = self._like(self._directions.of_rows(self._features[torch.from_numpy(places)]))
         return np.asarray(((like - self._cover).clamp_min_(0) @ self._weights).numpy())
 
     def take(self, place: int) -> None:
         """Let an image into the set."""
-        self._cover = torch.maximum(self._cover, self._likenesses(np.array([place]))[0])
-
-    def _likenesses(self, places: NDArray[np.int64]) -> Float64[Tensor, "m W"]:
-        new = self._kept.missing(places)
-        for at in range(0, len(new), self._step):
-            some = new[at : at + self._step]
-            self._kept.put(some, self._like(self._directions.of_rows(self._features[torch.from_numpy(some)])))
-        return self._kept.get(places)
+        like = self._like(self._directions.of_rows(self._features[place : place + 1]))
+        self._cover = torch.maximum(self._cover, like[0])
+        self._rough = (self._rough[0], self._cover.float(), self._rough[2])
 
     def _like(self, some: Float64[Tensor, "m D"]) -> Float64[Tensor, "m W"]:
         return _like(some, self._seen, self._scale)
@@ -186,36 +184,6 @@ class Directions:
         return torch.nn.functional.normalize(wide, dim=1).to(dtype)
 
 
-@dataclass
-class _Kept:
-    """Rows `[W]` by place, the latest `most` of them."""
-
-    most: int
-    width: int
-    _slot: dict[int, int] = field(default_factory=dict)
-    _rows: list[Tensor] = field(default_factory=list)
-
-    def missing(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Those that are not here. Where room has run out, all that was here goes first."""
-        new = np.array([place for place in places.tolist() if place not in self._slot], dtype=np.int64)
-        if len(self._slot) + len(new) > self.most:
-            self._slot.clear()
-            self._rows.clear()
-            return places
-        return new
-
-    def put(self, places: NDArray[np.int64], rows: Tensor) -> None:
-        """Keep them."""
-        for place, row in zip(places.tolist(), rows, strict=True):
-            self._slot[place] = len(self._rows)
-            self._rows.append(row)
-
-    def get(self, places: NDArray[np.int64]) -> Tensor:
-        """Rows that are all here, `[m, W]`."""
-        rows = [self._rows[self._slot[place]] for place in places.tolist()]
-        return torch.stack(rows) if rows else torch.empty(0, self.width, dtype=torch.float64)
-
-
 def spread(coverage: Coverage, ids: Sequence[str], n: int, seed: int) -> Picks:
     """The greedy batch: each next image adds most to the coverage, in all no less than 63 % of the best batch's.
 
@@ -229,41 +197,71 @@ def spread(coverage: Coverage, ids: Sequence[str], n: int, seed: int) -> Picks:
         Picks whose gains are what each adds, not increasing. Where nothing is left to cover, gains are 0 and
         images come by lot.
     """
-    bounds, asked = coverage.bounds(), np.full(len(ids), -1)
-    left = np.ones(len(ids), dtype=bool)
+    search = _Search(coverage, len(ids))
     chosen: list[int] = []
     gains: list[float] = []
     while len(chosen) < min(n, len(ids)):
-        best = _ask(coverage, bounds, asked, left, len(chosen))
+        best, equal = search.best()
         if best <= EQUAL:
             break
-        equal = np.flatnonzero(left & (asked == len(chosen)) & (bounds >= best - EQUAL))
         place = by_lot(equal, ids, seed)[0]
         chosen.append(place)
-        gains.append(float(bounds[place]))
-        left[place] = False
-        coverage.take(place)
-    rest = by_lot(np.flatnonzero(left), ids, seed)[: n - len(chosen)]
+        gains.append(float(search.bounds[place]))
+        search.take(place)
+    rest = by_lot(np.flatnonzero(search.left), ids, seed)[: n - len(chosen)]
     chosen += rest
     return Picks(tuple(ids[i] for i in chosen), tuple(chosen), (*gains, *(0.0 for _ in rest)))
 
 
-def _ask(
-    coverage: Coverage, bounds: NDArray[np.float64], asked: NDArray[np.int64], left: NDArray[np.bool_], step: int
-) -> float:
-    """The most that an image adds now; all that could add as much are asked, and bounds are what they said."""
-    best = 0.0
-    while True:
-        stale = np.where(left & (asked < step), bounds, -1.0)
-        places = np.flatnonzero(stale >= max(best - EQUAL, 0.0))
-        if len(places) > ASKED:
-            places = places[np.argpartition(-stale[places], ASKED)[:ASKED]]
-        if not len(places):
-            return best
-        places = np.sort(places)
-        bounds[places] = coverage.adds(places)
-        asked[places] = step
-        best = max(best, float(bounds[places].max()))
+class _Search:
+    """Who adds most, where what an image added at an earlier step bounds what it adds now.
+
+    Args:
+        coverage: that images are added to.
+        n: N.
+    """
+
+    def __init__(self, coverage: Coverage, n: int) -> None:
+        self._coverage = coverage
+        self.left = np.ones(n, dtype=bool)
+        self.bounds = coverage.bounds(np.arange(n))
+        self._bounded, self._asked = np.ones(n, dtype=bool), np.zeros(n, dtype=bool)
+
+    def best(self) -> tuple[float, NDArray[np.int64]]:
+        """The most that an image adds now, and the places of all that add as much.
+
+        Nobody is passed over: whoever might add as much is bounded anew, the most promising first, and asked where
+        that leaves it open.
+        """
+        best, together = 0.0, BOUNDED
+        while True:
+            open_ = np.flatnonzero(self.left & ~self._asked & (self.bounds >= best - EQUAL))
+            if not len(open_):
+                break
+            first = _largest(self.bounds, open_, ASKED)
+            if self._bounded[first].all():
+                self.bounds[first] = self._coverage.adds(first)
+                self._asked[first] = True
+                best = max(best, float(self.bounds[first].max()))
+            else:
+                some = _largest(self.bounds, open_[~self._bounded[open_]], together)
+                self.bounds[some] = self._coverage.bounds(some)
+                self._bounded[some] = True
+                together *= 2
+        return best, np.flatnonzero(self._asked & (self.bounds >= best - EQUAL))
+
+    def take(self, place: int) -> None:
+        """Add an image; what others add is no more than it was."""
+        self._coverage.take(place)
+        self.left[place] = False
+        self._bounded[:], self._asked[:] = False, False
+
+
+def _largest(values: NDArray[np.float64], places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """The n of these places with the largest values, ascending."""
+    if n < len(places):
+        places = places[np.argpartition(-values[places], n)[:n]]
+    return np.sort(places)
 
 
 def covered_by(coverage: Coverage, places: Sequence[int]) -> float:
