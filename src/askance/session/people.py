@@ -6,11 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
+from askance.integrations.files import csv_bytes
+from askance.integrations.read import LABELS, PATHS, plain_name
+from askance.integrations.write import FOR_PEOPLE
 from askance.loop.project import Project
 from askance.vocab import ImageRecord, Label, said
+from askance.vocab.files import free_name, write_whole
 
 REWRITTEN = " (classes "
 """In the source of a label that was said anew because its class was renamed; nobody changed their mind."""
@@ -128,9 +133,40 @@ def people(project: Project) -> People:
     )
 
 
+def persons(project: Project) -> tuple[Person, ...]:
+    """Everybody who said something that stands, most labels first."""
+    return _persons(project.store.opinions())
+
+
 def disagreements(project: Project) -> tuple[Differing, ...]:
     """The images of which people say different things, to be settled, by name."""
     return _differing(project.store.opinions(), project.store.images())[0]
+
+
+def write_disagreements(project: Project, path: Path) -> Path:
+    """Write the images of which people differ as a CSV file: fill in the empty `label`, import it with `--settle`.
+
+    Columns: id, path, label, and one a person with what they say; `counts` names whose word is in force. A file of
+    that name that says something else stays, and the next free name is taken.
+
+    Returns:
+        The file.
+
+    Raises:
+        StoreError: the disk said no.
+    """
+    found = disagreements(project)
+    who = sorted({name for one in found for name in one.words})
+    taken = {"id", "split", "group", "counts", *PATHS, *LABELS}
+    heads = [f"{name} said" if plain_name(name) in taken else name for name in who]
+    rows = [
+        [one.image_id, one.name, "", one.in_force or "", *(one.words.get(name, "") for name in who)]
+        for one in found
+    ]
+    data = csv_bytes(["id", "path", "label", "counts", *heads], rows, encoding=FOR_PEOPLE)
+    file = free_name(path, data)
+    write_whole(file, data)
+    return file
 
 
 def name_of(image_id: str, images: Mapping[str, ImageRecord]) -> str:
