@@ -23,7 +23,7 @@ def imported_lines(imported: "Imported") -> list[str]:
     """The same as lines of text."""
     more = [
         (imported.agreed, "as another person said"),
-        (imported.differed, "kept beside another person's"),
+        (imported.differed, "other than another person said"),
         (imported.settled, "settled as they were"),
     ]
     parts = [f"{imported.new} new", f"{imported.changed} changed", f"{imported.unchanged} as before"]

@@ -145,7 +145,7 @@ def _is_slip(name: str, other: str, counts: Mapping[str, int]) -> bool:
     if rare > RARE or often < OFTEN or often < TIMES * rare:
         return False
     a, b = _plain(name), _plain(other)
-    most = min(2, min(len(a), len(b)) // 4)
+    most = min(2, len(b) // 4)
     return re.sub(r"\D", "", a) == re.sub(r"\D", "", b) and 0 < edits(a, b) <= most
 
 

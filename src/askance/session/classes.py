@@ -3,6 +3,7 @@
 The store is written first, `askance.toml` after: a command that was killed between them is simply run again.
 """
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def rename_class(project: Project, old: str, new: str, by: str) -> Rewritten:
         LabelError: there is no class of the old name, or there is one of the new.
     """
     if new in project.config.classes and old in project.config.classes:
-        fix = f"askance classes merge {old} {new} --into {new} puts both together"
+        fix = f"{_merge(old, new, into=new)} puts both together"
         raise LabelError(f"a name that is free for {old}", f"{new} is a class already", fix)
     return _rewrite(project, [old], new, f"classes rename: {old} to {new}, by {by}")
 
@@ -74,7 +75,7 @@ def merge_classes(project: Project, old: Sequence[str], into: str, by: str) -> R
         LabelError: one of them is no class, or the new name is that of a class that is not among them.
     """
     if into in project.config.classes and into not in old:
-        fix = f"askance classes merge {' '.join(old)} {into} --into {into}"
+        fix = _merge(*old, into, into=into)
         raise LabelError("a name that is free, or one of those that are merged", f"the class {into}", fix)
     return _rewrite(project, list(old), into, f"classes merge: {', '.join(old)} into {into}, by {by}")
 
@@ -87,7 +88,7 @@ def remove_class(project: Project, name: str) -> Config:
     """
     used = sum(label.value == name for label in project.store.labels().values())
     if used:
-        fix = f"askance classes merge {name} OTHER --into OTHER, or label those images anew"
+        fix = f"{_merge(name, 'OTHER', into='OTHER')}, or label those images anew"
         raise LabelError("a class that no label uses", f"{name} with {used} labels", fix)
     if name not in project.config.classes:
         raise _no_class(project, [name])
@@ -110,6 +111,10 @@ def _rewrite(project: Project, old: list[str], new: str, why: str) -> Rewritten:
         )
         config = edit_classes(project.root / CONFIG, old, None if answer else new)
     return Rewritten(config, told, new)
+
+
+def _merge(*names: str, into: str) -> str:
+    return shlex.join(["askance", "classes", "merge", *names, "--into", into])
 
 
 def _no_class(project: Project, missing: list[str]) -> LabelError:
