@@ -62,9 +62,10 @@ def test_labels_of_before_there_were_answers_and_opinions_say_what_they_said(url
     with raw.begin() as connection:
         migrate.upgrade(connection, "0002")
         connection.execute(text("INSERT INTO images VALUES ('0a', 4, 3, 'PNG'), ('0b', 4, 3, 'PNG')"))
-        insert = "INSERT INTO labels VALUES (:n, :image, :value, :who, '2025-06-01 12:00:00.250001', 'a.csv')"
+        columns = "image_id, value, who, at, source"
+        insert = f"INSERT INTO labels ({columns}) VALUES (:i, :value, :who, '2025-06-01 12:00:00.250001', 'a.csv')"
         rows = [("0a", "cat", "ann"), ("0a", "dog", "bob"), ("0b", "cat", "ann"), ("0b", None, "bob")]
-        given = [{"n": n, "image": i, "value": v, "who": w} for n, (i, v, w) in enumerate(rows, start=1)]
+        given = [{"i": image, "value": value, "who": who} for image, value, who in rows]
         connection.execute(text(insert), given)
     with Store.open(url) as store:
         assert store.labels() == {"0a": Label("0a", "dog", "bob", NOON, "a.csv")}

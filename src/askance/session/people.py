@@ -133,9 +133,10 @@ def people(project: Project) -> People:
     )
 
 
-def persons(project: Project) -> tuple[Person, ...]:
-    """Everybody who said something that stands, most labels first."""
-    return _persons(project.store.opinions())
+def persons_and_differences(project: Project) -> tuple[tuple[Person, ...], int]:
+    """Everybody who said something that stands, most labels first, and how many images are to be settled."""
+    words = project.store.opinions()
+    return _persons(words), len(_differing(words, {})[0])
 
 
 def disagreements(project: Project) -> tuple[Differing, ...]:

@@ -67,6 +67,11 @@ def opinions(connection: Connection, *, settling: bool = True) -> dict[str, dict
     return dict(sorted(found.items()))
 
 
+def speakers(connection: Connection) -> list[str]:
+    """Everybody who ever said something, sorted."""
+    return sorted(connection.scalars(select(labels.c.who).distinct()))
+
+
 def revisions(connection: Connection, image_id: str | None = None) -> list[Label]:
     """Every revision (of one image), oldest first."""
     query = _label if image_id is None else _label.where(labels.c.image_id == image_id)

@@ -160,6 +160,10 @@ class Store:
         """Every revision of an image's label, oldest first, opinions and withdrawals included."""
         return self._read(lambda connection: said.revisions(connection, image_id))
 
+    def speakers(self) -> list[str]:
+        """Everybody who ever said something of an image, sorted."""
+        return self._read(said.speakers)
+
     def revisions(self) -> list[Label]:
         """Every revision of every image's label, oldest first."""
         return self._read(said.revisions)
