@@ -7,7 +7,7 @@ from askance.integrations.files import How, base_name, csv_bytes, write_new, wri
 from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
-from askance.vocab.files import free_name, write_whole
+from askance.vocab.files import write_free
 
 FOR_PEOPLE = "utf-8-sig"
 """With a byte order mark: spreadsheets take other UTF-8 for something else."""
@@ -75,9 +75,7 @@ def write_rejected(path: Path, rejected: Sequence[Rejected]) -> Path:
     header = ["id", "path", "label", "split", "group", "line", "reason"]
     rows = [[*_id_and_path(r.row), *_said_in(r.row), r.row.line or "", r.reason] for r in rejected]
     data = csv_bytes(header, rows, encoding=FOR_PEOPLE)
-    file = free_name(path, data)
-    write_whole(file, data)
-    return file
+    return write_free(path, data)
 
 
 def _id_and_path(row: LabelRow) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from askance.integrations.read import LABELS, PATHS, plain_name
 from askance.integrations.write import FOR_PEOPLE
 from askance.loop.project import Project
 from askance.vocab import ImageRecord, Label, said
-from askance.vocab.files import free_name, write_whole
+from askance.vocab.files import write_free
 
 REWRITTEN = " (classes "
 """In the source of a label that was said anew because its class was renamed; nobody changed their mind."""
@@ -165,9 +165,7 @@ def write_disagreements(project: Project, path: Path) -> Path:
         for one in found
     ]
     data = csv_bytes(["id", "path", "label", "counts", *heads], rows, encoding=FOR_PEOPLE)
-    file = free_name(path, data)
-    write_whole(file, data)
-    return file
+    return write_free(path, data)
 
 
 def name_of(image_id: str, images: Mapping[str, ImageRecord]) -> str:
