@@ -156,13 +156,39 @@ class TestRejected:
         again = match(read_label_csv(path), pool.images, pool.sightings, ("cat",), roots=(str(pool.root),))
         assert again.labels == {pool.id_of("a.jpg"): replace(rows[0], value="cat", line=2)}
 
-    def test_the_file_of_the_last_import_is_replaced(self, tmp_path: Path) -> None:
-        write_rejected(tmp_path / "r.csv", [Rejected(LabelRow("a", "b"), "one")])
-        write_rejected(tmp_path / "r.csv", [Rejected(LabelRow("a", "b"), "two")])
-        assert [row["reason"] for row in cells(tmp_path / "r.csv")] == ["two"]
+    def test_a_file_that_somebody_may_be_mending_stays(self, tmp_path: Path) -> None:
+        one, two = ([Rejected(LabelRow("a", "b"), reason)] for reason in ("one", "two"))
+        names = [write_rejected(tmp_path / "r.csv", rows).name for rows in (one, two, one, two)]
+        assert names == ["r.csv", "r-2.csv", "r.csv", "r-2.csv"]
+        assert [cells(tmp_path / name)[0]["reason"] for name in ("r.csv", "r-2.csv")] == ["one", "two"]
+
+    def test_an_image_named_by_its_id_keeps_id_and_name(self, pool: Pool, tmp_path: Path) -> None:
+        row = LabelRow(pool.id_of("b.jpg"), "cow", line=2, name="b.jpg")
+        path = write_rejected(tmp_path / "r.csv", [Rejected(row, "why")])
+        assert (cells(path)[0]["id"], cells(path)[0]["path"]) == (row.key, "b.jpg")
+        (again,) = read_label_csv(path)
+        assert (again.key, again.name, again.place) == (row.key, "b.jpg", "line 2, b.jpg")
 
 
 class TestLabels:
+    def test_answers_go_out_as_they_come_in(self, pool: Pool, tmp_path: Path) -> None:
+        answers = dict(zip(("a.jpg", "b.jpg"), ("unreadable", "none-of-these"), strict=True))
+        given = {
+            pool.id_of(n): Label(pool.id_of(n), None, "ann", AT, "page", answer)  # type: ignore[arg-type]
+            for n, answer in answers.items()
+        }
+        write_labels_csv(tmp_path / "l.csv", given, pool.images)
+        files = write_labels_image_folder(tmp_path / "out", given, pool.images)
+        assert {str(file.relative_to(tmp_path / "out")) for file in files} == {
+            "unreadable/a.jpg",
+            "none of these/b.jpg",
+        }
+        for rows in (read_label_csv(tmp_path / "l.csv"), read_image_folder(tmp_path / "out")):
+            found = match(rows, pool.images, pool.sightings, ("cat",), roots=(str(pool.root),))
+            assert {image_id: row.answer for image_id, row in found.labels.items()} == {
+                image_id: label.answer for image_id, label in given.items()
+            }
+
     def test_csv_round_trip(self, pool: Pool, labels: dict[str, Label], tmp_path: Path) -> None:
         gone = Label("e" * 32, "cat", "ann", AT, "page")
         withdrawn = replace(gone, image_id="d" * 32, value=None)

@@ -52,12 +52,15 @@ def test_two_labels_for_one_image_are_both_set_aside(site):
 def test_a_label_that_changes_keeps_its_history(site):
     with site.init() as session:
         for value in ("1", "2"):
-            session.import_labels(site.csv([("030.png", value)]), f"person {value}")
+            imported = session.import_labels(site.csv([("030.png", value)], name=f"{value}.csv"), "me")
+        assert [(one.name, one.before, one.after, one.whose) for one in imported.changes] == [
+            ("030.png", "1", "2", "me")
+        ]
         store = session.project.store
         image_id = next(i for i, record in store.images().items() if record.uri.endswith("030.png"))
-        assert [(label.value, label.who) for label in store.history(image_id)] == [
-            ("1", "person 1"),
-            ("2", "person 2"),
+        assert [(label.value, label.source) for label in store.history(image_id)] == [
+            ("1", "1.csv"),
+            ("2", "2.csv"),
         ]
         assert store.labels()[image_id].value == "2"
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from askance.cli.status import print_imported
+from askance.cli.imported import print_imported
 from askance.session import Session
 from askance.session.reporting import write_project_report
 from askance.tasks.classification import Classification, resume, train

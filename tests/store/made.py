@@ -21,8 +21,8 @@ def bad(uri, problem="cannot identify image file"):
     return Sighting(uri, 7, "1", None, problem)
 
 
-def label(n, value="cat", *, who="ann", at=NOON, source="batch.csv"):
-    return Label(image_id(n), value, who, at, source)
+def label(n, value="cat", *, who="ann", at=NOON, source="batch.csv", **more):
+    return Label(image_id(n), value, who, at, source, **more)
 
 
 def round_(number=1, **changed):

@@ -55,7 +55,8 @@ def test_sightings(store, seen):
 @given(value=words, who=words, source=words, at=st.datetimes(timezones=st.timezones(no_cache=True)))
 def test_labels(store, value, who, source, at):
     store.record_sightings([sighting(1)])
-    store.add_labels([Label(image_id(1), None, "", NOON, "")])
+    before = store.labels().get(image_id(1))
+    store.add_labels([Label(image_id(1), None, before.who, NOON, "")] if before else [])
     given = Label(image_id(1), value, who, at, source)
     if not 2 < at.year < 9998:
         return  # in UTC it may be out of what a datetime holds

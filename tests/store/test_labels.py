@@ -28,17 +28,19 @@ def test_labels_come_in_order_of_id(store):
 
 def test_new_changed_and_unchanged_are_counted_and_all_is_kept(store):
     store.add_labels([label(1, "cat"), label(2, "dog")])
-    later = [label(1, "cat", who="bob"), label(2, "cow", who="bob"), label(3, "cat")]
-    assert store.add_labels(later) == Added(new=1, changed=1, unchanged=1)
+    later = [label(1, "cat"), label(2, "cow", source="b.csv"), label(3, "cat")]
+    added = store.add_labels(later)
+    assert added == Added(new=1, changed=1, unchanged=1)
+    assert added.changes == ((label(2, "dog"), label(2, "cow", source="b.csv")),)
     assert store.history(image_id(1)) == [label(1, "cat")]
-    assert store.history(image_id(2)) == [label(2, "dog"), label(2, "cow", who="bob")]
+    assert store.history(image_id(2)) == [label(2, "dog"), label(2, "cow", source="b.csv")]
 
 
 def test_withdrawal_is_a_new_row(store):
-    story = [label(1, "cat"), label(1, None, who="bob"), label(1, "cat", who="eve")]
+    story = [label(1, "cat"), label(1, None), label(1, "cat", who="eve")]
     assert [store.add_labels([one]) for one in story] == [Added(new=1), Added(changed=1), Added(new=1)]
     assert store.history(image_id(1)) == story
-    store.add_labels([label(1, None)])
+    store.add_labels([label(1, None, who="eve")])
     assert store.labels() == {}
 
 
@@ -135,7 +137,8 @@ def test_nor_to_replace_or_truncate_it(store):
     store.freeze([image_id(1)], "test")
     ways = {
         "sqlite": [
-            f"REPLACE INTO labels VALUES (1, '{image_id(1)}', 'dog', 'eve', '2025-01-01', 's')",
+            "REPLACE INTO labels (revision, image_id, value, who, at, source) "
+            f"VALUES (1, '{image_id(1)}', 'dog', 'eve', '2025-01-01', 's')",
             f"REPLACE INTO splits VALUES ('{image_id(1)}', 'train')",
         ],
         "postgresql": ["TRUNCATE labels", "TRUNCATE splits"],

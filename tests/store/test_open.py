@@ -7,13 +7,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event, inspect, text
+from sqlalchemy.exc import DBAPIError
 
 from askance.store import Store, migrate
 from askance.store.engine import connect, parse, writer
 from askance.store.schema import metadata
-from askance.vocab import MissingExtra, StoreError
+from askance.vocab import Label, MissingExtra, StoreError
 
-from .made import image_id, label, sighting
+from .made import NOON, image_id, label, sighting
 
 
 @pytest.fixture
@@ -55,6 +56,28 @@ def test_the_first_schema_is_brought_up_with_all_it_holds(url, raw):
         assert store._read(migrate.revision) == migrate.newest() != "0001"
         assert [(one.value, one.who) for one in store.history("0a")] == [("cat", "bob"), ("dog", "bob")]
         assert store.check() == []
+
+
+def test_labels_of_before_there_were_answers_and_opinions_say_what_they_said(url, raw):
+    with raw.begin() as connection:
+        migrate.upgrade(connection, "0002")
+        connection.execute(text("INSERT INTO images VALUES ('0a', 4, 3, 'PNG'), ('0b', 4, 3, 'PNG')"))
+        columns = "image_id, value, who, at, source"
+        insert = f"INSERT INTO labels ({columns}) VALUES (:i, :value, :who, '2025-06-01 12:00:00.250001', 'a.csv')"
+        rows = [("0a", "cat", "ann"), ("0a", "dog", "bob"), ("0b", "cat", "ann"), ("0b", None, "bob")]
+        given = [{"i": image, "value": value, "who": who} for image, value, who in rows]
+        connection.execute(text(insert), given)
+    with Store.open(url) as store:
+        assert store.labels() == {"0a": Label("0a", "dog", "bob", NOON, "a.csv")}
+        assert [one.answer or one.opinion or one.settles for one in store.revisions()] == [False] * 4
+        words = {
+            image: {who: (w.value, w.opinion) for who, w in o.items()} for image, o in store.opinions().items()
+        }
+        assert words == {"0a": {"ann": ("cat", True), "bob": ("dog", False)}, "0b": {"ann": ("cat", True)}}
+        assert store.add_labels([Label("0b", "cat", "ann", NOON, "b.csv")]).new == 1
+        assert store.check() == []
+    with raw.begin() as connection, pytest.raises(DBAPIError, match="is append-only"):
+        connection.execute(text("UPDATE labels SET opinion = (1 = 1)"))
 
 
 def cut_short(connection):

@@ -1,6 +1,11 @@
 """Names that are free: nothing that stands is ever replaced."""
 
-from askance.vocab.files import free_name
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from askance.vocab import StoreError
+from askance.vocab.files import free_name, write_free
 
 
 def test_a_name_that_is_not_taken_stays(tmp_path):
@@ -23,3 +28,23 @@ def test_a_taken_folder_and_a_dead_link_count_as_taken(tmp_path):
     (tmp_path / "batch").mkdir()
     (tmp_path / "batch-2").symlink_to(tmp_path / "nowhere")
     assert free_name(tmp_path / "batch") == tmp_path / "batch-3"
+
+
+def test_many_at_once_each_get_a_file_of_their_own(tmp_path):
+    contents = [f"rows of {i % 4}".encode() for i in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        files = list(pool.map(lambda data: write_free(tmp_path / "new" / "labels.csv", data), contents))
+    assert [file.read_bytes() for file in files] == contents
+    assert {file.read_bytes() for file in (tmp_path / "new").iterdir()} == set(contents)
+
+
+def test_what_is_written_again_is_the_same_file(tmp_path):
+    first = write_free(tmp_path / "labels.csv", b"one")
+    assert write_free(tmp_path / "labels.csv", b"two").name == "labels-2.csv"
+    assert write_free(tmp_path / "labels.csv", b"one") == first == tmp_path / "labels.csv"
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_bytes(b"in the way")
+    with pytest.raises(StoreError, match="to write"):
+        write_free(tmp_path / "file" / "labels.csv", b"one")

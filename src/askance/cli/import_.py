@@ -10,17 +10,28 @@ from askance.cli.options import ProjectDir
 
 def import_labels(
     path: Annotated[Path, typer.Argument(help="A CSV (path,label[,split]) or a folder with a folder a class.")],
-    who: Annotated[str | None, typer.Option(help="Who said these labels; else you.")] = None,
-    add_classes: Annotated[bool, typer.Option("--add-classes", help="Take class names that are new.")] = False,
+    who: Annotated[
+        str | None,
+        typer.Option(help="Who said these labels; else you. Another person's labels stay, these are kept beside."),
+    ] = None,
+    add_classes: Annotated[
+        bool, typer.Option("--add-classes", help="Take class names that are new, as they are written.")
+    ] = False,
+    settle: Annotated[
+        bool, typer.Option("--settle", help="Where people differ, these labels are the ones that count.")
+    ] = False,
     project: ProjectDir = Path("."),
 ) -> None:
-    """Take labels. Rows that cannot be taken are written aside with the reason; the others go in."""
+    """Take labels. Rows that cannot be taken are written aside with the reason; the others go in.
+
+    A label is a class, or `unreadable`, or `none of these`. The first import defines the classes.
+    """
+    from askance.cli.imported import print_imported
     from askance.cli.options import default_who
-    from askance.cli.status import print_imported
     from askance.session import Session
 
     with Session.open(project) as session:
-        imported = session.import_labels(path, who or default_who(), add_classes=add_classes)
+        imported = session.import_labels(path, who or default_who(), add_classes=add_classes, settle=settle)
         print_imported(imported)
-    if imported.rejected and not imported.new + imported.changed + imported.unchanged:
+    if imported.rejected and not imported.taken:
         raise typer.Exit(1)

@@ -32,9 +32,9 @@ def init(
     ] = None,
 ) -> None:
     """Make a project: scan the pool, take the labels there are."""
+    from askance.cli.imported import print_imported
     from askance.cli.options import default_who, settings_of
     from askance.cli.show import bars, console
-    from askance.cli.status import print_imported
     from askance.session import Session
     from askance.vocab import ConfigError
 

@@ -8,7 +8,9 @@ import typer
 from askance import __version__
 from askance.cli import (
     bench,
+    classes,
     demo,
+    disagreements,
     doctor,
     export,
     import_,
@@ -19,6 +21,7 @@ from askance.cli import (
     simulate,
     status,
     train,
+    withdraw,
 )
 
 app = typer.Typer(
@@ -37,6 +40,9 @@ app.command("train")(train.train)
 app.command("pick")(pick.pick)
 app.command("import")(import_.import_labels)
 app.command("export")(export.export)
+app.command("classes")(classes.classes)
+app.command("withdraw")(withdraw.withdraw)
+app.command("disagreements")(disagreements.disagreements)
 app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("bench")(bench.bench)

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from askance.cli.options import ProjectDir
+from askance.cli.people import people_lines
 
 if TYPE_CHECKING:
-    from askance.session.labels import Imported
     from askance.session.session import Status
     from askance.vocab import Split
 
@@ -33,6 +33,8 @@ def status(project: ProjectDir = Path(".")) -> None:
                 for one, accuracy in zip(now.rounds, accuracies, strict=True)
             ]
             print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
+        for line in people_lines(session):
+            console.print(line, markup=False, highlight=False)
         if now.strange:
             console.print(
                 f"{now.strange} labels are of classes that are not in askance.toml: nothing is trained on them"
@@ -56,26 +58,3 @@ def _next(now: "Status") -> str:
     if now.rounds and now.rounds[-1].state == "trained":
         return "askance pick"
     return "askance train"
-
-
-def print_imported(imported: "Imported") -> None:
-    """What became of the rows of a label file."""
-    from askance.cli.show import console
-
-    parts = [f"{imported.new} new", f"{imported.changed} changed", f"{imported.unchanged} as before"]
-    console.print(
-        f"labels: {', '.join(parts)}, {imported.empty} rows without a label, {len(imported.rejected)} rejected"
-    )
-    for one in imported.rejected[:5]:
-        where = f"line {one.row.line}, {one.row.key}" if one.row.line else one.row.key
-        console.print(f"  {where}: {one.reason}", markup=False, highlight=False)
-    if imported.rejected:
-        console.print(
-            f"  all of them, to mend and import again: {imported.rejected_file}", markup=False, highlight=False
-        )
-    if imported.other_groups:
-        console.print(
-            f"  {imported.other_groups} images have another group there than in the pool. Groups keep a split "
-            "together where the pool's source names them: make pool.source a CSV with the columns path and group",
-            highlight=False,
-        )

@@ -6,14 +6,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
+from unicodedata import normalize
 
+from askance.integrations.classes import unknown_class
 from askance.integrations.rows import LabelRow, Matched, Rejected
 from askance.pool import content_id
-from askance.vocab import ImageRecord, Label, Sighting
+from askance.vocab import ImageRecord, Label, Sighting, answer_of
 
 T = TypeVar("T")
 
@@ -25,6 +27,7 @@ def match(
     classes: Sequence[str],
     *,
     roots: Sequence[str] = (),
+    doubtful: Mapping[str, str] = MappingProxyType({}),
 ) -> Matched:
     """Find the image of each row; what cannot be taken is rejected with a reason, and the rest goes in.
 
@@ -39,7 +42,9 @@ def match(
         sightings: `Store.sightings()`: every place, so that duplicates and quarantined files are known too.
         classes: names that may be used; empty: any.
         roots: folders or URLs that relative paths may start from: the pool's source, the label file's folder.
+        doubtful: class name -> why its rows are set aside, as `question` says of a first file.
     """
+    rows = _read(rows, classes)
     finder = _Finder(images, sightings, tuple(roots))
     taken: dict[str, list[int]] = defaultdict(list)
     reasons: dict[int, str] = {}
@@ -54,7 +59,7 @@ def match(
     labels: dict[str, LabelRow] = {}
     for image_id, places in taken.items():
         said = [rows[i] for i in places]
-        reason = _conflict(said) or _unknown_class(said[0].value or "", classes)
+        reason = _conflict(said) or _doubt(said[0].value, classes, doubtful)
         if reason:
             reasons.update(dict.fromkeys(places, reason))
         else:
@@ -65,11 +70,23 @@ def match(
 
 def as_labels(matched: Matched, *, who: str, at: datetime, source: str) -> list[Label]:
     """The matched rows as label revisions for `Store.add_labels`."""
-    return [Label(image_id, row.value, who, at, source) for image_id, row in matched.labels.items()]
+    return [Label(image_id, row.value, who, at, source, row.answer) for image_id, row in matched.labels.items()]
 
 
 def _is_empty(row: LabelRow) -> bool:
-    return row.value is None and row.problem is None
+    return not row.says and row.problem is None
+
+
+def _read(rows: Sequence[LabelRow], classes: Sequence[str]) -> list[LabelRow]:
+    """The rows with classes as the project spells them, whatever way accents are encoded, or with answers."""
+    spelt = {normalize("NFC", name): name for name in classes}
+    read = []
+    for row in rows:
+        plain = normalize("NFC", row.value or "")
+        answer = answer_of(plain) if plain not in spelt else None
+        value = None if answer or row.value is None else spelt.get(plain, plain)
+        read.append(replace(row, value=value, answer=answer))
+    return read
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,28 +179,26 @@ def _join(root: str, name: str) -> str:
 
 def _conflict(rows: Sequence[LabelRow]) -> str | None:
     for what, values in (
-        ("labels", [row.value for row in rows]),
+        ("labels", [row.says or None for row in rows]),
         ("splits", [row.split for row in rows]),
         ("groups", [row.group for row in rows]),
     ):
-        said = {value: row for value, row in zip(values, rows, strict=True) if value is not None}
-        if len(said) > 1:
-            listed = ", ".join(f"{value} ({_where(row)})" for value, row in said.items())
-            return f"{len(said)} different {what} for one image: {listed}"
+        told = {value: row for value, row in zip(values, rows, strict=True) if value is not None}
+        if len(told) > 1:
+            listed = ", ".join(f"{value} ({_where(row)})" for value, row in told.items())
+            return f"{len(told)} different {what} for one image: {listed}"
     return None
 
 
 def _where(row: LabelRow) -> str:
-    return f"line {row.line}" if row.line else row.key
+    return f"line {row.line}" if row.line else row.name or row.key
 
 
-def _unknown_class(value: str, classes: Sequence[str]) -> str | None:
-    if not classes or value in classes:
+def _doubt(value: str | None, classes: Sequence[str], doubtful: Mapping[str, str]) -> str | None:
+    """Why a class is not taken; None where it is, and for an answer."""
+    if value is None or value in classes:
         return None
-    lower = {name.lower(): name for name in classes}
-    near = get_close_matches(value.lower(), lower, n=1)
-    hint = f"did you mean {lower[near[0]]}?" if near else f"the classes are {', '.join(classes)}"
-    return f"unknown class {value}: {hint}"
+    return doubtful.get(value) or (unknown_class(value, classes) if classes else None)
 
 
 def _merged(rows: Sequence[LabelRow]) -> LabelRow:

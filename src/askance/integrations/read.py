@@ -84,7 +84,8 @@ def read_image_folder(path: Path) -> list[LabelRow]:
     for file, inside in zip(files, parts, strict=True):
         split = SPLITS[inside[0].lower()] if splits else None
         below = inside[1:] if splits else inside
-        rows.append(LabelRow(str(file), below[0] if len(below) > 1 else None, split))
+        value = below[0] if len(below) > 1 else None
+        rows.append(LabelRow(str(file), value, split, name=str(Path(*inside))))
     if not rows:
         raise LabelError("images in folders named after their class", f"no image under {path}", "check the folder")
     return rows
@@ -162,7 +163,8 @@ def _row(line: int, cells: Sequence[str], columns: _Columns) -> LabelRow:
         problem = "it names no image"
     elif value and split and split not in SPLITS:
         problem = f"its split is {split}: write train, val or test, or nothing"
-    return LabelRow(key, value or None, SPLITS.get(split), cell(columns.group) or None, line, problem)
+    name = cell(columns.path) if key != cell(columns.path) else ""
+    return LabelRow(key, value or None, SPLITS.get(split), cell(columns.group) or None, line, problem, name=name)
 
 
 def _key(identity: str, path: str) -> str:

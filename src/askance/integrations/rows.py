@@ -1,8 +1,8 @@
 """A row of somebody's labels, before it is known which image it is about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from askance.vocab import Split
+from askance.vocab import ANSWERS, Answer, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,11 +11,13 @@ class LabelRow:
 
     Attributes:
         key: what names the image: content id, absolute path, URL, relative path or base name.
-        value: the class name; None where nobody has labelled it yet.
+        value: the class name; None where nobody has labelled it yet, or where there is an answer.
         split: where it has to be: `train`, `val` or `test`; None where the file does not say.
         group: what the file says of it, to be compared with the pool's word, which counts; None where it does not.
         line: in the file, from 1 (the header is 1); 0 for an image folder.
         problem: why the row cannot be taken, where that can be seen from the row alone.
+        answer: what is said instead of a class; found by `match`, which knows the classes.
+        name: what a person calls the image where the key is not it: the path beside an id, the path in a folder.
     """
 
     key: str
@@ -24,6 +26,19 @@ class LabelRow:
     group: str | None = None
     line: int = 0
     problem: str | None = None
+    answer: Answer | None = None
+    name: str = field(default="", compare=False)
+
+    @property
+    def says(self) -> str:
+        """The class or the answer, as people write it; empty where it says nothing."""
+        return ANSWERS[self.answer] if self.answer is not None else self.value or ""
+
+    @property
+    def place(self) -> str:
+        """Where it is, in words for people: `line 7, IMG_0843.jpg`."""
+        name = self.name or self.key
+        return ", ".join(filter(None, (f"line {self.line}" if self.line else "", name)))
 
 
 @dataclass(frozen=True, slots=True)

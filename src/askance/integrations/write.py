@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from askance.integrations.files import How, base_name, csv_bytes, write_new, write_new_folder
-from askance.integrations.read import LABELS, PATHS, plain_name
-from askance.integrations.rows import Rejected
-from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split
-from askance.vocab.files import write_whole
+from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
+from askance.integrations.rows import LabelRow, Rejected
+from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
+from askance.vocab.files import write_free
 
 FOR_PEOPLE = "utf-8-sig"
 """With a byte order mark: spreadsheets take other UTF-8 for something else."""
@@ -61,20 +61,29 @@ def write_batch_folder(
     return write_new_folder(folder, files, how)
 
 
-def write_rejected(path: Path, rejected: Sequence[Rejected]) -> None:
+def write_rejected(path: Path, rejected: Sequence[Rejected]) -> Path:
     """Write rows that could not be taken, with the reason: mend the file and import it as it is.
 
-    An older file of that name is replaced.
+    Somebody may be mending an older file of that name: another is written beside it, unless it says just this.
+
+    Returns:
+        The file.
 
     Raises:
         StoreError: the disk said no.
     """
-    header = ["path", "label", "split", "group", "line", "reason"]
-    rows = [
-        [r.row.key, r.row.value or "", r.row.split or "", r.row.group or "", r.row.line or "", r.reason]
-        for r in rejected
-    ]
-    write_whole(path, csv_bytes(header, rows, encoding=FOR_PEOPLE))
+    header = ["id", "path", "label", "split", "group", "line", "reason"]
+    rows = [[*_id_and_path(r.row), *_said_in(r.row), r.row.line or "", r.reason] for r in rejected]
+    data = csv_bytes(header, rows, encoding=FOR_PEOPLE)
+    return write_free(path, data)
+
+
+def _id_and_path(row: LabelRow) -> tuple[str, str]:
+    return (row.key, row.name) if is_content_id(row.key) else ("", row.key)
+
+
+def _said_in(row: LabelRow) -> tuple[str, str, str]:
+    return row.says, row.split or "", row.group or ""
 
 
 def write_labels_csv(
@@ -85,8 +94,8 @@ def write_labels_csv(
 ) -> None:
     """Write current labels as a CSV file in the order of their paths; `read_label_csv` reads it back.
 
-    Columns: path, label, split, group, id, who, at (ISO 8601), source. An image that is gone keeps its row,
-    without a path. Withdrawn labels are left out.
+    Columns: path, label (a class, or an answer: `unreadable`, `none of these`), split, group, id, who, at (ISO
+    8601), source. An image that is gone keeps its row, without a path. Withdrawn labels are left out.
 
     Raises:
         LabelError: the file is there with other content.
@@ -97,9 +106,9 @@ def write_labels_csv(
         image = images.get(image_id)
         where = (image.uri, image.group or "") if image else ("", "")
         split = (splits or {}).get(image_id, "")
-        if label.value is not None:
-            said = (label.who, label.at.isoformat(), label.source)
-            rows.append([where[0], label.value, split, where[1], image_id, *said])
+        if text := said(label):
+            told = (label.who, label.at.isoformat(), label.source)
+            rows.append([where[0], text, split, where[1], image_id, *told])
     header = ["path", "label", "split", "group", "id", "who", "at", "source"]
     write_new(path, csv_bytes(header, sorted(rows, key=lambda row: (row[0], row[4])), encoding="utf-8"))
 
@@ -111,7 +120,7 @@ def write_labels_image_folder(
     splits: Mapping[str, Split] | None = None,
     how: How = "copy",
 ) -> list[Path]:
-    """Put labelled images into folders named after their class.
+    """Put labelled images into folders named after their class, or after what was answered instead of one.
 
     Where `splits` is given, those lie below `train`, `val` and `test`; what no split claims is `train`. Images
     that are gone are left out. Of two images with one name the later, by id, gets the first digits of its id in
@@ -124,8 +133,8 @@ def write_labels_image_folder(
     """
     files: dict[str, str] = {}
     for image_id in sorted(labels.keys() & images.keys()):
-        value, uri = labels[image_id].value, images[image_id].uri
-        if value is None:
+        value, uri = said(labels[image_id]), images[image_id].uri
+        if not value:
             continue
         if value in (".", "..") or "/" in value or "\\" in value:
             raise LabelError("classes that can name a folder", value, "export as CSV instead, or rename the class")

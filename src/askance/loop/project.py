@@ -101,6 +101,12 @@ class Project:
         ]
         return Labelled(tuple(image_id for image_id, _ in chosen), tuple(target for _, target in chosen))
 
+    def answered(self) -> list[str]:
+        """Ids of images outside the validation and test sets whose label is an answer, not a class; sorted."""
+        splits = self.store.splits()
+        found = (image_id for image_id, label in self.store.labels().items() if label.answer is not None)
+        return sorted(image_id for image_id in found if splits.get(image_id, "train") == "train")
+
     def unlabelled(self) -> list[str]:
         """Ids in the pool that may be picked: present, readable, unlabelled, in no frozen split; sorted."""
         labels, splits = self.store.labels(), self.store.splits()

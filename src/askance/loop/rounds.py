@@ -253,9 +253,15 @@ def _parquet(columns: dict[str, object]) -> bytes:
 
 
 def _fingerprint(project: Project, *splits: Labelled) -> str:
-    """What training depends on, in 32 hex digits."""
+    """What training depends on, in 32 hex digits; and which images have an answer that is no class.
+
+    The answers teach the model nothing. But a batch that got nothing else is done with: the next round begins.
+    """
     settings = project.config.model_dump(mode="json", include={"task", "classes", "seed", "model", "train"})
-    text = json.dumps([settings, [[split.ids, split.targets] for split in splits]], sort_keys=True)
+    inputs: list[object] = [settings, [[split.ids, split.targets] for split in splits]]
+    if answered := project.answered():
+        inputs.append(answered)
+    text = json.dumps(inputs, sort_keys=True)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -290,6 +296,14 @@ def model_file(project: Project, number: int) -> Path:
 def _model_of(project: Project, task: Task[M], current: Round) -> M | None:
     """The model of a round; none where it was not trained."""
     file = model_file(project, current.number)
+    settings = cast(Mapping[str, Json], current.config.get("settings", {}))
+    classes, now = settings.get("classes"), list(project.config.classes)
+    if current.labels and classes is not None and classes != now:
+        raise ModelError(
+            f"a model of the classes as they are now: {', '.join(now)}",
+            f"round {current.number} was trained for {', '.join(cast(list[str], classes))}",
+            "askance train",
+        )
     if file.exists():
         return task.load(file)
     if current.labels:

@@ -1,6 +1,7 @@
 """`askance.toml` in and out: checked when read, explained when written."""
 
 import tomllib
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -61,6 +62,28 @@ def edit_config(path: Path, changes: dict[str, Any]) -> Config:
     document = tomlkit.parse(path.read_text(encoding="utf-8"))
     for key, value in changes.items():
         document[key] = value
+    config = check_config(document.unwrap(), str(path))
+    write_whole(path, tomlkit.dumps(document).encode())
+    return config
+
+
+def edit_classes(path: Path, old: Sequence[str], new: str | None) -> Config:
+    """Put one class in the place of the first of some in a file, or none; what is written around them stays.
+
+    Where a class of the new name is there already, that one stays; where there is no old one, the new is last.
+    """
+    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    classes = cast(Any, document["classes"])
+    places = [i for i, name in enumerate(classes) if name in old]
+    wanted = new is not None and new not in [name for name in classes if name not in old]
+    keep = places[0] if wanted and places else None
+    if wanted and not places:
+        classes.append(new)
+    for i in places[::-1]:
+        if i == keep:
+            classes[i] = new
+        else:
+            del classes[i]
     config = check_config(document.unwrap(), str(path))
     write_whole(path, tomlkit.dumps(document).encode())
     return config

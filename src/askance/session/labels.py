@@ -1,13 +1,16 @@
 """Labels in, batches and labels out: files on one side, the store on the other."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from askance.integrations import (
     LabelRow,
     Matched,
+    Questioned,
     Rejected,
     as_labels,
     match,
@@ -19,8 +22,22 @@ from askance.integrations import (
     write_labels_image_folder,
     write_rejected,
 )
+from askance.integrations.files import base_name
 from askance.loop.project import Project
-from askance.vocab import LabelError, Pick, SelectionError, Split
+from askance.vocab import ImageRecord, Label, LabelError, Pick, SelectionError, Split, said
+
+REJECTED = "rejected"
+"""The project's folder of rows that could not be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of one image's label, in words: `before` is what somebody said, `after` what was said now."""
+
+    name: str
+    before: str
+    after: str
+    whose: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +53,14 @@ class Imported:
         rejected_file: where they were written, to be mended and imported again; None where there are none.
         other_groups: images whose row names another group than the pool's source does, or one where it names none.
             Their labels are taken, the groups are not: it is the source that says which images belong together.
+        agreed: images of which another person has said the same.
+        differed: images of which another person has said something else, whose label stays; both words are kept.
+        settled: labels that were confirmed although somebody says otherwise.
+        changes: the changed ones, by name.
+        beside: the ones that differ, by name.
+        answers: `unreadable` and `none of these` -> how many rows said so.
+        notes: what a person should look at although it was taken.
+        mended: whether the file was one of rejected rows.
     """
 
     new: int
@@ -45,6 +70,19 @@ class Imported:
     rejected: tuple[Rejected, ...]
     rejected_file: Path | None
     other_groups: int = 0
+    agreed: int = 0
+    differed: int = 0
+    settled: int = 0
+    changes: tuple[Told, ...] = ()
+    beside: tuple[Told, ...] = ()
+    answers: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    mended: bool = False
+
+    @property
+    def taken(self) -> int:
+        """How many images a row was taken for."""
+        return self.new + self.changed + self.unchanged + self.agreed + self.differed + self.settled
 
 
 def read_rows(path: Path) -> list[LabelRow]:
@@ -56,26 +94,69 @@ def read_rows(path: Path) -> list[LabelRow]:
     return read_image_folder(path) if path.is_dir() else read_label_csv(path)
 
 
-def classes_of(rows: Sequence[LabelRow]) -> list[str]:
-    """The class names that rows use, sorted."""
-    return sorted({row.value for row in rows if row.value is not None})
+def take_rows(
+    project: Project,
+    rows: Sequence[LabelRow],
+    path: Path,
+    who: str,
+    *,
+    questioned: Questioned | None = None,
+    settle: bool = False,
+) -> Imported:
+    """Store what can be taken, write the rest aside. Taking the same rows again changes nothing.
 
-
-def take_rows(project: Project, rows: Sequence[LabelRow], path: Path, who: str) -> Imported:
-    """Store what can be taken, write the rest aside. Taking the same rows again changes nothing."""
+    Args:
+        project: whose labels they are.
+        rows: as read.
+        path: where from; its name is the labels' source.
+        who: who said it.
+        questioned: what `question` says of a first file.
+        settle: the rows are in force whoever said otherwise.
+    """
     store = project.store
-    images = store.images()
+    images, path = store.images(), Path(os.path.abspath(path))
     roots = (project.source, str(path if path.is_dir() else path.parent))
-    matched = _kept_apart(project, match(rows, images, store.sightings(), project.config.classes, roots=roots))
+    asked = questioned or Questioned()
+    found = match(rows, images, store.sightings(), project.config.classes, roots=roots, doubtful=asked.doubtful)
+    matched = _kept_apart(project, found)
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
-    added = store.add_labels(as_labels(matched, who=who, at=datetime.now(UTC), source=path.name))
-    file = None
-    if matched.rejected:
-        file = project.root / "rejected" / f"{path.stem}.csv"
-        write_rejected(file, matched.rejected)
-    others = sum(row.group not in (None, images[image_id].group) for image_id, row in matched.labels.items())
-    return Imported(added.new, added.changed, added.unchanged, matched.empty, matched.rejected, file, others)
+    given = as_labels(matched, who=who, at=datetime.now(UTC), source=path.name)
+    added = store.add_labels(given, settle=settle)
+    rejected = tuple(_named(one, images) for one in matched.rejected)
+    file = write_rejected(project.root / REJECTED / f"{path.stem}.csv", rejected) if rejected else None
+    return Imported(
+        added.new,
+        added.changed,
+        added.unchanged,
+        matched.empty,
+        rejected,
+        file,
+        sum(row.group not in (None, images[image_id].group) for image_id, row in matched.labels.items()),
+        added.agreed,
+        added.differed,
+        added.settled,
+        _told(added.changes, images),
+        _told(added.beside, images),
+        Counter(row.says for row in matched.labels.values() if row.answer is not None),
+        asked.notes,
+        path.parent == project.root / REJECTED,
+    )
+
+
+def _named(one: Rejected, images: Mapping[str, ImageRecord]) -> Rejected:
+    """With a name that a person knows, where the row has an id alone."""
+    if one.row.name or one.row.key not in images:
+        return one
+    return replace(one, row=replace(one.row, name=images[one.row.key].uri))
+
+
+def _told(pairs: Sequence[tuple[Label, Label]], images: Mapping[str, ImageRecord]) -> tuple[Told, ...]:
+    told = [
+        Told(base_name(images[a.image_id].uri) if a.image_id in images else a.image_id, said(b), said(a), b.who)
+        for b, a in pairs
+    ]
+    return tuple(sorted(told, key=lambda one: one.name))
 
 
 def _kept_apart(project: Project, matched: Matched) -> Matched:

@@ -13,7 +13,7 @@ from askance.pool import BadImage, thumbnail
 from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, write_report
 from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
 from askance.session.session import Session
-from askance.vocab import Diagnosis, Json, Neighbour, Pick, Progress, Round, silent
+from askance.vocab import Diagnosis, Json, Neighbour, Pick, Progress, Round, said, silent
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
 """Whose versions are named."""
@@ -157,7 +157,7 @@ def _shown(
                 thumbnail=_thumbnail(uri, session.config.pool.max_pixels),
                 stranger_than=cast(float | None, pick.why.get("stranger_than")),
                 near=[
-                    NearImage(str(labels[one.image_id].value), one.similarity, small(images[one.image_id].uri))
+                    NearImage(said(labels[one.image_id]), one.similarity, small(images[one.image_id].uri))
                     for one in near.get(pick.image_id, [])
                     if one.image_id in images and one.image_id in labels
                 ],

@@ -2,18 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from askance.integrations import class_names, question
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
 from askance.session.evidence import keep_diagnosis, keep_neighbours
-from askance.session.labels import Imported, classes_of, export_batch, export_labels, read_rows, take_rows
-from askance.vocab import ImageRecord, Progress, Round, SelectionError, Split, silent
+from askance.session.labels import Imported, export_batch, export_labels, read_rows, take_rows
+from askance.vocab import ImageRecord, Progress, Round, SelectionError, Split, said, silent
 from askance.vocab.config import Config
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
@@ -35,6 +36,7 @@ class Status:
         metrics: of the last round.
         pending: picks of the last batch without a label, of those that are still in the pool.
         strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
+        answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
     """
 
     images: int
@@ -46,6 +48,7 @@ class Status:
     metrics: dict[str, float]
     pending: int
     strange: int
+    answers: Counter[str] = field(default_factory=Counter)
 
     @property
     def test_size(self) -> int:
@@ -80,7 +83,7 @@ class Session:
         Args:
             root: the new folder.
             settings: as in `askance.toml`; `pool.source` is needed, the rest has defaults. Without `classes` they
-                are those of the labels, sorted.
+                are those of the labels, sorted, and names that look like slips are set aside.
             labels: a CSV, or a folder with a folder a class.
             who: who said these labels.
             progress: called as work advances.
@@ -90,10 +93,12 @@ class Session:
             PoolError: no images there.
         """
         rows = read_rows(Path(labels)) if labels is not None else []
-        settings = {**settings, "classes": settings.get("classes") or classes_of(rows)}
+        asked = None if settings.get("classes") else question(rows)
+        settings = {**settings, "classes": list(asked.classes)} if asked else settings
         project = Project.create(Path(root), check_config(settings, CONFIG))
         found = refresh(project, progress)
-        imported = take_rows(project, rows, Path(labels), who) if labels is not None else None
+        path = Path(labels) if labels is not None else None
+        imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
         project.write()  # last: an init that was killed can simply be run again
         return cls(project), found, imported
 
@@ -195,15 +200,26 @@ class Session:
             store.freeze(chosen, split)
         return chosen
 
-    def import_labels(self, path: str | Path, who: str, *, add_classes: bool = False) -> Imported:
-        """Take labels from a CSV or a folder with a folder a class; bad rows are written aside."""
-        rows = read_rows(Path(path))
-        known = list(self.config.classes)
-        new = [name for name in classes_of(rows) if name not in known]
-        if new and (add_classes or not known):
+    def import_labels(
+        self, path: str | Path, who: str, *, add_classes: bool = False, settle: bool = False
+    ) -> Imported:
+        """Take labels from a CSV or a folder with a folder a class; bad rows are written aside.
+
+        Args:
+            path: the file or folder.
+            who: who said it. Where another person's label is in force, this one is kept beside it.
+            add_classes: take class names that are new, as they are written. Without it, a first import defines the
+                classes and sets names aside that look like slips; a later one sets new names aside.
+            settle: these labels are in force, whoever said otherwise.
+        """
+        rows, known = read_rows(Path(path)), list(self.config.classes)
+        asked = question(rows) if not known and not add_classes else None
+        named = asked.classes if asked else class_names(rows, known) if add_classes else ()
+        new = [name for name in named if name not in known]
+        if new:
             config = edit_config(self.project.root / CONFIG, {"classes": known + new})
             self.project = self.project.with_config(config)
-        return take_rows(self.project, rows, Path(path), who)
+        return take_rows(self.project, rows, Path(path), who, questioned=asked, settle=settle)
 
     def export_batch(
         self,
@@ -227,7 +243,8 @@ class Session:
         splits, labels, rounds = store.splits(), store.labels(), store.rounds()
         by_split: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
         for image_id, label in labels.items():
-            by_split[splits.get(image_id, "train")][str(label.value)] += 1
+            if label.value is not None:
+                by_split[splits.get(image_id, "train")][label.value] += 1
         picks = store.picks(rounds[-1].number) if rounds else []
         images = store.images()
         return Status(
@@ -239,7 +256,8 @@ class Session:
             rounds=rounds,
             metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
             pending=sum(pick.image_id not in labels and pick.image_id in images for pick in picks),
-            strange=sum(label.value not in self.config.classes for label in labels.values()),
+            strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
+            answers=Counter(said(label) for label in labels.values() if label.answer is not None),
         )
 
 

@@ -38,6 +38,12 @@ def batches(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
         yield batch
 
 
+def few(items: Sequence[str], what: str) -> str:
+    """How many, and the first few."""
+    shown = ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")
+    return f"{len(items)} x {what}: {shown}"
+
+
 def all_sightings(connection: Connection) -> dict[str, Sighting]:
     """Uri -> sighting, in no particular order."""
     return _read(connection, _seen)

@@ -1,15 +1,18 @@
-"""What people said about images, and which images are set apart, as functions of a connection."""
+"""Labels added to those there are, as functions of a connection: whose word counts, what is kept beside it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import Connection, Select, func, insert, select
+from sqlalchemy import Connection, insert
 
-from askance.store.images import batches, unknown_images
-from askance.store.schema import labels, splits
-from askance.vocab import Label, LabelError, Split, StoreError
+from askance.store.images import few, unknown_images
+from askance.store.said import in_force, withdraws, words
+from askance.store.schema import labels
+from askance.vocab import Answer, Label, LabelError
 
-_label = select(labels.c.image_id, labels.c.value, labels.c.who, labels.c.at, labels.c.source)
+Outcome = Literal["new", "changed", "unchanged", "agreed", "differed", "settled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,120 +21,161 @@ class Added:
 
     Attributes:
         new: images that had no label and now have one.
-        changed: labels that say something else than before; a withdrawal is one.
+        changed: labels in force that say something else than before; a withdrawal is one.
         unchanged: labels that said what was known; nothing was written.
+        agreed: said of an image whose label another person said, and the same; kept beside it.
+        differed: the same, but something else; kept beside it, and the label in force stays.
+        settled: labels in force that were confirmed although somebody says otherwise.
+        changes: the changed ones: the label before, and the one after.
+        beside: the ones that differed: the label in force, and what was said.
     """
 
     new: int = 0
     changed: int = 0
     unchanged: int = 0
+    agreed: int = 0
+    differed: int = 0
+    settled: int = 0
+    changes: tuple[tuple[Label, Label], ...] = field(default=(), compare=False)
+    beside: tuple[tuple[Label, Label], ...] = field(default=(), compare=False)
 
 
-def add(connection: Connection, given: Sequence[Label]) -> Added:
-    """Append what differs from the current labels.
+@dataclass(slots=True)
+class _Known:
+    """What is known of one image while labels are added: the label in force and everybody's word, oldest first."""
+
+    force: Label | None = None
+    words: dict[str, Label] = field(default_factory=dict)
+
+    def take(self, label: Label, *, settle: bool) -> tuple[Outcome, Label | None]:
+        """What becomes of a label, and the row to write for it, if any."""
+        label = replace(label, opinion=False, settles=False)
+        mine = self.force is not None and self.force.who == label.who
+        if withdraws(label):
+            return self._withdraw(label, here=mine or (settle and self.force is not None))
+        if self.force is None:
+            return self._write("new", label)
+        same = _what(self.force) == _what(label)
+        if settle and self._is_open(label):
+            return self._write("settled" if same else "changed", replace(label, settles=True))
+        if mine:
+            return ("unchanged", None) if same else self._write("changed", label)
+        own = self.words.get(label.who)
+        if own is not None and _what(own) == _what(label):
+            return "unchanged", None
+        return self._write("agreed" if same else "differed", replace(label, opinion=True))
+
+    def _is_open(self, label: Label) -> bool:
+        """Whether somebody says otherwise, and this person has not settled that already."""
+        others = any(_what(word) != _what(label) for word in self.words.values())
+        last = next(reversed(self.words.values()), None)
+        done = last is not None and last.settles and last.who == label.who and _what(last) == _what(label)
+        return others and not done
+
+    def _withdraw(self, label: Label, *, here: bool) -> tuple[Outcome, Label | None]:
+        if here:
+            self.force = None
+        elif label.who not in self.words:
+            return "unchanged", None
+        self.words.pop(label.who, None)
+        return "changed", replace(label, opinion=not here)
+
+    def _write(self, outcome: Outcome, label: Label) -> tuple[Outcome, Label]:
+        self.words.pop(label.who, None)
+        self.words[label.who] = label
+        if not label.opinion:
+            self.force = label
+        return outcome, label
+
+
+def add(connection: Connection, given: Sequence[Label], *, settle: bool = False) -> Added:
+    """Append what differs from what is known.
 
     Raises:
         LabelError: an image is unknown, or a time has no zone; nothing is written.
     """
     _check(connection, given)
-    now = {label.image_id: label.value for label in current(connection, {label.image_id for label in given})}
-    new = changed = 0
-    rows = []
+    known = _known(connection, {label.image_id for label in given})
+    counts: dict[Outcome, int] = dict.fromkeys(("new", "changed", "unchanged", "agreed", "differed", "settled"), 0)
+    rows, changes, beside = [], [], []
     for label in given:
-        before = now.get(label.image_id)
-        if label.value == before:
-            continue
-        new, changed = (new + 1, changed) if before is None else (new, changed + 1)
-        now[label.image_id] = label.value
-        rows.append(
-            {
-                "image_id": label.image_id,
-                "value": label.value,
-                "who": label.who,
-                "at": label.at,
-                "source": label.source,
-            }
-        )
-    if rows:
-        connection.execute(insert(labels), rows)
-    return Added(new, changed, len(given) - len(rows))
+        one = known[label.image_id]
+        before = one.force if one.force and (settle or one.force.who == label.who) else one.words.get(label.who)
+        force = one.force
+        outcome, row = one.take(label, settle=settle)
+        counts[outcome] += 1
+        if row is not None:
+            rows.append(row)
+        if outcome == "changed" and row is not None and before is not None:
+            changes.append((before, row))
+        if outcome == "differed" and row is not None and force is not None:
+            beside.append((force, row))
+    append(connection, rows)
+    return Added(**counts, changes=tuple(changes), beside=tuple(beside))
 
 
-def current(connection: Connection, ids: Collection[str] | None = None) -> list[Label]:
-    """The newest revision of each image (of those in `ids`), withdrawals included, in order of id."""
-    if ids is None:
-        found = _newest(connection, select(func.max(labels.c.revision)))
-    else:
-        found = [
-            label
-            for batch in batches(sorted(ids))
-            for label in _newest(
-                connection, select(func.max(labels.c.revision)).where(labels.c.image_id.in_(batch))
-            )
-        ]
-    return sorted(found, key=lambda label: label.image_id)
+def rewrite(
+    connection: Connection,
+    values: Sequence[str],
+    new: tuple[str | None, Answer | None],
+    at: datetime,
+    source: Callable[[str], str],
+) -> int:
+    """Say every word of some classes anew under another name, or as an answer; who said it stays.
 
+    What is in force stays in force, what is beside it stays beside, and what was settled stays settled.
 
-def history(connection: Connection, image_id: str) -> list[Label]:
-    """Every revision, oldest first."""
-    query = _label.where(labels.c.image_id == image_id).order_by(labels.c.revision)
-    return [Label(*row) for row in connection.execute(query)]
-
-
-def freeze(connection: Connection, ids: Collection[str], split: Split) -> None:
-    """Set images apart for ever.
-
-    Raises:
-        StoreError: one is unknown, or is already in another split; nothing is written.
+    Returns:
+        How many labels in force were said anew.
     """
-    missing = unknown_images(connection, ids)
-    if missing:
-        raise StoreError(
-            "images of this project", _few(missing, "unknown id"), "scan the pool first: askance scan"
-        )
-    before = {
-        image_id: was
-        for batch in batches(dict.fromkeys(ids))
-        for image_id, was in connection.execute(
-            select(splits.c.image_id, splits.c.split).where(splits.c.image_id.in_(batch))
-        )
-    }
-    moved = [f"{image_id} (in {was})" for image_id, was in before.items() if was != split]
-    if moved:
-        raise StoreError(
-            f"images that are free to go to {split}",
-            _few(moved, "already frozen image"),
-            "leave them where they are: a frozen image never moves",
-        )
-    rows = [{"image_id": image_id, "split": split} for image_id in dict.fromkeys(ids) if image_id not in before]
+    force = in_force(connection)
+    found = {**words(connection, settling=False), **words(connection)}
+    touched = {label.image_id for label in found.values() if label.value in values}
+    beside, standing = [], []
+    for revision, label in sorted(found.items()):
+        if label.image_id not in touched:
+            continue
+        named = label.value in values
+        value, answer = new if named else (label.value, label.answer)
+        told = source(label.source) if named else label.source
+        again = Label(label.image_id, value, label.who, at, told, answer, revision not in force)
+        if revision in force and (named or label.settles):
+            standing.append(replace(again, settles=label.settles))
+        elif revision not in force and named:
+            beside.append(again)
+    append(connection, beside + standing)  # in force last: what was settled is the last word of its image
+    return sum(found[revision].value in values for revision in force if revision in found)
+
+
+def append(connection: Connection, rows: Sequence[Label]) -> None:
+    """Write revisions as they are."""
     if rows:
-        connection.execute(insert(splits), rows)
+        names = [column.name for column in labels.columns if column.name != "revision"]
+        connection.execute(insert(labels), [{name: getattr(row, name) for name in names} for row in rows])
 
 
-def frozen(connection: Connection) -> dict[str, Split]:
-    """Image id -> its split, in order of id."""
-    return dict(sorted((row[0], row[1]) for row in connection.execute(select(splits.c.image_id, splits.c.split))))
+def _known(connection: Connection, ids: set[str]) -> dict[str, _Known]:
+    known = {image_id: _Known() for image_id in ids}
+    for label in words(connection, ids).values():
+        if not withdraws(label):
+            known[label.image_id].words[label.who] = label
+    for label in in_force(connection, ids).values():
+        known[label.image_id].force = None if withdraws(label) else label
+    return known
 
 
-def _newest(connection: Connection, revisions: Select[int]) -> list[Label]:
-    query = _label.where(labels.c.revision.in_(revisions.group_by(labels.c.image_id)))
-    return [Label(*row) for row in connection.execute(query)]
+def _what(label: Label) -> tuple[str | None, str | None]:
+    return label.value, label.answer
 
 
 def _check(connection: Connection, given: Sequence[Label]) -> None:
     naive = [label.image_id for label in given if label.at.tzinfo is None]
     if naive:
-        raise LabelError("times with a zone", _few(naive, "label without one, of image"), "use datetime.now(UTC)")
+        raise LabelError("times with a zone", few(naive, "label without one, of image"), "use datetime.now(UTC)")
     missing = unknown_images(connection, (label.image_id for label in given))
     if missing:
         raise LabelError(
             "labels of images that a scan has met",
-            _few(missing, "unknown image id"),
+            few(missing, "unknown image id"),
             "scan the pool first (askance scan), or check the ids",
         )
-
-
-def _few(items: Sequence[str], what: str) -> str:
-    """How many, and the first few."""
-    shown = ", ".join(items[:5]) + (", ..." if len(items) > 5 else "")
-    return f"{len(items)} x {what}: {shown}"

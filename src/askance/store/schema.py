@@ -6,6 +6,7 @@ never deleted: files come and go, what people said about them stays.
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from askance.store.columns import AnyText, JsonText, Real, Utc
@@ -51,6 +53,9 @@ labels = Table(
     Column("who", AnyText, nullable=False),
     Column("at", Utc, nullable=False),
     Column("source", AnyText, nullable=False),
+    Column("answer", Text),
+    Column("opinion", Boolean, nullable=False, server_default=false()),
+    Column("settles", Boolean, nullable=False, server_default=false()),
     Index("labels_newest", "image_id", "revision"),
     sqlite_autoincrement=True,
 )

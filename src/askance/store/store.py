@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,12 +12,12 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from askance.store import health, images, jobs, labels, migrate, rounds
+from askance.store import health, images, jobs, labels, migrate, rounds, said, splits
 from askance.store.engine import connect, parse, writer
 from askance.store.errors import teaching
 from askance.store.jobs import Job
 from askance.store.labels import Added
-from askance.vocab import Busy, ImageRecord, Json, Label, Pick, Round, Sighting, Split, StoreError
+from askance.vocab import Answer, Busy, ImageRecord, Json, Label, Pick, Round, Sighting, Split, StoreError
 
 T = TypeVar("T")
 
@@ -101,23 +102,71 @@ class Store:
 
     # What people said
 
-    def add_labels(self, given: Iterable[Label]) -> Added:
-        """Append labels, all or none. One that equals the current label writes nothing; value None withdraws.
+    def add_labels(self, given: Iterable[Label], *, settle: bool = False) -> Added:
+        """Append what people said, all or none; what is known already writes nothing.
+
+        The first label of an image is in force, and whoever said it may change it, or withdraw it with neither
+        value nor answer. What another person says of it is kept beside as an opinion, the same or not.
+
+        Args:
+            given: in the order they were said; `opinion` and `settles` are decided here.
+            settle: whoever says it, it is in force now, and the difference between people is settled.
 
         Raises:
             LabelError: an image that no scan has met, or a time without a zone.
         """
         revisions = list(given)
-        return self._write(lambda connection: labels.add(connection, revisions))
+        return self._write(lambda connection: labels.add(connection, revisions, settle=settle))
 
     def labels(self) -> dict[str, Label]:
-        """Image id -> current label, ordered by id; withdrawn ones left out."""
-        newest = self._read(labels.current)
-        return {label.image_id: label for label in newest if label.value is not None}
+        """Image id -> label in force, answers included, ordered by id; withdrawn ones left out."""
+        newest = self._read(said.in_force).values()
+        found = {label.image_id: label for label in newest if not said.withdraws(label)}
+        return dict(sorted(found.items()))
+
+    def opinions(self, *, settling: bool = True) -> dict[str, dict[str, Label]]:
+        """Image id -> person -> their newest word on it, the oldest word first; what they withdrew is gone.
+
+        `opinion` is False for the word that is in force and True for all others.
+
+        Args:
+            settling: whether what was said to settle a difference counts; without, what people said before they
+                had seen each other's answers, as figures of agreement need it.
+        """
+        return self._read(lambda connection: said.opinions(connection, settling=settling))
+
+    def rewrite_labels(
+        self,
+        values: Sequence[str],
+        new: tuple[str | None, Answer | None],
+        *,
+        at: datetime,
+        source: Callable[[str], str],
+    ) -> int:
+        """Say every word of some classes anew under another name, or as an answer; who said it stays.
+
+        Args:
+            values: the classes.
+            new: the class it is now, or None and an answer.
+            at: when.
+            source: the source a label had -> the one it gets.
+
+        Returns:
+            How many labels in force were said anew; opinions and what was settled are too, and are not counted.
+        """
+        return self._write(lambda connection: labels.rewrite(connection, values, new, at, source))
 
     def history(self, image_id: str) -> list[Label]:
-        """Every revision of an image's label, oldest first, withdrawals included."""
-        return self._read(lambda connection: labels.history(connection, image_id))
+        """Every revision of an image's label, oldest first, opinions and withdrawals included."""
+        return self._read(lambda connection: said.revisions(connection, image_id))
+
+    def speakers(self) -> list[str]:
+        """Everybody who ever said something of an image, sorted."""
+        return self._read(said.speakers)
+
+    def revisions(self) -> list[Label]:
+        """Every revision of every image's label, oldest first."""
+        return self._read(said.revisions)
 
     def freeze(self, ids: Collection[str], split: Split) -> None:
         """Set images apart for good; again with the same split is nothing.
@@ -125,11 +174,11 @@ class Store:
         Raises:
             StoreError: an id is unknown or frozen in another split; nothing is written.
         """
-        self._write(lambda connection: labels.freeze(connection, ids, split))
+        self._write(lambda connection: splits.freeze(connection, ids, split))
 
     def splits(self) -> dict[str, Split]:
         """Image id -> the split it is frozen in, ordered by id."""
-        return self._read(labels.frozen)
+        return self._read(splits.frozen)
 
     # Rounds
 

@@ -1,5 +1,6 @@
 """Plain records and errors: the words every room uses. No torch."""
 
+from askance.vocab.answers import ANSWERS, answer_of, said
 from askance.vocab.catalogue import Catalogue, Entry
 from askance.vocab.diagnosis import Diagnosis, Neighbour, Reliability, Suspect
 from askance.vocab.errors import (
@@ -16,6 +17,7 @@ from askance.vocab.errors import (
     StoreError,
 )
 from askance.vocab.records import (
+    Answer,
     Curve,
     Fitted,
     ImageRecord,
@@ -33,6 +35,8 @@ from askance.vocab.records import (
 )
 
 __all__ = [
+    "ANSWERS",
+    "Answer",
     "AskanceError",
     "Busy",
     "Catalogue",
@@ -63,5 +67,7 @@ __all__ = [
     "Split",
     "StoreError",
     "Suspect",
+    "answer_of",
+    "said",
     "silent",
 ]

@@ -59,6 +59,32 @@ def free_name(path: Path, data: bytes | None = None) -> Path:
     return candidate
 
 
+def write_free(path: Path, data: bytes) -> Path:
+    """Write a file under the first free name, also where others do the same at this moment; returns the file.
+
+    A file of one of those names that holds exactly that already is taken for it.
+
+    Raises:
+        StoreError: the disk is full or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    while True:
+        file = free_name(path, data)
+        try:
+            file.touch(exist_ok=False)  # the name is ours: nobody else gets it
+        except FileExistsError:
+            if file.is_file() and file.read_bytes() == data:
+                return file
+        except OSError as error:
+            raise cannot_write(file, error) from None
+        else:
+            write_whole(file, data)
+            return file
+
+
 def cannot_write(path: Path, error: OSError) -> StoreError:
     """What to tell a person whose disk said no."""
     return StoreError(

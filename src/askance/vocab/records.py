@@ -7,6 +7,8 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Split = Literal["train", "val", "test"]
+Answer = Literal["unreadable", "none-of-these"]
+"""What somebody may say of an image that is no class."""
 
 Progress: TypeAlias = Callable[[str, int, int | None], None]
 """`progress(what, done, total)`: called as long work advances; `total` is None where it is not known."""
@@ -62,10 +64,16 @@ class Label:
 
     Attributes:
         image_id: whose label it is.
-        value: the class name; None withdraws the label (an undo is a new row).
+        value: the class name; None with an answer, and None without one withdraws (an undo is a new row).
         who: the person or tool that said it.
         at: when, in UTC.
         source: where it came from: a file's name, a page.
+        answer: what was said instead of a class: counted, never trained on, not asked again.
+        opinion: said while another person's label is in force: kept beside it and counted for agreement.
+        settles: said to end a difference between people: in force, and no word for the figures of agreement.
+
+    Raises:
+        ValueError: both a class and an answer, or an opinion that settles.
     """
 
     image_id: str
@@ -73,6 +81,15 @@ class Label:
     who: str
     at: datetime
     source: str
+    answer: Answer | None = None
+    opinion: bool = False
+    settles: bool = False
+
+    def __post_init__(self) -> None:
+        if self.value is not None and self.answer is not None:
+            raise ValueError(f"both the class {self.value} and the answer {self.answer}")
+        if self.opinion and self.settles:
+            raise ValueError("an opinion that settles")
 
 
 @dataclass(frozen=True, slots=True)
