@@ -1,9 +1,12 @@
 """Foreign records in and out: label CSVs, image folders, batches to be labelled elsewhere."""
 
+from askance.integrations.batch_folder import Written, write_batch_package
 from askance.integrations.files import How
+from askance.integrations.labelled_folder import find_batch_folder, read_batch_folder
 from askance.integrations.match import as_labels, match
 from askance.integrations.read import read_image_folder, read_label_csv
 from askance.integrations.rows import LabelRow, Matched, Rejected
+from askance.integrations.sheet import Batch
 from askance.integrations.write import (
     write_batch_csv,
     write_batch_folder,
@@ -13,16 +16,21 @@ from askance.integrations.write import (
 )
 
 __all__ = [
+    "Batch",
     "How",
     "LabelRow",
     "Matched",
     "Rejected",
+    "Written",
     "as_labels",
+    "find_batch_folder",
     "match",
+    "read_batch_folder",
     "read_image_folder",
     "read_label_csv",
     "write_batch_csv",
     "write_batch_folder",
+    "write_batch_package",
     "write_labels_csv",
     "write_labels_image_folder",
     "write_rejected",
