@@ -45,7 +45,7 @@ def print_found(session: "Session", found: "Refreshed", *, again: bool = False) 
         parts += [*([moved] if found.moved else []), read, f"{found.gone:,} gone"]
     broken = f"{found.quarantined:,} quarantined"
     if found.quarantined and not again:
-        broken += f" as they cannot be read ({paste('scan', session)} says which and why)"
+        broken += f" ({paste('scan', session)} says which and why)"
     console.print(", ".join([*parts, broken]))
     said = passed_over(found.passed)
     if said:

@@ -29,8 +29,9 @@ def safe_name(text: str) -> str:
     name = name.rstrip(". ")
     if name.startswith("."):
         name = "_" + name[1:]
-    if not name or name.partition(".")[0].lower() in _DEVICES:
-        name += "_"
+    first, dot, rest = name.partition(".")
+    if not first or first.lower() in _DEVICES:
+        name = f"{first}_{dot}{rest}"
     return _cut(name)
 
 
