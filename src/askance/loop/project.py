@@ -9,6 +9,7 @@ from askance.loop.settings import read_config, write_config
 from askance.store import Store
 from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split
 from askance.vocab.config import Config
+from askance.vocab.errors import listed
 from askance.vocab.files import cannot_write
 
 CONFIG = "askance.toml"
@@ -152,7 +153,7 @@ def find_project(start: Path) -> Path:
     if len(below) == 1:
         return below[0]
     if below:
-        names = ", ".join(folder.name for folder in below)
+        names = listed([folder.name for folder in below])
         raise ConfigError("one project", f"{len(below)} below {start}: {names}", f"name one: -p {below[0].name}")
     raise ConfigError(
         "a project: a folder with askance.toml",
