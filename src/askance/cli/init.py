@@ -32,7 +32,7 @@ def init(
     ] = None,
 ) -> None:
     """Make a project: scan the pool, take the labels there are."""
-    from askance.cli.next import paste, shortest
+    from askance.cli.next import paste
     from askance.cli.options import default_who, settings_of
     from askance.cli.scan import print_found
     from askance.cli.show import bars, console, print_next
@@ -56,7 +56,6 @@ def init(
             project, settings, labels=labels, who=default_who(), progress=progress
         )
     with session:
-        console.print(f"project: {shortest(session.project.root)}")
         print_found(session, found)
         if imported is not None:
             print_imported(imported)

@@ -33,11 +33,13 @@ def scan(
 
 
 def print_found(session: "Session", found: "Refreshed", *, again: bool = False) -> None:
-    """What a scan found; `again`: also what has changed since the last one."""
-    from askance.cli.next import paste
+    """What a scan found: by `init`, where the project is too; `again`: what has changed since the last one."""
+    from askance.cli.next import paste, shortest
     from askance.cli.show import console
     from askance.pool import passed_over
 
+    if not again:
+        console.print(f"project: {shortest(session.project.root)}")
     parts = [f"{found.images:,} images in {found.places:,} files"]
     if again:
         moved = f"{found.moved:,} found again at a new place"
