@@ -55,7 +55,7 @@ def test_from_init_to_report(place):
     out = init()
     assert "50 images in 50 files, 0 quarantined" in out
     assert "20 new" in out
-    assert "There is no test set" in run("status", "-p", "p")
+    assert "there is no test set" in run("status", "-p", "p")
     assert "10 random images" in run("pick", "--split", "test", "-n", 10, "-p", "p")
     assert "10 images to label" in run("export", "--split", "test", "--csv", "test.csv", "-p", "p")
     fill(place / "test.csv", place / "all.csv")
@@ -65,7 +65,7 @@ def test_from_init_to_report(place):
     assert "this batch had been picked already" in run("pick", "-n", 5, "-p", "p")
     run("export", "--csv", "batch.csv", "--folder", "batch", "-p", "p")
     assert len(list((place / "batch").iterdir())) == 5
-    assert "5 to go" in run("status", "-p", "p")
+    assert "5 images of the last batch have no label yet" in run("status", "-p", "p")
     fill(place / "batch.csv", place / "all.csv")
     assert "5 new" in run("import", "batch.csv", "-p", "p")
     assert "round 2: trained on 25 labels" in run("train", "-p", "p")

@@ -254,7 +254,7 @@ def test_a_test_set_is_random_frozen_and_never_picked(site):
             session.pick_for_split("test", 15) == []
         )  # a set of 15 is a set of 15, however often it is asked for
         csv = site.folder / "test.csv"
-        assert session.export_batch(csv=csv, folder=None, copy=False, split="test") == 15
+        assert session.export_batch(csv=csv, folder=None, copy=False, split="test").images == 15
         session.train()
         batch = ids(session.pick(10))
         assert not set(batch) & set(chosen)

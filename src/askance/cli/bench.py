@@ -50,5 +50,5 @@ def bench(
             run_study(study, out, workers=workers, progress=progress)
     written = write_study(study, out, " ".join(["askance", *sys.argv[1:]]))
     if written.whole < written.planned:
-        console.print(f"[yellow]{written.whole} of {written.planned} runs have reached their end[/]")
+        console.print(f"{written.whole} of {written.planned} runs have reached their end", style="yellow")
     console.print(f"page: {written.page}", *(f"      {path}" for path in written.files), sep="\n", highlight=False)

@@ -39,7 +39,7 @@ def doctor(
         console.print("no project here")
         return
     for problem in problems:
-        console.print(f"[bold red]problem[/] {problem}", highlight=False)
+        console.print("problem", problem)
     if problems:
         raise typer.Exit(1)
     console.print("the project is sound")

@@ -1,21 +1,31 @@
 """`askance export`: hand a batch to whoever labels it, or all labels to whoever needs them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from askance.cli.options import HeldOut, ProjectDir
 
+if TYPE_CHECKING:
+    from askance.session import Session
+    from askance.session.exporting import Exported
+
+SHOWN = 5
+"""Images that could not be put into a batch and are named."""
+
 
 def export(
     csv: Annotated[
-        Path | None, typer.Option(help="Write the batch as a CSV: fill in `label`, then import it.")
+        Path | None, typer.Option(help="Write a CSV to fill in instead, with a page of thumbnails beside it.")
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option(help="Write the batch as a folder: sort into a folder a class, then import it.")
+        Path | None, typer.Option(help="Write a plain folder instead, of links to the images where links can be.")
     ] = None,
-    copy: Annotated[bool, typer.Option("--copy", help="Copies in the folder instead of links.")] = False,
+    copy: Annotated[bool, typer.Option("--copy", help="With --folder: copies instead of links.")] = False,
+    small: Annotated[
+        bool, typer.Option("--small", help="Copies of at most 1,024 pixels, for a batch that is to be sent.")
+    ] = False,
     number: Annotated[int | None, typer.Option("--round", help="The batch of that round; else the last.")] = None,
     split: Annotated[HeldOut | None, typer.Option(help="Not a batch but what that set still lacks.")] = None,
     labels: Annotated[
@@ -23,18 +33,56 @@ def export(
     ] = None,
     project: ProjectDir = Path("."),
 ) -> None:
-    """Write the last batch (CSV, folder or both), or all labels."""
-    from askance.cli.show import console
+    """Write the last batch as a folder to be labelled by anybody, or all labels.
+
+    The folder, batch-0002 for round 2, comes into the current folder: images, labels.csv to fill in, index.html
+    to look at, and a folder for each class to sort the images into. `askance import` takes it back.
+    """
+    from askance.cli.show import bars, console
     from askance.session import Session
     from askance.vocab import ConfigError
 
-    if csv is None and folder is None and labels is None:
-        raise ConfigError(
-            "where to write", "neither --csv, --folder nor --labels", "askance export --csv batch.csv"
-        )
+    plain = csv is not None or folder is not None
+    if small and plain:
+        raise ConfigError("--small without --csv or --folder", "both", "askance export --small")
     with Session.open(project) as session:
-        if csv is not None or folder is not None:
-            n = session.export_batch(csv=csv, folder=folder, copy=copy, split=split, number=number)
-            console.print(f"{n} images to label: {', '.join(str(p) for p in (csv, folder) if p)}", highlight=False)
+        if plain:
+            with bars() as progress:
+                done = session.export_batch(
+                    csv=csv, folder=folder, copy=copy, split=split, number=number, progress=progress
+                )
+            _say(session, done)
+        elif labels is None:
+            with bars() as progress:
+                done = session.export_package(small=small, split=split, number=number, progress=progress)
+            _say(session, done, whole=True)
         if labels is not None:
-            console.print(f"{session.export_labels(labels)} labels: {labels}", highlight=False)
+            n, place = session.export_labels(labels)
+            _say_taken((labels,) if place != labels else ())
+            console.print(f"{n:,} labels: {place}")
+
+
+def _say(session: "Session", done: "Exported", *, whole: bool = False) -> None:
+    from askance.cli.next import paste
+    from askance.cli.show import console, print_next, print_some
+
+    _say_taken(done.taken)
+    images = f"{done.images:,} {'image' if done.images == 1 else 'images'} to label"
+    there = " (there already, nothing is labelled in it)" if done.there else ""
+    console.print(f"{images}: {', '.join(map(str, done.written))}{there}")
+    if done.left_out:
+        console.print(f"{len(done.left_out):,} could not be read and are left out:")
+        print_some([f"{place}: {why}" for place, why in done.left_out.items()], SHOWN)
+    first = done.written[0]
+    if whole:
+        console.print(
+            f"fill in {first / 'labels.csv'}, or sort the images into the folders there ({first / 'index.html'})"
+        )
+    print_next(paste("import", session, first))
+
+
+def _say_taken(taken: "tuple[Path, ...]") -> None:
+    from askance.cli.show import console
+
+    for place in taken:
+        console.print(f"{place} is there with something else in it and stays as it is")

@@ -33,8 +33,10 @@ def init(
 ) -> None:
     """Make a project: scan the pool, take the labels there are."""
     from askance.cli.imported import print_imported
+    from askance.cli.next import paste
     from askance.cli.options import default_who, settings_of
-    from askance.cli.show import bars, console
+    from askance.cli.scan import print_found
+    from askance.cli.show import bars, console, print_next
     from askance.session import Session
     from askance.vocab import ConfigError
 
@@ -54,12 +56,12 @@ def init(
             project, settings, labels=labels, who=default_who(), progress=progress
         )
     with session:
-        console.print(f"{found.images} images in {found.places} files, {found.quarantined} quarantined")
+        print_found(session, found)
         if imported is not None:
             print_imported(imported)
         console.print(f"classes: {', '.join(session.config.classes) or 'none yet'}")
         trainable = imported is not None and imported.new > 0
-        console.print(f"next: [bold]askance {'train' if trainable else 'pick'} -p {project}[/]")
+        print_next(paste("train" if trainable else "pick", session))
 
 
 def _from(project: Path, source: str) -> str:

@@ -28,7 +28,8 @@ def pick(
     project: ProjectDir = Path("."),
 ) -> None:
     """Pick the next images worth labelling, and remember them."""
-    from askance.cli.show import bars, console, print_table
+    from askance.cli.next import paste
+    from askance.cli.show import bars, console, print_next, print_table
     from askance.loop.step import Strategy
     from askance.session import Session
 
@@ -66,7 +67,7 @@ def pick(
         again = "" if done.fresh else "this batch had been picked already"
         for line in filter(None, (more, done.note, again)):
             console.print(line)
-        console.print("next: askance export --csv batch.csv (or --folder batch/), label, askance import")
+        print_next(paste("export", session))
 
 
 def _check_targets(targets: str, strategy: "Strategy") -> None:
@@ -81,8 +82,9 @@ def _check_targets(targets: str, strategy: "Strategy") -> None:
 
 
 def _for_split(session: "Session", split: HeldOut, n: int) -> None:
-    from askance.cli.show import console
+    from askance.cli.next import paste
+    from askance.cli.show import console, print_next
 
     chosen = session.pick_for_split(split, n)
     console.print(f"{len(chosen)} random images joined the {split} set; they will never be picked for training")
-    console.print(f"next: askance export --split {split} --csv {split}.csv, label, askance import {split}.csv")
+    print_next(paste(f"export --split {split}", session))

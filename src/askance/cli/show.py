@@ -1,4 +1,8 @@
-"""What a person sees: tables, progress bars with the time left, errors that teach."""
+"""What a person sees: tables, progress bars with the time left, errors that teach.
+
+Nothing here is taken for markup: what people named, square brackets and all, is shown as it is. Looks are given by
+`style=`. Lines are not broken, so that a command or a path can be copied whole.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,12 +18,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from askance.vocab import AskanceError
 from askance.vocab import Progress as ProgressFunction
 
-console = Console()
-errors = Console(stderr=True)
+console = Console(markup=False, highlight=False, soft_wrap=True)
+errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
 EVERY = 20.0
 """Seconds between two lines on how far work is, where no bar can be drawn."""
@@ -38,7 +43,7 @@ def bars() -> Iterator[ProgressFunction]:
         yield lines(EVERY)
         return
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -65,7 +70,7 @@ def lines(every: float, clock: Callable[[], float] = time.monotonic) -> Progress
         nonlocal last
         if clock() - last >= every:
             last = clock()
-            errors.print(f"{what}: {done:,}" + ("" if total is None else f" of {total:,}"), highlight=False)
+            errors.print(f"{what}: {done:,}" + ("" if total is None else f" of {total:,}"))
 
     return progress
 
@@ -78,17 +83,36 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
         numbers = i > 0 and all(row[i][:1] in _NUMBER for row in rows)
         table.add_column(column, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(_plain, row))
-    console.print(f"[bold]{_plain(title)}[/]", highlight=False)
-    console.print(table)
+        table.add_row(*row)
+    console.print(title, style="bold")
+    console.print(table, soft_wrap=False)
+
+
+def print_some(lines: Sequence[str], most: int | None, more: str = "") -> None:
+    """The first lines, and how many more there are.
+
+    Args:
+        lines: all of them.
+        most: how many are shown; None: all.
+        more: where the others are, in words.
+    """
+    shown = len(lines) if most is None else most
+    for line in lines[:shown]:
+        console.print(f"  {line}")
+    if len(lines) > shown:
+        console.print(f"  and {len(lines) - shown:,} more{more and f': {more}'}")
+
+
+def print_next(command: str) -> None:
+    """What to do now; it can be pasted."""
+    console.print(Text("next: ") + Text(command, "bold"))
 
 
 def complain(error: AskanceError) -> None:
     """Show an error: what was wanted, what came, what to do."""
-    errors.print(f"[bold red]wanted[/] {_plain(error.wanted)}", highlight=False)
-    errors.print(f"[bold red]got[/]    {_plain(error.got)}", highlight=False)
-    errors.print(f"[bold green]fix[/]    {_plain(error.fix)}", highlight=False)
-
-
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+    for word, colour, text in (
+        ("wanted", "red", error.wanted),
+        ("got", "red", error.got),
+        ("fix", "green", error.fix),
+    ):
+        errors.print(Text(f"{word:<6}", f"bold {colour}") + Text(f" {text}"))

@@ -121,7 +121,8 @@ def show(
         console.print(f"every strategy pays for {experiment.val:,} validation labels besides", highlight=False)
     if results.unconverged:
         console.print(
-            f"[yellow]{results.unconverged} of {results.trainings} trainings ended at train.max_steps before "
-            "their loss had settled[/]: give them more with --set train.max_steps=..."
+            f"{results.unconverged:,} of {results.trainings:,} trainings ended at train.max_steps before "
+            "their loss had settled: give them more with --set train.max_steps=...",
+            style="yellow",
         )
     console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)

@@ -7,6 +7,7 @@ from askance.cli.options import ProjectDir
 from askance.cli.people import people_lines
 
 if TYPE_CHECKING:
+    from askance.session import Session
     from askance.session.session import Status
     from askance.vocab import Split
 
@@ -15,46 +16,97 @@ SPLITS: tuple["Split", ...] = ("train", "val", "test")
 
 def status(project: ProjectDir = Path(".")) -> None:
     """Show images, labels, rounds, and what comes next."""
-    from askance.cli.show import console, print_table
+    from askance.cli.show import console, print_next, print_table
     from askance.session import Session
 
     with Session.open(project) as session:
         now = session.status()
-        console.print(f"[bold]{session.project.root}[/]", highlight=False)
-        console.print(f"{now.images} images, {now.unlabelled} to pick from, {now.quarantined} quarantined")
-        counts = [(name, *(str(now.labels[split][name]) for split in SPLITS)) for name in session.config.classes]
-        counts.append(("all", *(str(now.labels[split].total()) for split in SPLITS)))
-        print_table("labels", ("class", *SPLITS), counts)
-        if now.rounds:
-            metrics = [session.project.store.metrics(one.number).get("test_accuracy") for one in now.rounds]
-            accuracies = ["" if found is None else f"{found:.3f}" for found in metrics]
-            rows = [
-                (str(one.number), str(one.labels), one.state, accuracy)
-                for one, accuracy in zip(now.rounds, accuracies, strict=True)
-            ]
-            print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
+        console.print(str(session.project.root), style="bold")
+        _print_pool(session, now)
+        rows = [(name, *(f"{now.labels[split][name]:,}" for split in SPLITS)) for name in _counted(session, now)]
+        rows.append(("all", *(f"{now.labels[split].total():,}" for split in SPLITS)))
+        print_table("labels", ("class", *SPLITS), rows)
+        _print_rounds(session, now)
         for line in people_lines(session):
-            console.print(line, markup=False, highlight=False)
+            console.print(line)
         if now.strange:
             console.print(
-                f"{now.strange} labels are of classes that are not in askance.toml: nothing is trained on them"
+                f"{now.strange:,} labels are of classes that are not in askance.toml: nothing is trained on them"
             )
-        console.print(f"next: {_next(now)}")
+        because, command = _next(session, now)
+        console.print(because)
+        print_next(command)
 
 
-def _next(now: "Status") -> str:
-    """What a person would do now."""
+def _print_pool(session: "Session", now: "Status") -> None:
+    from askance.cli.next import paste
+    from askance.cli.show import console
+    from askance.loop.refresh import passed_over_before, source_is_missing
+    from askance.pool import passed_over
+
+    broken = f"{now.quarantined:,} quarantined"
+    if now.quarantined:
+        broken += f" ({paste('scan', session)} says which and why)"
+    console.print(f"{now.images:,} images, {now.unlabelled:,} to pick from, {broken}")
+    if source_is_missing(session.project):
+        where = session.project.root / "askance.toml"
+        console.print(f"the images are not at {session.project.source} any more: mend pool.source in {where}")
+    elif said := passed_over(passed_over_before(session.project)):
+        console.print(said)
+
+
+def _counted(session: "Session", now: "Status") -> list[str]:
+    """What labels are counted by: the classes, and what else was answered."""
+    classes = list(session.config.classes)
+    others = {name for split in SPLITS for name in now.labels[split]} - set(classes)
+    return classes + sorted(others)
+
+
+def _print_rounds(session: "Session", now: "Status") -> None:
+    from askance.cli.show import print_table
+
+    if not now.rounds:
+        return
+    metrics = [session.project.store.metrics(one.number).get("test_accuracy") for one in now.rounds]
+    accuracies = ["" if found is None else f"{found:.3f}" for found in metrics]
+    rows = [
+        (str(one.number), f"{one.labels:,}", one.state, accuracy)
+        for one, accuracy in zip(now.rounds, accuracies, strict=True)
+    ]
+    print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
+
+
+def _next(session: "Session", now: "Status") -> tuple[str, str]:
+    """What a person would do now: why, and the command."""
+    from askance.cli.next import paste
+
     if now.pending:
+        return _label_it(session, now.pending, "the last batch", session.batch_name())
+    if not any(now.labels["train"][name] for name in session.config.classes):
+        return "no image for training has a label yet", paste("pick", session)
+    lacking = now.asked["test"] - now.labels["test"].total()
+    if lacking > 0:
+        name = session.batch_name("test")
+        return _label_it(session, lacking, "the test set", name, "--split test")
+    untested = now.labels["test"].total() > 0 and "test_accuracy" not in now.metrics
+    if now.rounds and now.rounds[-1].state == "trained" and not untested:
+        more = now.unlabelled > 0
+        because = "the model is trained" if more else "every image has a label"
+        return because, paste("pick" if more else "report", session)
+    if not now.asked["test"] and now.unlabelled > 1:
+        command = paste(f"pick --split test -n {now.test_size}", session)
         return (
-            f"label the last batch ({now.pending} to go): askance export --csv batch.csv, askance import batch.csv"
+            f"there is no test set, so that accuracy cannot be measured: {command} makes one",
+            paste("train", session),
         )
-    if not now.labels["train"]:
-        return "askance pick, label the batch, askance import"
-    if not now.asked["test"]:
-        return (
-            "askance train. There is no test set, so accuracy cannot be measured: "
-            f"askance pick --split test -n {now.test_size}, then askance export --split test --csv test.csv"
-        )
-    if now.rounds and now.rounds[-1].state == "trained":
-        return "askance pick"
-    return "askance train"
+    return "there are labels that no model has seen", paste("train", session)
+
+
+def _label_it(session: "Session", n: int, what: str, name: str, options: str = "") -> tuple[str, str]:
+    """To label a batch: take it back where it lies here, else write it."""
+    from askance.cli.next import paste
+
+    waiting = f"{n:,} {'image' if n == 1 else 'images'} of {what} {'has' if n == 1 else 'have'} no label yet"
+    if Path(name).is_dir():
+        return f"{waiting}: label them in {name}", paste("import", session, name)
+    return waiting, paste(f"export {options}".strip(), session)

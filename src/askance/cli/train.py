@@ -8,6 +8,7 @@ from askance.cli.options import ProjectDir
 
 def train(project: ProjectDir = Path(".")) -> None:
     """Fit the model to all training labels and measure it on the test set."""
+    from askance.cli.next import paste
     from askance.cli.show import bars, console, errors
     from askance.session import Session
 
@@ -31,13 +32,14 @@ def train(project: ProjectDir = Path(".")) -> None:
         console.print(f"how: {_said(log)}", style="dim", markup=False, highlight=False, soft_wrap=True)
         if not done.converged:
             errors.print(
-                "[bold yellow]not converged[/]: training stopped at train.max_steps. An under-trained model makes "
-                "uncertainty worth less than chance: raise train.max_steps in askance.toml."
+                "not converged: training stopped at train.max_steps. An under-trained model makes "
+                "uncertainty worth less than chance: raise train.max_steps in askance.toml.",
+                style="yellow",
             )
         if "test_accuracy" not in done.metrics:
+            size = session.status().test_size
             console.print(
-                "no labelled test set: accuracy is not known "
-                f"(askance pick --split test -n {session.status().test_size})"
+                f"no labelled test set: accuracy is not known ({paste(f'pick --split test -n {size}', session)})"
             )
 
 

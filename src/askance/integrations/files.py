@@ -3,16 +3,14 @@
 import csv
 import io
 import os
-import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
-import fsspec
-
+from askance.pool.storage import Storage, explain, local_path
 from askance.vocab import LabelError
 from askance.vocab.files import cannot_write, write_whole
 
@@ -42,6 +40,33 @@ def write_new(path: Path, data: bytes) -> None:
     write_whole(path, data)
 
 
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to be filled, which takes its place `folder` when all of it is there; else nothing is left of it.
+
+    Raises:
+        LabelError: the folder has something in it.
+        StoreError: the disk said no.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise LabelError("a new or empty folder", f"{folder} with something in it", "choose another folder")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    try:
+        beside.chmod(0o755)
+        yield beside
+        if folder.is_dir():
+            folder.rmdir()
+        beside.rename(folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def write_new_folder(folder: Path, files: Mapping[str, str], how: How) -> list[Path]:
     """Fill a new folder with links to images or copies of them; it appears when all of it is there.
 
@@ -54,58 +79,43 @@ def write_new_folder(folder: Path, files: Mapping[str, str], how: How) -> list[P
         LabelError: the folder has something in it, or an image cannot be read.
         StoreError: the disk said no.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise LabelError("a new or empty folder", f"{folder} with something in it", "choose another folder")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    try:
-        beside.chmod(0o755)
+    storage = Storage()
+    with new_folder(folder) as beside:
         for name, uri in files.items():
-            _place(uri, beside / name, how)
-        if folder.is_dir():
-            folder.rmdir()
-        beside.rename(folder)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            _place(uri, beside / name, how, storage)
     return [folder / name for name in files]
 
 
-def _place(uri: str, target: Path, how: How) -> None:
+def _place(uri: str, target: Path, how: How, storage: Storage) -> None:
     target.parent.mkdir(exist_ok=True, parents=True)
-    if how == "link" and "://" not in uri and Path(uri).is_file():
+    path = local_path(uri)
+    if how == "link" and path is not None and Path(path).is_file():
         try:
-            target.symlink_to(uri)
+            target.symlink_to(path)
         except OSError:  # no links on this file system, or no right to make them
             pass
         else:
             return
-    _copy(uri, target)
+    put(target, read_image(uri, storage))
 
 
-def _copy(uri: str, target: Path) -> None:
+def read_image(uri: str, storage: Storage) -> bytes:
+    """The bytes of an image of the pool.
+
+    Raises:
+        LabelError: it is not where it was last seen.
+    """
     try:
-        local = "://" not in uri and Path(uri).is_file()  # as the pool has it: a name with `::` is a name
-        source = fsspec.filesystem("file").open(uri, "rb") if local else fsspec.open(uri, "rb").open()
-    except Exception as error:  # each fsspec backend has its own
+        return storage.read(local_path(uri) or uri)
+    except Exception as error:  # each storage has its own
         raise LabelError(
-            "every image of the batch where it was last seen", f"{uri}: {error}", "scan the pool again"
+            "every image of the batch where it was last seen", f"{uri}: {explain(error)}", "scan the pool again"
         ) from error
-    with source, target.open("wb") as file:
-        shutil.copyfileobj(source, file)
+
+
+def put(target: Path, data: bytes) -> None:
+    """Write a file of a folder that is not in its place yet, and have it on the disk before it is."""
+    with target.open("wb") as file:
+        file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def base_name(uri: str) -> str:
-    """The last part of a path or URL, as a name any file system takes.
-
-    >>> base_name("s3://bucket/line 3/0007.jpg"), base_name("https://host/a.png?size=1")
-    ('0007.jpg', 'a.png')
-    """
-    path = urlsplit(uri).path if "://" in uri else uri
-    return re.sub(r'[<>:"|?*\\\x00-\x1f]', "_", PurePosixPath(path).name) or "image"

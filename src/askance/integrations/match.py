@@ -15,7 +15,9 @@ from unicodedata import normalize
 from askance.integrations.classes import unknown_class
 from askance.integrations.rows import LabelRow, Matched, Rejected
 from askance.pool import content_id
+from askance.pool.storage import is_url
 from askance.vocab import ImageRecord, Label, Sighting, answer_of
+from askance.vocab.errors import listed
 
 T = TypeVar("T")
 
@@ -149,8 +151,7 @@ class _Finder:
                 return self._judge(next(iter(verdicts.values())))
             if verdicts:
                 uris = sorted(s.uri for s in verdicts.values())
-                shown = ", ".join(uris[:5]) + (f" and {len(uris) - 5} more" if len(uris) > 5 else "")
-                return _Lost(f"ambiguous: {len(uris)} images have this name: {shown}")
+                return _Lost(f"ambiguous: {len(uris)} images have this name: {listed(uris)}")
         return _Lost("unknown image: no id, path or file name of the pool fits")
 
     @cached_property
@@ -166,9 +167,18 @@ class _Finder:
     def _names(self) -> dict[str, list[tuple[list[str], Sighting]]]:
         names: dict[str, list[tuple[list[str], Sighting]]] = defaultdict(list)
         for uri, sighting in self._by_uri.items():
-            parts = uri.replace("\\", "/").split("/")
+            parts = _inside(uri).replace("\\", "/").split("/")
             names[parts[-1]].append((parts, sighting))
         return dict(names)
+
+
+def _inside(uri: str) -> str:
+    """A place without the archive around it.
+
+    >>> _inside("zip://site/1.png::/data/photos.zip"), _inside("/belt::7.jpg")
+    ('site/1.png', '/belt::7.jpg')
+    """
+    return uri.partition("::")[0].partition("://")[2] if is_url(uri) and "::" in uri else uri
 
 
 def _join(root: str, name: str) -> str:

@@ -179,3 +179,19 @@ def is_content_id(text: str) -> bool:
     (True, False)
     """
     return len(text) == 32 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
+    """The rows of a CSV file as they stand: line number, and plain column name -> cell.
+
+    Read as `read_label_csv` does; of two columns with one name the first counts. Rows without a cell are left out.
+
+    Raises:
+        LabelError: no such file, or not text.
+    """
+    text = _text(path)
+    headers = {mark: next(_cells(text, mark, path), (0, []))[1] for mark in DELIMITERS}
+    lines = _cells(text, max(DELIMITERS, key=lambda mark: len(headers[mark])), path)
+    names = [plain_name(name) for name in next(lines, (0, []))[1]]
+    rows = [(line, list(zip(names, cells, strict=False))) for line, cells in lines if any(cells)]
+    return [(line, dict(reversed(row))) for line, row in rows]

@@ -3,34 +3,47 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from askance.integrations.files import How, base_name, csv_bytes, write_new, write_new_folder
+from askance.integrations.files import How, csv_bytes, write_new, write_new_folder
+from askance.integrations.names import base_name, image_name
 from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
 from askance.vocab.files import write_free
 
 FOR_PEOPLE = "utf-8-sig"
-"""With a byte order mark: spreadsheets take other UTF-8 for something else."""
+"""With a byte order mark: spreadsheets take other UTF-8 for something else, and save as they have read.
+
+Programs that do not expect the mark find it in the first column's name: hence that column is one nobody asks for.
+"""
 
 
 def write_batch_csv(path: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> None:
     """Write a batch as a CSV file: fill the empty `label` column and import the file.
 
-    Columns: id, path, rank, gain, what of `why` is one word or number (predicted class...), label.
-
     Raises:
         LabelError: a picked image is not among `images`; or the file is there with other content, perhaps labels.
         StoreError: the disk said no.
     """
+    write_new(path, batch_csv(picks, images))
+
+
+def batch_csv(picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> bytes:
+    """A batch as the bytes of a CSV file.
+
+    Columns: rank, id, path, gain, what of `why` is one word or number (predicted class...), label.
+
+    Raises:
+        LabelError: a picked image is not among `images`.
+    """
     reasons = list(dict.fromkeys(name for pick in picks for name, value in pick.why.items() if _is_plain(value)))
     names = [f"why {name}" if plain_name(name) in _OWN else name for name in reasons]
     rows = [
-        [pick.image_id, _image(images, pick.image_id).uri, pick.rank, f"{pick.gain:.6g}"]
+        [pick.rank, pick.image_id, _image(images, pick.image_id).uri, f"{pick.gain:.6g}"]
         + [_cell(pick.why.get(name)) for name in reasons]
         + [""]
         for pick in picks
     ]
-    write_new(path, csv_bytes(["id", "path", "rank", "gain", *names, "label"], rows, encoding=FOR_PEOPLE))
+    return csv_bytes(["rank", "id", "path", "gain", *names, "label"], rows, encoding=FOR_PEOPLE)
 
 
 def write_batch_folder(
@@ -56,9 +69,14 @@ def write_batch_folder(
     """
     files = {}
     for place, pick in enumerate(picks, start=1):
-        uri = _image(images, pick.image_id).uri
-        files[f"{place:04d}_{base_name(uri)}"] = uri
+        image = _image(images, pick.image_id)
+        files[batch_file_name(place, image)] = image.uri
     return write_new_folder(folder, files, how)
+
+
+def batch_file_name(place: int, image: ImageRecord) -> str:
+    """What an image is called in a plain batch folder, by its place in the batch, from 1."""
+    return f"{place:04d}_{image_name(image)}"
 
 
 def write_rejected(path: Path, rejected: Sequence[Rejected]) -> Path:
@@ -94,12 +112,20 @@ def write_labels_csv(
 ) -> None:
     """Write current labels as a CSV file in the order of their paths; `read_label_csv` reads it back.
 
-    Columns: path, label (a class, or an answer: `unreadable`, `none of these`), split, group, id, who, at (ISO
-    8601), source. An image that is gone keeps its row, without a path. Withdrawn labels are left out.
-
     Raises:
         LabelError: the file is there with other content.
         StoreError: the disk said no.
+    """
+    write_new(path, labels_csv(labels, images, splits))
+
+
+def labels_csv(
+    labels: Mapping[str, Label], images: Mapping[str, ImageRecord], splits: Mapping[str, Split] | None = None
+) -> bytes:
+    """Current labels as the bytes of a CSV file.
+
+    Columns: path, label (a class, or an answer: `unreadable`, `none of these`), split, group, id, who, at (ISO
+    8601), source. An image that is gone keeps its row, without a path. Withdrawn labels are left out.
     """
     rows = []
     for image_id, label in labels.items():
@@ -110,7 +136,7 @@ def write_labels_csv(
             told = (label.who, label.at.isoformat(), label.source)
             rows.append([where[0], text, split, where[1], image_id, *told])
     header = ["path", "label", "split", "group", "id", "who", "at", "source"]
-    write_new(path, csv_bytes(header, sorted(rows, key=lambda row: (row[0], row[4])), encoding="utf-8"))
+    return csv_bytes(header, sorted(rows, key=lambda row: (row[0], row[4])), encoding="utf-8")
 
 
 def write_labels_image_folder(

@@ -1,17 +1,24 @@
 """Bring the store up to date with the pool: what is new, changed, broken, gone."""
 
 import gc
-from collections.abc import Iterable, Iterator
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
-from askance.loop.project import Project
+from askance.loop.project import CONFIG, Project
 from askance.pool import scan
-from askance.vocab import Progress, Sighting, silent
+from askance.vocab import PoolError, Progress, Sighting, silent
+from askance.vocab.files import write_json
 
 T = TypeVar("T")
+
+_PASSED = "passed-over.json"
+"""The file in a project that keeps how many files of which ending the last scan passed over, for `status`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +28,11 @@ class Refreshed:
     Attributes:
         places: files or URLs looked at.
         read: of these, new or changed, so that their bytes were read.
-        gone: places of the last scan that are no more.
+        gone: places of the last scan that are no more, and whose image did not come up elsewhere.
         quarantined: places that hold no readable image.
         images: distinct images in the pool now.
+        moved: places whose image is at a new place now.
+        passed: ending -> files in the pool's folder that are taken for no images.
     """
 
     places: int
@@ -31,6 +40,8 @@ class Refreshed:
     gone: int
     quarantined: int
     images: int
+    moved: int = 0
+    passed: Mapping[str, int] = field(default_factory=dict)
 
 
 def refresh(project: Project, progress: Progress = silent) -> Refreshed:
@@ -39,16 +50,41 @@ def refresh(project: Project, progress: Progress = silent) -> Refreshed:
     Raises:
         PoolError: the source as a whole is missing or empty; then nothing is forgotten.
     """
-    with _collection_paused():
-        return _refresh(project, progress)
+    try:
+        with _collection_paused():
+            return _refresh(project, progress)
+    except PoolError as error:
+        if (project.root / CONFIG).exists() and source_is_missing(project):
+            raise PoolError(
+                error.wanted, error.got, f"if the images were moved, mend pool.source in {project.root / CONFIG}"
+            ) from error
+        raise
+
+
+def source_is_missing(project: Project) -> bool:
+    """Whether the pool is no more where `pool.source` says, as far as that can be seen without a network."""
+    source = project.source
+    return not ("://" in source or "::" in source or Path(source).exists())
+
+
+def passed_over_before(project: Project) -> dict[str, int]:
+    """Ending -> files that the last scan passed over; empty where nothing is known of it."""
+    try:
+        counts = json.loads((project.root / _PASSED).read_bytes())
+        return {str(ending): int(n) for ending, n in counts.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _refresh(project: Project, progress: Progress) -> Refreshed:
     known = project.store.sightings()
     seen: set[str] = set()
     images: set[str] = set()
+    found: set[str] = set()
+    passed = Counter[str]()
     read = broken = 0
-    sightings = scan(project.source, known, max_pixels=project.config.pool.max_pixels, progress=progress)
+    limit = project.config.pool.max_pixels
+    sightings = scan(project.source, known, max_pixels=limit, progress=progress, passed=passed)
     for batch in _batches(sightings, 1000):
         fresh = [s for s in batch if s is not known.get(s.uri)]  # what is unchanged is yielded again as it was
         if fresh:
@@ -56,11 +92,15 @@ def _refresh(project: Project, progress: Progress) -> Refreshed:
             gc.collect(1)  # decoding may leave cycles; what lives longer is not looked through again and again
         seen.update(s.uri for s in batch)
         images.update(s.image.id for s in batch if s.image is not None)
+        found.update(s.image.id for s in fresh if s.image is not None)
         read += len(fresh)
         broken += sum(s.image is None for s in batch)
     gone = known.keys() - seen
     project.store.forget(sorted(gone))
-    return Refreshed(len(seen), read, len(gone), broken, len(images))
+    moved = sum((image := known[uri].image) is not None and image.id in found for uri in gone)
+    if passed != passed_over_before(project):
+        write_json(project.root / _PASSED, dict(sorted(passed.items())))
+    return Refreshed(len(seen), read, len(gone) - moved, broken, len(images), moved, passed)
 
 
 @contextmanager
@@ -87,4 +127,11 @@ def quarantine_unreadable(project: Project, problems: dict[str, str]) -> None:
         project.store.quarantine(image_id, problem)
 
 
-__all__ = ["Refreshed", "Sighting", "quarantine_unreadable", "refresh"]
+__all__ = [
+    "Refreshed",
+    "Sighting",
+    "passed_over_before",
+    "quarantine_unreadable",
+    "refresh",
+    "source_is_missing",
+]

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -32,6 +32,7 @@ def scan(
     max_pixels: int,
     workers: int | None = None,
     progress: Progress = silent,
+    passed: Counter[str] | None = None,
 ) -> Iterator[Sighting]:
     """Look at every place under a source once, in the order of their uris.
 
@@ -45,13 +46,14 @@ def scan(
         max_pixels: an image with more is quarantined before it is decoded.
         workers: threads that read, hash and decode; unset: one a core, at least 16 for URLs.
         progress: told of every 64 places, and of the last.
+        passed: counts the files of a folder that are taken for no images, by their ending; at the call.
 
     Raises:
         PoolError: the source is not there, has no image, or cannot be listed. Raised at the call.
         MissingExtra: its storage needs a package that is not installed. Raised at the call.
     """
     storage = Storage()
-    found = places(source, storage)
+    found = places(source, storage, passed)
     cores = os.cpu_count() or 1
     threads = workers or (max(16, cores) if is_url(found[-1].uri) else cores)  # URLs sort after paths
     look = partial(_look, known=known, storage=storage, max_pixels=max_pixels)

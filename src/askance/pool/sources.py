@@ -4,17 +4,27 @@ import csv
 import io
 import os
 import posixpath
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Iterator
 from typing import NamedTuple
 
+from askance.pool.passed_over import by_ending, is_nothing
 from askance.pool.storage import Storage, explain, is_url, local_path, local_stat, stat_of
 from askance.vocab import PoolError
 
-SUFFIXES = frozenset({"jpg", "jpeg", "jpe", "png", "webp", "tif", "tiff", "bmp", "gif"})
+SUFFIXES = frozenset(
+    {"jpg", "jpeg", "jpe", "jfif", "jfi", "pjpeg", "pjp", "png", "webp", "tif", "tiff", "bmp", "dib", "gif"}
+)
 """What counts as an image in a folder, by the end of its name, in any case. In a list, every entry counts."""
 
 LISTS = frozenset({"csv", "tsv", "txt"})
 """Ends of names of files that list images."""
+
+BATCH_MARK = ".askance-batch"
+"""A file that says: Askance wrote this folder for somebody to label, its images are copies."""
+
+_OWN = ("askance.toml", BATCH_MARK)
+"""What stands in folders of Askance's own, a project and a batch: they are no part of a pool they lie in."""
 
 _COLUMNS = ("path", "uri", "image", "file")
 
@@ -36,20 +46,28 @@ class Place(NamedTuple):
     group: str | None = None
 
 
-def places(source: str, storage: Storage) -> list[Place]:
+def places(source: str, storage: Storage, passed: Counter[str] | None = None) -> list[Place]:
     """All places under a source, sorted by uri, each once.
+
+    Args:
+        source: as for `scan`.
+        storage: what opens URLs.
+        passed: counts, by its ending, what lies in the folder and is taken for no image.
 
     Raises:
         PoolError: there is no such source, it is neither folder nor list, or there is no image in it.
         MissingExtra: its storage needs a package that is not installed.
     """
-    path = local_path(source)
-    found = _local(source, path) if path is not None else _remote(source, storage)
+    path, others = local_path(source), Counter[str]() if passed is None else passed
+    found = _local(source, path, others) if path is not None else _remote(source, storage, others)
     if not found:
+        there = f", but {by_ending(others)}" if others else ""
         raise PoolError(
-            "images: files that end in " + ", ".join(sorted(SUFFIXES)),
-            f"{source}, which has none",
-            "check the folder's name, or list the images in a .txt or .csv file, one a line",
+            "images: files that end in " + ", ".join(f".{suffix}" for suffix in sorted(SUFFIXES)),
+            f"{source}, which has none{there}",
+            "convert them to JPEG; or list images that have other names in a .txt or .csv file, one a line"
+            if others
+            else "check the folder's name, or list the images in a .txt or .csv file, one a line",
         )
     return sorted(found)
 
@@ -62,9 +80,9 @@ def _suffix(name: str) -> str:
 # ---- local
 
 
-def _local(source: str, path: str) -> list[Place]:
+def _local(source: str, path: str, passed: Counter[str]) -> list[Place]:
     if os.path.isdir(path):
-        return list(_walk(path))
+        return list(_walk(path, passed))
     if not os.path.exists(path):
         raise PoolError("a folder, a list or a URL of images", f"{source}, which is not there", "check the path")
     if _suffix(path) not in LISTS:
@@ -82,7 +100,7 @@ def _neither(source: str) -> PoolError:
     return PoolError("a folder, or a list of images (.txt, .csv, .tsv)", source, f"as source, give {fix}")
 
 
-def _walk(root: str) -> Iterator[Place]:
+def _walk(root: str, passed: Counter[str]) -> Iterator[Place]:
     """Every image under a folder. Each real folder is read once, by its own name before any link to it."""
     folders, links, seen = [root], list[str](), set[tuple[int, int]]()
     while folders or links:
@@ -100,13 +118,17 @@ def _walk(root: str) -> Iterator[Place]:
                 raise PoolError("a folder that can be read", f"{root}: {explain(error)}", fix) from error
             yield _unreadable(folder, f"this folder cannot be read: {explain(error)}")
             continue
+        if folder != root and any(entry.name in _OWN for entry in listing):
+            continue
         for entry in listing:
-            if entry.name.startswith("."):
+            if is_nothing(entry.name):
                 continue
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(entry.path)
             elif _suffix(entry.name) in SUFFIXES:
                 yield _found(entry)
+            else:
+                passed[_suffix(entry.name)] += 1
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -145,7 +167,7 @@ def _unreadable(path: str, problem: str) -> Place:
 # ---- behind a URL
 
 
-def _remote(source: str, storage: Storage) -> list[Place]:
+def _remote(source: str, storage: Storage, passed: Counter[str]) -> list[Place]:
     filesystem, path = storage.filesystem(source)
     filesystem.invalidate_cache()
     try:
@@ -157,14 +179,27 @@ def _remote(source: str, storage: Storage) -> list[Place]:
         raise PoolError("a storage that can be listed", f"{source}: {explain(error)}", fix) from error
     if path in found:  # not a folder: `find` gives a file for itself
         raise _neither(source)
+    own = {posixpath.dirname(name) for name in found if posixpath.basename(name) in _OWN} - {path.rstrip("/")}
     result = []
     for name, info in found.items():
-        inside = name.removeprefix(path).strip("/")
-        hidden = any(part.startswith(".") for part in inside.split("/"))
-        if info.get("type") == "file" and not hidden and _suffix(name) in SUFFIXES:
+        if info.get("type") != "file" or _is_left_out(name, path, own):
+            continue
+        if _suffix(posixpath.basename(name)) in SUFFIXES:
             stat = stat_of(info)
             result.append(Place(_url(source, path, name), stat.size, stat.stamp or None))
+        else:
+            passed[_suffix(posixpath.basename(name))] += 1
     return result
+
+
+def _is_left_out(name: str, path: str, own: Container[str]) -> bool:
+    """Whether a file below `path` is hidden, or lies in one of Askance's own folders."""
+    parts = name.removeprefix(path).strip("/").split("/")
+    above, folder = list[str](), posixpath.dirname(name)
+    while len(folder) > len(path):
+        above.append(folder)
+        folder = posixpath.dirname(folder)
+    return any(map(is_nothing, parts)) or any(folder in own for folder in above)
 
 
 def _url(source: str, path: str, name: str) -> str:

@@ -13,18 +13,16 @@ from askance.integrations import (
     Questioned,
     Rejected,
     as_labels,
+    find_batch_folder,
     match,
+    read_batch_folder,
     read_image_folder,
     read_label_csv,
-    write_batch_csv,
-    write_batch_folder,
-    write_labels_csv,
-    write_labels_image_folder,
     write_rejected,
 )
-from askance.integrations.files import base_name
+from askance.integrations.names import base_name
 from askance.loop.project import Project
-from askance.vocab import ImageRecord, Label, LabelError, Pick, SelectionError, Split, said
+from askance.vocab import ImageRecord, Label, LabelError, said
 
 REJECTED = "rejected"
 """The project's folder of rows that could not be taken."""
@@ -86,11 +84,14 @@ class Imported:
 
 
 def read_rows(path: Path) -> list[LabelRow]:
-    """The rows of a CSV file, or of a folder with a folder a class."""
+    """The rows of a CSV file, a batch folder, or a folder with a folder a class."""
     if not path.exists():
         raise LabelError(
             "a CSV file or a folder with a folder a class", f"{path}, which is not there", "check the path"
         )
+    batch = find_batch_folder(path)
+    if batch is not None:
+        return read_batch_folder(batch)
     return read_image_folder(path) if path.is_dir() else read_label_csv(path)
 
 
@@ -175,44 +176,3 @@ def _kept_apart(project: Project, matched: Matched) -> Matched:
     labels = {image_id: row for image_id, row in matched.labels.items() if reasons[image_id] is None}
     moved = tuple(Rejected(row, why) for image_id, row in matched.labels.items() if (why := reasons[image_id]))
     return replace(matched, labels=labels, rejected=(*matched.rejected, *moved))
-
-
-def export_batch(
-    project: Project, *, csv: Path | None, folder: Path | None, copy: bool, split: Split | None, number: int | None
-) -> int:
-    """Write a batch to be labelled and say how many images it has."""
-    picks = _lacking(project, split) if split is not None else _batch(project, number)
-    images = project.store.images()
-    present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
-    if csv is not None:
-        write_batch_csv(csv, present, images)
-    if folder is not None:
-        write_batch_folder(folder, present, images, "copy" if copy else "link")
-    return len(present)
-
-
-def export_labels(project: Project, path: Path) -> int:
-    """Write all current labels: a `.csv` file, or a folder with a folder a class below a folder a split."""
-    labels, images, splits = project.store.labels(), project.store.images(), project.store.splits()
-    if path.suffix.lower() == ".csv":
-        write_labels_csv(path, labels, images, splits)
-        return len(labels)
-    return len(write_labels_image_folder(path, labels, images, splits))
-
-
-def _batch(project: Project, number: int | None) -> list[Pick]:
-    rounds = [one for one in project.store.rounds() if one.state == "picked" and number in (None, one.number)]
-    if not rounds:
-        asked = "no batch has been picked" if number is None else f"round {number} has no batch"
-        raise SelectionError("a picked batch", asked, "askance pick")
-    return project.store.picks(rounds[-1].number)
-
-
-def _lacking(project: Project, split: Split) -> list[Pick]:
-    labels = project.store.labels()
-    ids = sorted(name for name, where in project.store.splits().items() if where == split and name not in labels)
-    if not ids:
-        raise SelectionError(
-            f"unlabelled images in the {split} set", "none", f"askance pick --split {split} -n 200"
-        )
-    return [Pick(image_id, rank, 0.0, {}) for rank, image_id in enumerate(ids, start=1)]

@@ -13,7 +13,15 @@ from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
 from askance.session.evidence import keep_diagnosis, keep_neighbours
-from askance.session.labels import Imported, export_batch, export_labels, read_rows, take_rows
+from askance.session.exporting import (
+    Exported,
+    Where,
+    batch_name,
+    export_batch,
+    export_labels,
+    export_package,
+)
+from askance.session.labels import Imported, read_rows, take_rows
 from askance.vocab import ImageRecord, Progress, Round, SelectionError, Split, said, silent
 from askance.vocab.config import Config
 
@@ -229,12 +237,36 @@ class Session:
         copy: bool,
         split: Split | None = None,
         number: int | None = None,
-    ) -> int:
-        """Write a batch to be labelled: the last (or that) round's picks, or what a split still lacks."""
-        return export_batch(self.project, csv=csv, folder=folder, copy=copy, split=split, number=number)
+        progress: Progress = silent,
+    ) -> Exported:
+        """Write a batch as a CSV file with a page beside it, as a plain folder, or both: see `export_package`."""
+        where = Where(csv, folder, copy=copy)
+        return export_batch(self.project, where, split=split, number=number, progress=progress)
 
-    def export_labels(self, path: Path) -> int:
-        """Write all current labels: a CSV, or a folder with a folder a class."""
+    def export_package(
+        self,
+        beside: Path = Path("."),
+        *,
+        small: bool = False,
+        split: Split | None = None,
+        number: int | None = None,
+        progress: Progress = silent,
+    ) -> Exported:
+        """Write a batch as one folder that anybody can label: the last (or that) round's, or what a split lacks.
+
+        A name that is taken by something else is left alone, and the next free one is used.
+
+        Raises:
+            SelectionError: nothing was picked, or the split lacks nothing.
+        """
+        return export_package(self.project, beside, small=small, split=split, number=number, progress=progress)
+
+    def batch_name(self, split: Split | None = None, number: int | None = None) -> str:
+        """What `export_package` calls a folder: `batch-0002`, or `batch-test`."""
+        return batch_name(self.project, split, number)
+
+    def export_labels(self, path: Path) -> tuple[int, Path]:
+        """Write all current labels, a CSV or a folder with a folder a class: how many, and where."""
         return export_labels(self.project, path)
 
     def status(self) -> Status:

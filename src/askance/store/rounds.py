@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from askance.store.images import unknown_images
 from askance.store.schema import metrics, picks, rounds
 from askance.vocab import Json, Pick, Round, StoreError
+from askance.vocab.errors import listed
 
 
 def save_round(connection: Connection, done: Round, measured: Mapping[str, float]) -> None:
@@ -45,7 +46,7 @@ def save_picks(
         raise StoreError("a round that is saved", f"round {number}", "save_round comes first")
     missing = unknown_images(connection, (pick.image_id for pick in chosen))
     if missing:
-        raise StoreError("picks from this project's pool", f"unknown ids {missing[:5]}", "scan the pool first")
+        raise StoreError("picks from this project's pool", f"unknown ids {listed(missing)}", "scan the pool first")
     connection.execute(delete(picks).where(picks.c.round == number))
     rows = [
         {"round": number, "rank": p.rank, "image_id": p.image_id, "gain": p.gain, "why": p.why} for p in chosen

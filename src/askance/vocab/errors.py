@@ -1,5 +1,7 @@
 """Errors that teach: what was wanted, what came, what to do."""
 
+from collections.abc import Sequence
+
 
 class AskanceError(Exception):
     """The base of every error a user can mend.
@@ -22,6 +24,16 @@ class AskanceError(Exception):
     def __reduce__(self) -> tuple[type["AskanceError"], tuple[str, str, str]]:
         """Cross process borders whole."""
         return type(self), (self.wanted, self.got, self.fix)
+
+
+def listed(items: Sequence[str], most: int = 5) -> str:
+    """The first of some names, and how many more there are.
+
+    >>> listed(["a", "b", "c", "d"], 2), listed(["a", "b"])
+    ('a, b and 2 more', 'a, b')
+    """
+    more = f" and {len(items) - most:,} more" if len(items) > most else ""
+    return ", ".join(items[:most]) + more
 
 
 class ConfigError(AskanceError):
