@@ -55,17 +55,15 @@ class Project:
 
     @classmethod
     def open(cls, root: Path) -> "Project":
-        """Open the project in `root` or in the nearest folder above that has one."""
-        start = root.resolve()
-        for folder in (start, *start.parents):
-            if (folder / CONFIG).exists():
-                config = read_config(folder / CONFIG)
-                return cls(folder, config, _open_store(folder, config))
-        raise ConfigError(
-            "a project: a folder with askance.toml",
-            str(start),
-            "askance init PROJECT --pool IMAGES, or --project DIR",
-        )
+        """Open the project that `find_project` finds from a folder.
+
+        Raises:
+            ConfigError: there is none, or there are several; or its settings are wrong.
+            StoreError: its database cannot be opened.
+        """
+        folder = find_project(root)
+        config = read_config(folder / CONFIG)
+        return cls(folder, config, _open_store(folder, config))
 
     def close(self) -> None:
         """Let go of the store."""
@@ -138,6 +136,29 @@ class Project:
                 else "val, test, or a pattern of names below the pool's source or of groups, as site-b/*",
             )
         return found
+
+
+def find_project(start: Path) -> Path:
+    """The project's folder, absolute: `start` itself, the nearest above it, or the only one directly below it.
+
+    Raises:
+        ConfigError: no project there, or several directly below.
+    """
+    start = start.resolve()
+    for folder in (start, *start.parents):
+        if (folder / CONFIG).exists():
+            return folder
+    below = sorted(file.parent for file in start.glob(f"*/{CONFIG}"))
+    if len(below) == 1:
+        return below[0]
+    if below:
+        names = ", ".join(folder.name for folder in below)
+        raise ConfigError("one project", f"{len(below)} below {start}: {names}", f"name one: -p {below[0].name}")
+    raise ConfigError(
+        "a project: a folder with askance.toml",
+        f"none in {start}, above it or directly below it",
+        "askance init PROJECT --pool IMAGES, or --project DIR",
+    )
 
 
 def _named(
