@@ -87,7 +87,8 @@ def complain(error: AskanceError) -> None:
     """Show an error: what was wanted, what came, what to do."""
     errors.print(f"[bold red]wanted[/] {_plain(error.wanted)}", highlight=False)
     errors.print(f"[bold red]got[/]    {_plain(error.got)}", highlight=False)
-    errors.print(f"[bold green]fix[/]    {_plain(error.fix)}", highlight=False)
+    more = "\n       "  # a second line stands under the first
+    errors.print(f"[bold green]fix[/]    {_plain(error.fix).replace(chr(10), more)}", highlight=False)
 
 
 def _plain(text: str) -> str:

@@ -14,6 +14,7 @@ from askance.vocab.errors import (
     PoolError,
     SelectionError,
     StoreError,
+    WeightsMissing,
 )
 from askance.vocab.records import (
     Curve,
@@ -63,5 +64,6 @@ __all__ = [
     "Split",
     "StoreError",
     "Suspect",
+    "WeightsMissing",
     "silent",
 ]
