@@ -11,14 +11,27 @@ if TYPE_CHECKING:
     from askance.session.labels import Imported
 
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="The images: a folder, a CSV or text file of paths or URLs, or an fsspec URL. With --pool: the "
+        "new project's folder."
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        help="A name of `askance models`, any torchvision or timm name, gal-cnn, pixels, "
+        "transformers/OWNER/REPO, transformers/TYPE, module:factory; else what suits the images."
+    ),
+]
+WeightsFrom = Annotated[
+    str | None, typer.Option(help="pretrained, none, or a safetensors file to start the trunk from.")
+]
+
+
 def init(
-    folder: Annotated[
-        str,
-        typer.Argument(
-            help="The images: a folder, a CSV or text file of paths or URLs, or an fsspec URL. With --pool: the "
-            "new project's folder."
-        ),
-    ],
+    folder: Source,
     project: Annotated[
         Path | None,
         typer.Option("--project", "-p", help="The new project's folder; else NAME-askance in the current folder."),
@@ -33,16 +46,8 @@ def init(
     classes: Annotated[
         str | None, typer.Option(help="Class names, comma separated; else those of the labels.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="A name of `askance models`, any torchvision or timm name, gal-cnn, pixels, "
-            "transformers/OWNER/REPO, transformers/TYPE, module:factory; else what suits the images."
-        ),
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="pretrained, none, or a safetensors file to start the trunk from.")
-    ] = None,
+    model: ModelName = None,
+    weights: WeightsFrom = None,
     size: Annotated[int | None, typer.Option(help="Pixels of the square that images are brought to.")] = None,
     seed: Annotated[int, typer.Option(help="What every random choice derives from.")] = 0,
     store: Annotated[str | None, typer.Option(help="Database URL; unset: a SQLite file in the project.")] = None,
