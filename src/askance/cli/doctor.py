@@ -20,7 +20,7 @@ def doctor(
 
     with bars() as progress:
         progress("loading PyTorch", 0, None)
-        from askance.session.health import check_project, installation, randomness
+        from askance.session.health import check_project, installation, randomness, weights_of
     from askance.vocab import AskanceError
 
     print_table("installation", ("what", "found"), installation())
@@ -32,9 +32,11 @@ def doctor(
         console.print(
             f"{found.way}: {found.draws} draws cost {found.passes:.3g} passes, by multiplications", highlight=False
         )
+        if problems is not None and not model and (where := weights_of(project)):
+            console.print(f"weights: {where}", markup=False, highlight=False, soft_wrap=True)
     except AskanceError as error:
         complain(error)
-        problems = problems or [error.got]
+        problems = [*(problems or []), error.got]
     if problems is None:
         console.print("no project here")
         return

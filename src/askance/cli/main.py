@@ -15,6 +15,7 @@ from askance.cli import (
     export,
     import_,
     init,
+    models,
     pick,
     report,
     scan,
@@ -47,6 +48,7 @@ app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("bench")(bench.bench)
 app.command("doctor")(doctor.doctor)
+app.command("models")(models.models)
 app.command("demo")(demo.demo)
 
 STOPPED = 130

@@ -110,9 +110,10 @@ def print_next(command: str) -> None:
 
 def complain(error: AskanceError) -> None:
     """Show an error: what was wanted, what came, what to do."""
+    more = "\n       "  # a second line stands under the first
     for word, colour, text in (
         ("wanted", "red", error.wanted),
         ("got", "red", error.got),
         ("fix", "green", error.fix),
     ):
-        errors.print(Text(f"{word:<6}", f"bold {colour}") + Text(f" {text}"))
+        errors.print(Text(f"{word:<6}", f"bold {colour}") + Text(f" {text.replace(chr(10), more)}"))

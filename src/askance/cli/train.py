@@ -11,8 +11,11 @@ def train(project: ProjectDir = Path(".")) -> None:
     from askance.cli.next import paste
     from askance.cli.show import bars, console, errors
     from askance.session import Session
+    from askance.session.choosing import small_network_costs
 
     with Session.open(project) as session:
+        if costs := small_network_costs(session.config.model):
+            errors.print(costs, markup=False, highlight=False, soft_wrap=True)
         with bars() as progress:
             done = session.train(progress)
         if not done.fresh:

@@ -70,6 +70,12 @@ class Project:
         """Let go of the store."""
         self.store.close()
 
+    def discard(self) -> None:
+        """Remove a new project's folder again, before it holds anything but an empty store."""
+        for file in self.root.glob("askance.db*"):
+            file.unlink()
+        self.root.rmdir()
+
     def with_config(self, config: Config) -> "Project":
         """The same project under a changed configuration."""
         return replace(self, config=config)

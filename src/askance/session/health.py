@@ -14,9 +14,11 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from askance.loop.project import Project
 from askance.loop.settings import check_config
+from askance.session.trunks import model_of
 from askance.tasks.classification.model import build, is_of_networks
+from askance.tasks.classification.weights import given
 from askance.uncertainty import SplitNet, StochasticNet, is_plain, stochastic_layers, work_of
-from askance.vocab import AskanceError, ConfigError
+from askance.vocab import AskanceError, ConfigError, ModelError
 
 PACKAGES = ("askance", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow", "sqlalchemy")
 _WAYS = {
@@ -89,6 +91,31 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
         for layer in layers
     ]
     return Randomness(rows, way, work.passes(100))
+
+
+def weights_of(root: Path) -> str | None:
+    """Where the weights come from that the project's next training starts from; None where it needs none.
+
+    They are loaded as training loads them: read whole, every layer matched, and one image sent through.
+
+    Raises:
+        ConfigError: no project there.
+        ModelError: weights that cannot be had, that are another network's, or that give no finite features.
+    """
+    project = Project.open(root)
+    try:
+        config = model_of(project)
+    finally:
+        project.close()
+    if not config.has_weights:
+        return None
+    net = build(config, max(2, len(project.config.classes)), 0)
+    image = torch.full((1, config.channels, config.size, config.size), 0.5)
+    with torch.inference_mode():
+        features = net.features(image)
+    if not bool(features.isfinite().all()):
+        raise ModelError("finite features of a grey image", "NaN or infinity", "check model.weights, mean and std")
+    return given(config).where
 
 
 def _of_networks(net: SplitNet, m: int) -> Randomness:

@@ -168,8 +168,8 @@ def classification(
     from askance.tasks.classification import Classification
 
     cache = Path(features) if features else None
-    if weights is not None and model.weights is not None:
-        model = model.model_copy(update={"weights": str(Path(weights) / model.weights)})
+    if weights is not None:
+        model = model.weights_under(Path(weights))
     return Classification(model, train, problem.classes, problem.images, features=cache)
 
 

@@ -1,5 +1,6 @@
 """A project, its task and its files, wired: one method a command."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
+from askance.session.choosing import choose_model, look_of_named
 from askance.session.evidence import keep_diagnosis, keep_neighbours
 from askance.session.exporting import (
     Exported,
@@ -22,7 +24,7 @@ from askance.session.exporting import (
     export_package,
 )
 from askance.session.labels import Imported, read_rows, take_rows
-from askance.vocab import ImageRecord, Progress, Round, SelectionError, Split, said, silent
+from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
 from askance.vocab.config import Config
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
@@ -73,8 +75,10 @@ class Session:
     askance.vocab.errors.ConfigError: wanted: a project: a folder with askance.toml
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, notes: tuple[str, ...] = ()) -> None:
         self.project = project
+        self.notes = notes
+        """What a person should know of how it was made: `init` says here what it chose, and what is missing."""
 
     @classmethod
     def init(
@@ -91,7 +95,8 @@ class Session:
         Args:
             root: the new folder.
             settings: as in `askance.toml`; `pool.source` is needed, the rest has defaults. Without `classes` they
-                are those of the labels, sorted, and names that look like slips are set aside.
+                are those of the labels, sorted, and names that look like slips are set aside. What `model` leaves
+                is chosen, see `choose_model`.
             labels: a CSV, or a folder with a folder a class.
             who: who said these labels.
             progress: called as work advances.
@@ -99,16 +104,28 @@ class Session:
         Raises:
             ConfigError: a setting that does not exist or cannot be; there is a project already.
             PoolError: no images there.
+            ModelError: a network that nobody knows.
         """
         rows = read_rows(Path(labels)) if labels is not None else []
         asked = None if settings.get("classes") else question(rows)
         settings = {**settings, "classes": list(asked.classes)} if asked else settings
-        project = Project.create(Path(root), check_config(settings, CONFIG))
-        found = refresh(project, progress)
+        config = check_config(settings, CONFIG)
+        given = look_of_named(settings.get("model", {}))
+        new = not os.path.exists(root)
+        project = Project.create(Path(root), config)
+        try:
+            found = refresh(project, progress)
+        except PoolError:
+            project.close()
+            if new:
+                project.discard()
+            raise
+        chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
+        project = project.with_config(check_config({**settings, "model": chosen.settings}, CONFIG))
         path = Path(labels) if labels is not None else None
         imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
         project.write()  # last: an init that was killed can simply be run again
-        return cls(project), found, imported
+        return cls(project, chosen.notes), found, imported
 
     @classmethod
     def open(cls, root: str | Path = ".") -> "Session":
@@ -136,14 +153,12 @@ class Session:
 
     def task(self) -> "Classification":
         """The project's task over the pool's files."""
+        from askance.session.trunks import model_of
         from askance.tasks.classification import Classification
 
         uris = {image_id: record.uri for image_id, record in self.project.store.images().items()}
-        model = self.config.model
-        if model.weights is not None:
-            model = model.model_copy(update={"weights": str((self.project.root / model.weights).resolve())})
         return Classification(
-            model,
+            model_of(self.project),
             self.config.train,
             self.config.classes,
             FileImages(uris, max_pixels=self.config.pool.max_pixels),

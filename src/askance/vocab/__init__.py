@@ -15,6 +15,7 @@ from askance.vocab.errors import (
     PoolError,
     SelectionError,
     StoreError,
+    WeightsMissing,
 )
 from askance.vocab.records import (
     Answer,
@@ -67,6 +68,7 @@ __all__ = [
     "Split",
     "StoreError",
     "Suspect",
+    "WeightsMissing",
     "answer_of",
     "said",
     "silent",

@@ -4,9 +4,13 @@ Every field has its default and its meaning here, once; the docs page is made fr
 """
 
 import math
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+PRETRAINED, NO_WEIGHTS = "pretrained", "none"
+"""What `model.weights` may say besides a path: the library's own weights, or none on purpose."""
 
 
 class _Section(BaseModel):
@@ -29,19 +33,29 @@ class ModelConfig(_Section):
 
     name: str = Field(
         default="gal-cnn",
-        description="gal-cnn, pixels, any torchvision or timm classifier by name, transformers/TYPE, or "
-        "module:factory of your own",
+        description="gal-cnn, pixels, any torchvision or timm classifier by name (askance models lists some), "
+        "transformers/OWNER/REPO, transformers/TYPE, or module:factory of your own",
     )
     head: Literal["bayesian", "own"] = Field(
         default="bayesian",
         description="bayesian: a new head with dropout on the trunk; own: the network as it is, its own dropouts",
     )
-    weights: str | None = Field(default=None, description="a local safetensors file to start the trunk from")
+    weights: str | None = Field(
+        default=None,
+        description='what the trunk starts from: "pretrained": what its library has for that name, from the '
+        'library\'s own cache or else fetched; "none": random numbers; or the path of a safetensors file, from '
+        "the project's folder; unset, as in older projects: random numbers",
+    )
     size: int = Field(default=224, ge=4, description="images are brought to size x size pixels")
     channels: Literal[1, 3] = Field(default=3, description="1 for grey images, 3 for colour")
     fit: Literal["stretch", "crop", "pad"] = Field(default="stretch", description="how an image becomes square")
-    mean: float = Field(default=0.5, description="subtracted from pixels in [0, 1]")
-    std: float = Field(default=0.5, gt=0, description="pixels are divided by it after the mean is subtracted")
+    mean: float | tuple[float, float, float] = Field(
+        default=0.5, description="subtracted from pixels in [0, 1]; three numbers for red, green and blue"
+    )
+    std: float | tuple[float, float, float] = Field(
+        default=0.5,
+        description="above 0; what pixels are divided by after the mean is subtracted; three numbers likewise",
+    )
     dropout: float = Field(
         default=0.5, gt=0, lt=1, description="dropout of the Bayesian head (gal-cnn has its own)"
     )
@@ -72,8 +86,41 @@ class ModelConfig(_Section):
         default_factory=dict, description="further keyword arguments of the network's factory"
     )
     train: Literal["head", "all"] | None = Field(
-        default=None, description="what training moves; unset: the head alone if weights are given, else all"
+        default=None,
+        description="what training moves; unset: the head alone if weights are given or pretrained, else all",
     )
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the trunk starts from weights that somebody trained.
+
+        >>> ModelConfig(weights="pretrained").has_weights, ModelConfig(weights=NO_WEIGHTS).has_weights
+        (True, False)
+        """
+        return self.weights not in (None, NO_WEIGHTS)
+
+    def weights_under(self, folder: Path) -> "ModelConfig":
+        """The same, a relative path of weights taken from a folder.
+
+        >>> ModelConfig(weights="w.safetensors").weights_under(Path("here")).weights.replace(chr(92), "/")
+        'here/w.safetensors'
+        """
+        if self.weights is None or self.weights in (PRETRAINED, NO_WEIGHTS):
+            return self
+        return self.model_copy(update={"weights": str(folder / self.weights)})
+
+    @field_validator("std")
+    @classmethod
+    def _above_zero(cls, std: float | tuple[float, float, float]) -> float | tuple[float, float, float]:
+        if not all(0 < one < math.inf for one in (std if isinstance(std, tuple) else (std,))):
+            raise ValueError("a number above 0, or three of them in a list")
+        return std
+
+    @model_validator(mode="after")
+    def _three_of_three(self) -> "ModelConfig":
+        if self.channels == 1 and (isinstance(self.mean, tuple) or isinstance(self.std, tuple)):
+            raise ValueError("one number for mean and one for std where channels = 1")
+        return self
 
 
 class TrainConfig(_Section):

@@ -56,6 +56,10 @@ class ModelError(AskanceError):
     """A model, or its weights, does not fit what was asked of it."""
 
 
+class WeightsMissing(ModelError):
+    """Pretrained weights that cannot be had: neither in the cache nor to be fetched, or broken; `fix` says how."""
+
+
 class CurveError(AskanceError):
     """Learning curves that are malformed or cannot be compared."""
 

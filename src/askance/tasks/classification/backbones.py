@@ -1,7 +1,7 @@
 """Networks by name: what torchvision and timm call a classifier, whole or without its classifier.
 
 A trunk takes images `[N, channels, size, size]` and gives features `[N, D]`. It holds no dropout: all that is
-stochastic is in the Bayesian head. A whole network keeps all it has. Nothing is ever downloaded.
+stochastic is in the Bayesian head. A whole network keeps all it has. Weights are `weights`' business.
 """
 
 import sys
@@ -14,19 +14,11 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from askance.networks import GAL, PIXELS, TRANSFORMERS, library_of
+from askance.tasks.classification.huggingface import transformers_model
 from askance.uncertainty import logits_of
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
-
-GAL = "gal-cnn"
-"""The network of Gal, Islam, Ghahramani 2017 (the Keras MNIST example of its day)."""
-
-PIXELS = "pixels"
-"""No trunk: the pixels of tiny images are the features, and a head with a hidden layer is a plain perceptron."""
-
-
-TRANSFORMERS = "transformers"
-"""`transformers/vit` is the image classifier that Hugging Face's library builds for that model type."""
 
 
 class Logits(nn.Module):
@@ -56,20 +48,18 @@ def backbone(config: ModelConfig) -> Backbone:
     Raises:
         ModelError: an unknown name, or options the factory does not take.
     """
-    library, _, name = config.name.rpartition("/")
+    library, name = library_of(config.name)
     if config.name == GAL:
         return _gal(config)
     if config.name == PIXELS:
         return Backbone(nn.Flatten(), ())
     if library == TRANSFORMERS:
         return _transformers(name, config)
-    import timm  # here where it is used: it takes longer to import than a small network to train
-
-    if library in ("", "timm") and timm.is_model(name):
+    if is_timm(config.name):
         return _timm(name, config)
-    if library in ("", "torchvision") and name in _torchvision_names():
+    if library in ("", "torchvision") and name in torchvision_names():
         return _torchvision(name, config)
-    raise _unknown(config.name)
+    raise unknown(config.name)
 
 
 def whole(config: ModelConfig, n_classes: int) -> Backbone:
@@ -80,18 +70,26 @@ def whole(config: ModelConfig, n_classes: int) -> Backbone:
     Raises:
         ModelError: an unknown name, a factory that is not there, or options it does not take.
     """
-    library, _, name = config.name.rpartition("/")
+    library, name = library_of(config.name)
     if ":" in config.name:
         return Backbone(_from_factory(config, n_classes), ())
     if library == TRANSFORMERS:
         return _transformers(name, config, n_classes)
-    import timm
-
-    if library in ("", "timm") and timm.is_model(name):
+    if is_timm(config.name):
         return _timm(name, config, n_classes)
-    if library in ("", "torchvision") and name in _torchvision_names():
+    if library in ("", "torchvision") and name in torchvision_names():
         return _torchvision(name, config, n_classes)
-    raise _unknown(config.name)
+    raise unknown(config.name)
+
+
+def is_timm(name: str) -> bool:
+    """Whether timm makes the network of that name, or would if nobody said whose it is."""
+    library, rest = library_of(name)
+    if library not in ("", "timm"):
+        return False
+    import timm  # here where it is used: it takes longer to import than a small network to train
+
+    return bool(timm.is_model(rest))
 
 
 def _from_factory(config: ModelConfig, n_classes: int) -> nn.Module:
@@ -129,10 +127,11 @@ def _importing_from_here() -> Iterator[None]:
         sys.path.remove(here)
 
 
-def _unknown(name: str) -> ModelError:
+def unknown(name: str) -> ModelError:
+    """The error for a name that no library knows, with those it may have meant."""
     import timm
 
-    known = [GAL, PIXELS, *timm.list_models(), *_torchvision_names()]
+    known = [GAL, PIXELS, *timm.list_models(), *torchvision_names()]
     near = get_close_matches(name, known, n=3)
     return ModelError(
         f"{GAL}, {PIXELS}, a classifier that timm or torchvision knows, or module:factory",
@@ -185,24 +184,7 @@ def _timm(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
 
 def _transformers(name: str, config: ModelConfig, n_classes: int = 0) -> Backbone:
     """With C outputs and all it has, or for no classes as a trunk that gives what its classifier was given."""
-    try:
-        from transformers import AutoConfig, AutoModelForImageClassification
-    except ImportError as error:
-        raise ModelError("the library transformers", str(error), "pip install 'askance[transformers]'") from error
-    look: dict[str, Any] = {
-        "image_size": config.size,
-        "num_channels": config.channels,
-        "num_labels": n_classes or 2,
-    }
-    try:
-        wanted = AutoConfig.for_model(name, **{**look, **config.options})
-        model: nn.Module = AutoModelForImageClassification.from_config(wanted)  # type: ignore[no-untyped-call]
-    except (ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
-        raise ModelError(
-            "a model type of transformers that classifies images, as transformers/vit, and options it takes",
-            f"{config.name}: {(str(error) or type(error).__name__).splitlines()[0]}",
-            f"correct model.name, or model.options = {config.options}",
-        ) from error
+    model, _ = transformers_model(name, config, n_classes)
     if not n_classes:
         if not isinstance(getattr(model, "classifier", None), nn.Module):
             raise ModelError(
@@ -213,7 +195,8 @@ def _transformers(name: str, config: ModelConfig, n_classes: int = 0) -> Backbon
     return Backbone(Logits(model), ("classifier",))
 
 
-def _torchvision_names() -> list[str]:
+def torchvision_names() -> list[str]:
+    """The classifiers that torchvision knows."""
     import torchvision
 
     return list(torchvision.models.list_models(module=torchvision.models))

@@ -27,15 +27,19 @@ _READ = 256
 
 
 class Normalisation(NamedTuple):
-    """`(pixel / 255 - mean) / std`."""
+    """`(pixel / 255 - mean) / std`, one mean and std for all channels or one for each of three."""
 
-    mean: float
-    std: float
+    mean: float | tuple[float, float, float]
+    std: float | tuple[float, float, float]
 
     def __call__(self, pixels: UInt8[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
         """What the trunk takes, float32 and laid out channels last, on the device the pixels are on."""
         scaled = torch.empty(pixels.shape, device=pixels.device, memory_format=torch.channels_last)
-        return scaled.copy_(pixels).div_(255 * self.std).sub_(self.mean / self.std)
+        scaled.copy_(pixels)
+        if isinstance(self.mean, tuple) or isinstance(self.std, tuple):
+            mean, std = (_by_channel(value, pixels) for value in (self.mean, self.std))
+            return scaled.div_(255 * std).sub_(mean / std)
+        return scaled.div_(255 * self.std).sub_(self.mean / self.std)
 
 
 class Pixels(NamedTuple):
@@ -72,6 +76,12 @@ class Batches:
     def varied(self, chosen: Int[Tensor, "b"], seed: int) -> Float[Tensor, "b c s s"]:
         """Images changed at random."""
         return self.normalise(augmented(self.pixels[chosen], self.kind, seed).to(self.device))
+
+
+def _by_channel(value: float | tuple[float, float, float], pixels: Tensor) -> Float[Tensor, "c 1 1"]:
+    """One number a channel; a single one stands for all of them."""
+    numbers = torch.tensor(value, dtype=torch.float32, device=pixels.device)
+    return numbers.expand(pixels.shape[1]).reshape(-1, 1, 1)
 
 
 def look(config: ModelConfig) -> Look:

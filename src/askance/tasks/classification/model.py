@@ -1,18 +1,16 @@
 """From a name to a network with a Bayesian head: `build`."""
 
-import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.backbones import GAL, PIXELS, Backbone, Logits, backbone, glorot, whole
+from askance.networks import GAL, PIXELS
+from askance.tasks.classification.backbones import Logits, backbone, glorot, whole
+from askance.tasks.classification.weights import fill, given
 from askance.uncertainty import SplitNet, cut, is_plain, logits_of, run
 from askance.uncertainty.discovery import discover
 from askance.vocab import ModelError
@@ -21,14 +19,12 @@ from askance.vocab.config import ModelConfig
 NETWORKS = ("ensemble", "snapshots")
 """Posteriors whose draws are networks trained apart, where training moves the whole network."""
 
-_log = logging.getLogger(__name__)
-
 
 def build(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
     """A network in eval mode, trunk and Bayesian head, `channels_last`; same arguments, same weights.
 
     Args:
-        config: which trunk, its weights file if any, and the head.
+        config: which trunk, its weights if any, and the head.
         n_classes: C, the outputs of the head.
         seed: of the initial weights; torch's global generator is left as it was.
 
@@ -48,7 +44,7 @@ def is_own(config: ModelConfig) -> bool:
 
 def moves_of(config: ModelConfig, net: SplitNet) -> Literal["head", "all"]:
     """What training moves: the head alone only where there is a trunk to stay."""
-    wanted = config.train or ("head" if config.weights else "all")
+    wanted = config.train or ("head" if config.has_weights else "all")
     return wanted if is_plain(net.head) else "all"
 
 
@@ -70,8 +66,8 @@ def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
     with seeded(keyed_seed("own", seed)):
         made = whole(config, n_classes)
         example = torch.rand(2, config.channels, config.size, config.size)
-    if config.weights is not None:
-        _load_weights(made, Path(config.weights))
+    if config.has_weights:
+        fill(made, given(config))
     random = config.posterior not in NETWORKS or bool(discover(made.trunk, example, logits_of).requests)
     net = cut(made.trunk, example) if random else None
     if net is None:
@@ -90,8 +86,8 @@ def build_trunk(config: ModelConfig, seed: int) -> nn.Module:
     """The deterministic part, images `[N, channels, size, size]` to features `[N, D]`."""
     with seeded(keyed_seed("trunk", seed)):
         made = backbone(config)
-    if config.weights is not None:
-        _load_weights(made, Path(config.weights))
+    if config.has_weights:
+        fill(made, given(config))
     return made.trunk
 
 
@@ -153,43 +149,3 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield
-
-
-def _load_weights(made: Backbone, path: Path) -> None:
-    """Fill the trunk, key by key; only the old classifier may be left over."""
-    found, classifier = _read(path), made.classifier
-    if any(key.startswith("trunk.") for key in found):  # a whole model saved by Askance
-        found = {key.removeprefix("trunk."): value for key, value in found.items() if key.startswith("trunk.")}
-        classifier = ()
-    target = made.trunk.model if isinstance(made.trunk, Logits) else made.trunk
-    old = tuple(f"{name}." for name in classifier)
-    wanted = {key: value for key, value in target.state_dict().items() if not key.startswith(old)}
-    ignored = [key for key in found if key.startswith(old)]
-    given = {key: value for key, value in found.items() if key not in ignored}
-    counters = {key for key in wanted if key.endswith("num_batches_tracked")}  # nothing is computed from them
-    wrong = [f"missing {key}" for key in wanted.keys() - given.keys() - counters]
-    wrong += [f"unexpected {key}" for key in given.keys() - wanted.keys()]
-    wrong += [
-        f"{key} is {list(given[key].shape)}, not {list(wanted[key].shape)}"
-        for key in given.keys() & wanted.keys()
-        if given[key].shape != wanted[key].shape
-    ]
-    if wrong:
-        shown = "; ".join(sorted(wrong)[:6]) + (f"; and {len(wrong) - 6} more" if len(wrong) > 6 else "")
-        raise ModelError(
-            f"weights for every layer of the trunk, and no others, in {path}",
-            shown,
-            "set model.name (and model.options) to what the weights were made for",
-        )
-    target.load_state_dict(given, strict=False)
-    if ignored:
-        _log.info("%s: left the classifier in the file: %s", path, ", ".join(sorted(ignored)))
-
-
-def _read(path: Path) -> Mapping[str, Tensor]:
-    try:
-        found: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        fix = "give the path of a local safetensors file in model.weights"
-        raise ModelError("a safetensors file", f"{path}: {error}", fix) from error
-    return found

@@ -99,7 +99,7 @@ class Classification:
     @property
     def pretrained(self) -> bool:
         """Whether the trunk has weights to begin with, which see something in images before any label."""
-        return not is_own(self._model) and self._model.weights not in (None, "none")
+        return not is_own(self._model) and self._model.has_weights
 
     def fit(
         self,
@@ -134,7 +134,7 @@ class Classification:
         examples, validation = self._examples(start, train, progress), self._validation(start, val)
         present = data.check_enough(examples.targets, len(train), self.classes)
         bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
-        recipe = Recipe(self._train, self._fabric, moves, self._model.weights is not None, bookmarks=bookmarks)
+        recipe = Recipe(self._train, self._fabric, moves, self._model.has_weights, bookmarks=bookmarks)
         if is_of_networks(self._model, start):
             starts = Starts(start, partial(self._further, start, seed), self._model.members)
             fitted = choose_members(starts, examples, validation, recipe, seed=seed, progress=progress)
@@ -331,7 +331,8 @@ class Classification:
         n_classes = n_classes or len(self.classes)
         if is_own(self._model):
             return build(self._model, n_classes, keyed_seed("init", seed))
-        trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
+        given = self._model.has_weights
+        trunk = self._given_trunk if given else build_trunk(self._model, keyed_seed("init", seed))
         width = features_of(trunk, self._model)
         return join(trunk, build_head(self._model, width, n_classes, keyed_seed("init", seed)))
 
