@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from askance.tasks.classification.adam import Optimiser
+from askance.tasks.classification.devices import Device
 from askance.tasks.classification.kept import Average, Best, Settled
 from askance.uncertainty import SplitNet
 from askance.vocab import Json, StoreError
@@ -43,8 +44,8 @@ class Running:
     """All that a training remembers from one step to the next."""
 
     part: nn.Module
-    adam: torch.optim.Adam
-    fabric: Fabric
+    adam: Optimiser
+    fabric: Device
     settled: Settled
     average: Average
     best: Best | None
@@ -85,7 +86,7 @@ class Running:
             "settled": self.settled.numbers(),
             "average": self.average.numbers(),
             "best": None if self.best is None else self.best.numbers(),
-            "precision": self.fabric.strategy.precision.state_dict(),
+            "precision": self.fabric.scaling(),
         }
 
     @torch.no_grad()
@@ -103,7 +104,7 @@ class Running:
         self.average.restore(numbers["average"], _listed(tensors, "average"))
         if self.best is not None:
             self.best.restore(numbers["best"], _listed(tensors, "best"))
-        self.fabric.strategy.precision.load_state_dict(numbers["precision"])
+        self.fabric.rescale(numbers["precision"])
         torch.set_rng_state(tensors["random.cpu"])
         if self.fabric.device.type != "cpu":
             torch.get_device_module(self.fabric.device).set_rng_state(tensors["random.device"])
