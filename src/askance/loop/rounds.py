@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from askance.loop.batch import beside_even
 from askance.loop.contract import M, Task
@@ -247,6 +245,9 @@ def _picked(current: Round, rows: tuple[Pick, ...], *, fresh: bool) -> Picked:
 
 
 def _parquet(columns: dict[str, object]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
     return bytes(sink.getvalue())

@@ -59,14 +59,14 @@ class Adam:
     """
 
     def __init__(self, groups: Groups, lr: float) -> None:
-        self.state: dict[nn.Parameter, dict[str, Tensor]] = {}
+        self.state: dict[Tensor, dict[str, Tensor]] = {}
         self._groups = [part for group in groups for part in _alike(group, lr)]
 
     @torch.no_grad()
     def step(self) -> None:
         """Move the weights that have a gradient."""
         for group in self._groups:
-            moved = [weight for weight in group.weights if weight.grad is not None]
+            moved: list[Tensor] = [weight for weight in group.weights if weight.grad is not None]
             if not moved:
                 continue
             known = [self._of(weight) for weight in moved]
@@ -94,7 +94,7 @@ class Adam:
             for weight in group.weights:
                 weight.grad = None
 
-    def _of(self, weight: nn.Parameter) -> Mapping[str, Tensor]:
+    def _of(self, weight: Tensor) -> Mapping[str, Tensor]:
         if weight not in self.state:
             self.state[weight] = {
                 "step": torch.zeros((), dtype=torch.float32, device=weight.device),

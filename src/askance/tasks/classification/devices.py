@@ -1,13 +1,14 @@
 """Where training runs, at which precision, and which part of a step each of several devices takes.
 
-One processor or one card at full precision needs nothing but torch. Everything else is by Lightning Fabric, which is
-imported where it is asked for: importing it takes several times as long as torch.
+One processor or one card at full precision needs nothing but torch. All else is by Lightning Fabric, which is
+imported where it is asked for: that takes several times as long as importing torch.
 
 Letters: b images of a minibatch, w devices, each with a process of its own.
 """
 
 import logging
 import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -207,9 +208,13 @@ def plain_device(name: str) -> torch.device | None:
     >>> plain_device("cpu")
     device(type='cpu')
     """
-    here = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available, "cpu": lambda: True}
+    here: dict[str, Callable[[], bool]] = {
+        "mps": torch.backends.mps.is_available,
+        "cuda": torch.cuda.is_available,
+        "cpu": lambda: True,
+    }
     if name == "auto" and find_spec("torch_xla") is None:
-        name = next(kind for kind in ("mps", "cuda", "cpu") if here[kind]())
+        name = next(kind for kind, there in here.items() if there())
     if name not in here or not here[name]():
         return None
     return torch.device(name) if name == "cpu" else torch.device(name, 0)

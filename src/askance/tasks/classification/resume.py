@@ -182,7 +182,9 @@ def clear(folder: Path, but: str | None = None) -> None:
 def fingerprint(net: nn.Module, *words: object) -> str:
     """Of a network's weights and whatever else is told by its words, in 24 hex digits; tensors count in full."""
     found = blake2b(digest_size=12)
-    for name, tensor in named(net):
+    own = dict(named(net))
+    known = {name: tensor for name, tensor in net.state_dict().items() if name not in own}  # of a trunk not built
+    for name, tensor in (own | known).items():
         found.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         found.update(_bytes(tensor))
     for word in words:

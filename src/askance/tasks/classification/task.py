@@ -38,6 +38,7 @@ from askance.tasks.classification.posteriors import Drawing, HeadTraining, check
 from askance.tasks.classification.predict import Extractor, draw
 from askance.tasks.classification.resume import Bookmarks, clear, fingerprint
 from askance.tasks.classification.train import Examples, Recipe, check_options
+from askance.tasks.classification.trunks import given_trunk
 from askance.tasks.classification.units import stream
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import (
@@ -89,6 +90,7 @@ class Classification:
         self._fabric, self._work = fabric_of(train), work
         devices_of(train, self._fabric)
         self._normalise = data.Normalisation(model.mean, model.std)
+        self._features = features
         self._extractor = Extractor(images, model, self._fabric, features)
 
     @property
@@ -331,14 +333,17 @@ class Classification:
         n_classes = n_classes or len(self.classes)
         if is_own(self._model):
             return build(self._model, n_classes, keyed_seed("init", seed))
-        trunk = self._given_trunk if self._model.weights else build_trunk(self._model, keyed_seed("init", seed))
-        width = features_of(trunk, self._model)
+        if self._model.weights:
+            trunk, width = self._given_trunk
+        else:
+            trunk = build_trunk(self._model, keyed_seed("init", seed))
+            width = features_of(trunk, self._model)
         return join(trunk, build_head(self._model, width, n_classes, keyed_seed("init", seed)))
 
     @cached_property
-    def _given_trunk(self) -> nn.Module:
-        """The trunk with its weights, read once; what is trained is a copy."""
-        return build_trunk(self._model, 0)
+    def _given_trunk(self) -> tuple[nn.Module, int]:
+        """The trunk with its weights, read once, and D; what is trained is a copy."""
+        return given_trunk(self._model, self._features)
 
     @cached_property
     def _untrained(self) -> SplitNet:
