@@ -6,7 +6,8 @@ import torch
 
 from askance.acquisition import epig, score
 from askance.loop import step
-from askance.loop.step import Beside, Scored, Strategy, pick, random_subset, score_pool, standing
+from askance.loop.step import Beside, Scored, pick, random_subset, score_pool, standing
+from askance.loop.strategy import Strategy
 from askance.maths import Draws
 from askance.vocab import ConfigError, Labelled, SelectionError
 from tests.loop.fakes import BoxTask
