@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -21,16 +20,18 @@ HEAVY = NETWORKS | {"torch", "matplotlib", "scipy", "sklearn", "pyarrow", "alemb
 COMPILER = {"torch._dynamo", "sympy"}
 MODEL = {"name": "mobilenetv3_small_050", "size": 32}
 _RUN = """
-import json, sys
+import contextlib, io, json, sys
 from askance.cli.main import main
-said, sys.argv = sys.argv[1], ["askance", *sys.argv[2:]]
-code = 0
-try:
-    main()
-except SystemExit as stop:
-    code = stop.code or 0
-with open(said, "w") as file:
-    json.dump([code, sorted(sys.modules)], file)
+said = []
+for words in json.load(sys.stdin):
+    sys.argv, code, shown = ["askance", *words], 0, io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(shown):
+        try:
+            main()
+        except SystemExit as stop:
+            code = stop.code or 0
+    said.append([code, shown.getvalue(), sorted(sys.modules)])
+print(json.dumps(said))
 """
 
 
@@ -65,69 +66,63 @@ def site(tmp_path_factory):
     return folder
 
 
-def run(site, words):
-    """What a command in a process of its own ends with, prints and has loaded."""
-    said = site / "said.json"
-    command = [sys.executable, "-c", _RUN, str(said), *words.format(s=site).split()]
+def run(site, *commands):
+    """What each of some commands in one fresh process ends with, prints, and has loaded by then."""
+    words = json.dumps([command.format(s=site).split() for command in commands])
     environment = os.environ | {"COLUMNS": "200"}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=site, env=environment)
-    assert said.exists(), done.stdout + done.stderr
-    code, modules = json.loads(said.read_text())
-    said.unlink()
-    return code, done.stdout + done.stderr, set(modules)
+    start = [sys.executable, "-c", _RUN]
+    done = subprocess.run(
+        start, input=words, capture_output=True, text=True, check=False, cwd=site, env=environment
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [(code, text, set(modules)) for code, text, modules in json.loads(done.stdout.splitlines()[-1])]
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "says"),
-    [
-        ("--help", 0, "Usage"),
-        ("--version", 0, "askance"),
-        ("status -p {s}/project", 0, "next:"),
-        ("scan -p {s}/project", 0, ""),
-        ("import {s}/start.csv -p {s}/project", 0, "15 as before"),
-        ("export --csv {s}/batch.csv -p {s}/project", 0, "3 images"),
-        ("train -p {s}/project", 0, "is trained on exactly these labels and settings already"),
-        ("pick -p {s}/project", 0, "this batch had been picked already"),
-        ("pick -n 3 -p {s}/project", 0, "this batch had been picked already"),
-        ("pick -n -3 -p {s}/project", 1, "ask for -n 1 or more"),
-        ("pick -n 0 -p {s}/project", 1, "ask for -n 1 or more"),
-        ("pick --strategy bld -p {s}/project", 1, "did you mean bald?"),
-        ("pick --strategy power:bld -p {s}/project", 1, "did you mean bald?"),
-        ("pick --targets val -p {s}/project", 1, "--strategy epig"),
-        ("pick --split test -n 2 -p {s}/project", 0, "joined the test set"),
-        ("pick --split test -n -1 -p {s}/project", 1, "change -n or --split"),
-        ("simulate --strategies nonsense --out {s}/sim", 1, "choose one of these names"),
-        ("simulate --strategies bald,powr:bald --out {s}/sim", 1, "did you mean power?"),
-        ("simulate --levels x --out {s}/sim", 1, "numbers, comma separated"),
-        ("simulate --seeds 0 --out {s}/sim", 2, "--seeds"),
-        ("simulate --data {s}/nowhere --out {s}/sim", 1, "check --data"),
-        ("simulate --set model.nme=x --out {s}/sim", 1, "did you mean name?"),
-        ("init {s}/other --pool {s}/pool --set model.nme=x", 1, "did you mean name?"),
-        ("init {s}/other --pool {s}/pool", 0, "24 images"),
-        ("train -p {s}/other", 1, "classes"),
-    ],
-)
-def test_with_nothing_to_compute_nothing_heavy_is_loaded(site, words, code, says):
-    found, text, modules = run(site, words)
-    assert (found, says in text) == (code, True), text
-    needed = {"alembic"} if words.startswith("init") and not code else set()  # a new database takes its steps
-    needed |= {"pyarrow"} if words.startswith("scan") else set()
-    assert HEAVY & modules <= needed
+LIGHT = [
+    ("--help", 0, "Usage"),
+    ("--version", 0, "askance"),
+    ("pick --strategy bld -p {s}/project", 1, "did you mean bald?"),
+    ("pick --strategy power:bld -p {s}/project", 1, "did you mean bald?"),
+    ("simulate --strategies nonsense --out {s}/sim", 1, "choose one of these names"),
+    ("simulate --strategies bald,powr:bald --out {s}/sim", 1, "did you mean power?"),
+    ("simulate --levels x --out {s}/sim", 1, "numbers, comma separated"),
+    ("simulate --seeds 0 --out {s}/sim", 2, "--seeds"),
+    ("simulate --data {s}/nowhere --out {s}/sim", 1, "check --data"),
+    ("simulate --set model.nme=x --out {s}/sim", 1, "did you mean name?"),
+    ("init {s}/other --pool {s}/pool --set model.nme=x", 1, "did you mean name?"),
+    ("status -p {s}/project", 0, "next:"),
+    ("import {s}/start.csv -p {s}/project", 0, "15 as before"),
+    ("export --csv {s}/batch.csv -p {s}/project", 0, "3 images"),
+    ("train -p {s}/project", 0, "is trained on exactly these labels and settings already"),
+    ("pick -p {s}/project", 0, "this batch had been picked already"),
+    ("pick -n 3 -p {s}/project", 0, "this batch had been picked already"),
+    ("pick -n -3 -p {s}/project", 1, "ask for -n 1 or more"),
+    ("pick -n 0 -p {s}/project", 1, "ask for -n 1 or more"),
+    ("pick --targets val -p {s}/project", 1, "--strategy epig"),
+    ("pick --split test -n 2 -p {s}/project", 0, "joined the test set"),
+    ("pick --split test -n -1 -p {s}/project", 1, "change -n or --split"),
+    ("scan -p {s}/project", 0, "24"),
+    ("init {s}/other --pool {s}/pool --classes r,g --labels {s}/one.csv", 0, "24 images"),
+    ("train -p {s}/other", 1, "8 training labels, all of r"),
+]
 
 
-def test_labels_of_one_class_are_refused_at_once(site):
+def test_with_nothing_to_compute_nothing_heavy_is_loaded(site):
+    """The commands one after the other: what the first wrong one loads is seen at it."""
     rows = [f"{path.name},r" for path in sorted((site / "pool").glob("*-r.png"))]
     (site / "one.csv").write_text("\n".join(["path,label", *rows]) + "\n")
-    command = f"init {site}/single --pool {site}/pool --classes r,g --labels {site}/one.csv"
-    assert run(site, command)[0] == 0
-    code, text, modules = run(site, "train -p {s}/single")
-    assert code == 1
-    assert "8 training labels, all of r" in text
-    assert not HEAVY & modules
+    for (words, code, says), (found, text, modules) in zip(
+        LIGHT, run(site, *(words for words, _, _ in LIGHT)), strict=True
+    ):
+        assert (words, found, says in text) == (words, code, True), text
+        if words.startswith("init") and not code:
+            continue
+        loaded = HEAVY & modules - ({"alembic"} if words.endswith("other") else set())  # a new database took steps
+        assert (words, loaded) == (words, set())
 
 
 def test_a_report_needs_no_torch(site):
-    code, text, modules = run(site, "report --out {s}/report.html -p {s}/project")
+    ((code, text, modules),) = run(site, "report --out {s}/report.html -p {s}/project")
     assert code == 0, text
     assert "torch" not in modules
     assert not (NETWORKS | COMPILER) & modules
@@ -135,14 +130,12 @@ def test_a_report_needs_no_torch(site):
 
 def test_a_round_on_known_features_loads_no_network_and_no_compiler(site):
     """The last: it moves the project on."""
-    assert run(site, "import {s}/answers.csv -p {s}/project")[0] == 0
-    for words, says in (
-        ("train -p {s}/project", "round 2: trained on 15"),
-        ("pick -p {s}/project", "round 2: 3 of"),
-    ):
-        code, text, modules = run(site, words)
+    ((code, text, _),) = run(site, "import {s}/answers.csv -p {s}/project")
+    assert code == 0, text
+    says = ("round 2: trained on 15", "round 2: 3 of")
+    done = run(site, "train -p {s}/project", "pick -p {s}/project")
+    for said, (code, text, modules) in zip(says, done, strict=True):
         assert code == 0, text
-        assert says in text
+        assert said in text
         assert "torch" in modules
         assert not (NETWORKS | COMPILER | {"scipy", "matplotlib", "sklearn", "alembic"}) & modules
-    assert torch.__version__  # the same as there

@@ -30,11 +30,12 @@ from askance.vocab.files import write_whole
 FORMAT = "askance-training-1"
 """Changes when an older file can no longer be gone on from."""
 
-EVERY = 60.0
+EVERY = 30.0
 """Seconds between two states of one training that are written."""
 
-SHARE = 0.02
-"""Of the time, at most, that writing may take: a large network's state is written less often."""
+SHARE = 0.1
+"""Of the time, at most, that writing may take: a large network's state is written less often, and never so rarely
+that a kill costs more than ten times what one writing does."""
 
 _log = logging.getLogger(__name__)
 
