@@ -30,9 +30,10 @@ def pick(
     """Pick the next images worth labelling, and remember them."""
     from askance.cli.show import bars, console, print_table
     from askance.loop.strategy import Strategy
-    from askance.session import Session
 
     named = Strategy.parse(strategy) if strategy else None
+    from askance.session import Session  # after what can be refused without it
+
     with Session.open(project) as opened:
         if split is not None:
             _for_split(opened, split, opened.config.strategy.batch if n is None else n)
