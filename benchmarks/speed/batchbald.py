@@ -28,7 +28,7 @@ from torch import Tensor
 from askance.loop.experiment import start_and_validation
 from askance.loop.step import random_subset
 from askance.maths import Draws, joint_entropy
-from askance.maths.joint_entropy import Configurations, lot_of
+from askance.maths.joint import Configurations, lot_of
 from askance.selection import batchbald
 from askance.selection.lazy import Pool
 from askance.session.problems import classification, problem_from

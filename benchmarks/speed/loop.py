@@ -19,7 +19,8 @@ import torch
 from _measure import MNIST, PEER, said_by, write
 
 from askance.loop.experiment import start_and_validation
-from askance.loop.step import Strategy, pick, score_pool
+from askance.loop.step import pick, score_pool
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_uniform
 from askance.pool import Look
 from askance.session.papers.gal2017 import TRAIN

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 import torchvision
 from _measure import MNIST, PEER, ROOT, deterministic, interleaved, least, ratio, said_by, write
-from lightning_fabric import Fabric
 from safetensors.torch import load_file, save_file
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from askance.acquisition import bald
 from askance.maths import Draws
+from askance.tasks.classification.devices import OneDevice
 from askance.tasks.classification.model import build
 from askance.tasks.classification.train import Examples, Recipe, minimise
 from askance.uncertainty import DropoutMoments, DropoutPosterior, SplitNet, mc_dropout, split
@@ -76,7 +76,7 @@ def trained(seed: int = 0) -> nn.Sequential:
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         of_class = [order[labels[order] == digit][:10] for digit in range(10)]
         images, labels = images[torch.cat(of_class)], labels[torch.cat(of_class)]
-        recipe = Recipe(TrainConfig(device="cpu"), Fabric(accelerator="cpu", devices=1), "all", False)
+        recipe = Recipe(TrainConfig(device="cpu"), OneDevice(torch.device("cpu")), "all", False)
         minimise(own, Examples(lambda some: images[some], labels), recipe, decay=0.5, seed=seed)
         kept.parent.mkdir(exist_ok=True)
         save_file({name: weight.contiguous() for name, weight in own.state_dict().items()}, kept)

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from askance.acquisition import acquisitions, score
-    from askance.loop.step import Strategy
+    from askance.loop.strategy import Strategy
     from askance.maths import Draws, GaussianLogits, Units, aggregate
     from askance.selection import select, selections
     from askance.session import Session
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _ROOMS = {
     "askance.acquisition": ("acquisitions", "score"),
-    "askance.loop.step": ("Strategy",),
+    "askance.loop.strategy": ("Strategy",),
     "askance.maths": ("Draws", "GaussianLogits", "Units", "aggregate"),
     "askance.selection": ("select", "selections"),
     "askance.session": ("Session",),

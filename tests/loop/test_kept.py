@@ -8,7 +8,8 @@ from askance.loop.experiment import start_and_validation
 from askance.loop.kept import Keeper
 from askance.loop.runs import RunFolder
 from askance.loop.simulate import simulate
-from askance.loop.step import Beside, Strategy, pick, score_pool
+from askance.loop.step import Beside, pick, score_pool
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
 from askance.selection import batchbald, max_herding, select, uncertainty_herding
 from askance.selection.uncertainty_herding import covered

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from askance.acquisition import epig, score
-from askance.loop import step
-from askance.loop.step import Beside, Scored, Strategy, pick, random_subset, score_pool, standing
+from askance.loop import strategy
+from askance.loop.step import Beside, Scored, pick, random_subset, score_pool, standing
+from askance.loop.strategy import Strategy
 from askance.maths import Draws
 from askance.vocab import ConfigError, Labelled, SelectionError
 from tests.loop.fakes import BoxTask
@@ -217,7 +218,7 @@ def test_novelty_needs_a_model_and_a_selection_that_takes_any_sign():
 
 
 def test_what_the_loop_cannot_bring_is_refused_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(step, "_BROUGHT", {"draws", "ids", "seed"})
+    monkeypatch.setattr(strategy, "_BROUGHT", {"draws", "ids", "seed"})
     with pytest.raises(ConfigError, match="novelty, which needs log_density") as refused:
         Strategy.parse("softmax:novelty")
     assert 'score("novelty", log_density=...)' in refused.value.fix

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 
 from askance.maths import Draws, joint_entropy
-from askance.maths.joint_entropy import Configurations, information, lot_of, thinned
+from askance.maths.joint import Configurations, information, lot_of, thinned
 from askance.vocab import DrawsError
 from tests.reference import joint_entropy as slow
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from askance.maths import Draws, keyed_uniform
-from askance.maths.joint_entropy import Configurations, information, lot_of
+from askance.maths.joint import Configurations, information, lot_of
 from askance.selection import batchbald, lazy, select
 from askance.selection.lazy import Pool, highest
 from askance.vocab import ConfigError, DrawsError, SelectionError

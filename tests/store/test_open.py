@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
@@ -36,6 +37,16 @@ def test_an_empty_database_gets_the_newest_schema(url):
         assert store._read(migrate.revision) == migrate.newest()
         assert store.images() == store.labels() == store.splits() == {}
         assert store.rounds() == store.jobs() == []
+
+
+def test_the_steps_are_alembics(url):
+    """They are read from the files, without it."""
+    found = ScriptDirectory.from_config(migrate.scripts())
+    assert migrate.newest() == found.get_current_head()
+    assert migrate.steps() == {step.revision for step in found.walk_revisions()}
+    with Store.open(url) as store, store._engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": migrate.VERSION_TABLE})
+        assert migrate.revision(connection) == context.get_current_revision()
 
 
 def test_the_migrations_make_exactly_the_schema_of_the_code(url):

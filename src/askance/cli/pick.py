@@ -8,7 +8,7 @@ import typer
 from askance.cli.options import HeldOut, ProjectDir
 
 if TYPE_CHECKING:
-    from askance.loop.step import Strategy
+    from askance.loop.strategy import Strategy
     from askance.session import Session
 
 
@@ -30,14 +30,15 @@ def pick(
     """Pick the next images worth labelling, and remember them."""
     from askance.cli.next import paste
     from askance.cli.show import bars, console, print_next, print_table
-    from askance.loop.step import Strategy
-    from askance.session import Session
+    from askance.loop.strategy import Strategy
+
+    named = Strategy.parse(strategy) if strategy else None
+    from askance.session import Session  # after what can be refused without it
 
     with Session.open(project) as opened:
         if split is not None:
-            _for_split(opened, split, n or opened.config.strategy.batch)
+            _for_split(opened, split, opened.config.strategy.batch if n is None else n)
             return
-        named = Strategy.parse(strategy) if strategy else None
         session = opened.override(
             "strategy",
             draws=draws,

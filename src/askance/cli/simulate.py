@@ -1,5 +1,6 @@
 """`askance simulate`: would a strategy have paid on images whose labels are known?"""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -54,13 +55,18 @@ def simulate(
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
     from askance.cli.options import settings_of
-    from askance.loop.experiment import Experiment
-    from askance.session.simulations import settings_for
+    from askance.cli.show import bars
 
-    view = _view(metric, levels)
-    model, train = settings_for(data, settings_of(setting or []))
+    named = tuple(name.strip() for name in strategies.split(","))
+    numbers, settings = _numbers(levels), settings_of(setting or [])
+    _check(named, data, settings)
+    with bars() as progress:
+        progress("loading PyTorch", 0, None)
+        from askance.loop.experiment import Experiment
+        from askance.session.simulations import settings_for
+    model, train = settings_for(data, settings)
     experiment = Experiment(
-        strategies=tuple(name.strip() for name in strategies.split(",")),
+        strategies=named,
         seeds=tuple(range(seeds)),
         start=start,
         batch=batch,
@@ -73,25 +79,49 @@ def simulate(
         model=model,
         train=train,
     )
-    show(data, experiment, out, workers, resplit=resplit, view=view)
+    show(data, experiment, out, workers, resplit=resplit, view=_view(metric, numbers))
 
 
-def _view(metric: str, levels: str | None) -> Any:
-    """What of the curves is looked at, as options say it.
+def _check(strategies: Sequence[str], data: str, settings: Mapping[str, Any]) -> None:
+    """Refuse, before PyTorch is loaded, what there is not.
 
     Raises:
-        ConfigError: levels that are no numbers.
+        ConfigError: such a strategy, setting or folder.
     """
-    from askance.report.study_data import targets_of
-    from askance.session.simulations import View
+    from askance.loop.settings import check_config
+    from askance.loop.strategy import Strategy
     from askance.vocab import ConfigError
 
-    if levels is None:
-        return View(metric, targets_of(metric))
+    for name in strategies:
+        Strategy.parse(name)
+    if data != "digits" and not Path(data).is_dir():
+        raise ConfigError(
+            "digits, a folder of MNIST idx files, or a folder with a folder a class", data, "check --data"
+        )
+    if not settings.keys() - {"model", "train"}:  # others are refused as such, later
+        check_config({"pool": {"source": data}, **settings}, "--set")
+
+
+def _numbers(levels: str | None) -> tuple[float, ...] | None:
+    """The levels that were asked for.
+
+    Raises:
+        ConfigError: they are no numbers.
+    """
+    from askance.vocab import ConfigError
+
     try:
-        return View(metric, tuple(float(level) for level in levels.split(",")))
+        return None if levels is None else tuple(float(level) for level in levels.split(","))
     except ValueError as error:
-        raise ConfigError("numbers, comma separated", levels, "--levels 0.1,0.05") from error
+        raise ConfigError("numbers, comma separated", str(levels), "--levels 0.1,0.05") from error
+
+
+def _view(metric: str, levels: tuple[float, ...] | None) -> Any:
+    """What of the curves is looked at, as options say it."""
+    from askance.report.study_data import targets_of
+    from askance.session.simulations import View
+
+    return View(metric, targets_of(metric) if levels is None else levels)
 
 
 def show(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from askance.loop.step import Scored, Strategy
+from askance.loop.step import Scored
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_uniform
 from askance.selection.uncertainty_herding import covered
 from askance.vocab import Picks

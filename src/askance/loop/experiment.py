@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from askance.loop.step import Strategy
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_uniform
 from askance.pool import Images
 from askance.vocab import ConfigError, LabelError, Labelled

@@ -3,49 +3,38 @@
 Order of writing, always: files whole first, then one transaction in the store. What the store says is true.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from hashlib import blake2b
 from importlib.metadata import version
-from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from askance.loop.already import (
+    Picked,
+    Trained,
+    check_pick,
+    fingerprint,
+    model_file,
+    pending,
+    picked_already,
+    picked_of,
+    request_of,
+    trained_already,
+)
 from askance.loop.batch import beside_even
 from askance.loop.contract import M, Task
 from askance.loop.project import Project
 from askance.loop.refresh import quarantine_unreadable
-from askance.loop.step import Beside, Scored, Strategy, random_subset, score_pool, standing
+from askance.loop.step import Beside, Scored, random_subset, score_pool, standing
 from askance.loop.step import pick as pick_from
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
-from askance.vocab import Json, Labelled, ModelError, Pick, Picks, Progress, Round, SelectionError, silent
+from askance.vocab import Json, ModelError, Pick, Picks, Progress, Round, silent
 from askance.vocab.files import write_json, write_whole
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A round after training.
-
-    Attributes:
-        round: as stored.
-        metrics: `test_...` and `val_...`, empty without labelled test or validation images.
-        fresh: False where this round had been trained on exactly this already.
-        converged: whether training had settled before its step limit.
-        log: what the task says of the training.
-    """
-
-    round: Round
-    metrics: Mapping[str, float]
-    fresh: bool
-    converged: bool
-    log: Mapping[str, Json]
 
 
 def train_round(project: Project, task: Task[M], *, progress: Progress = silent) -> Trained:
@@ -57,13 +46,10 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     Raises:
         LabelError: nothing to learn from.
     """
+    if done := trained_already(project):
+        return done
     train, val, test = (project.labelled(split) for split in ("train", "val", "test"))
-    last = project.last_round()
-    inputs = _fingerprint(project, train, val, test)
-    if last and last.config.get("inputs") == inputs and model_file(project, last.number).exists():
-        log = cast(dict[str, Json], last.config.get("training", {}))
-        return Trained(last, project.store.metrics(last.number), False, bool(log.get("converged", True)), log)
-    number = _next_number(last)
+    number = _next_number(project.last_round())
     seed = keyed_seed("round", project.config.seed, number)
     clock = Clock()
     fitted = task.fit(train, val, warm=_warm_start(project, task, number), seed=seed, progress=progress)
@@ -78,7 +64,7 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     quarantine_unreadable(project, dict(task.problems))
     log = {**fitted.log, "converged": fitted.converged}
     config: dict[str, Json] = {
-        "inputs": inputs,
+        "inputs": fingerprint(project, train, val, test),
         "settings": project.config.model_dump(mode="json"),
         "training": log,
         "seconds": dict(clock.seconds),
@@ -90,33 +76,9 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     folder.mkdir(parents=True, exist_ok=True)
     task.save(fitted.model, model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
-    done = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
-    project.store.save_round(done, metrics)
-    return Trained(done, metrics, True, fitted.converged, log)
-
-
-@dataclass(frozen=True, slots=True)
-class Picked:
-    """A batch.
-
-    Attributes:
-        number: its round.
-        picks: best first, with what the draws said of each.
-        fresh: False where exactly this batch had been picked before.
-        scored: how many images were scored.
-        how: the strategy that picked them: as asked for, or where there is no model yet `uncertainty-herding`, to
-            which everything is in doubt, or `random`.
-        note: what a person should know: a fallback, a pool that ran out, a batch that this one takes the place of.
-        beside_even: how it differs from a batch drawn evenly, see `loop.batch.beside_even`.
-    """
-
-    number: int
-    picks: tuple[Pick, ...]
-    fresh: bool
-    scored: int
-    how: str
-    note: str = ""
-    beside_even: Mapping[str, float] = field(default_factory=dict)
+    one = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
+    project.store.save_round(one, metrics)
+    return Trained(one, metrics, True, fitted.converged, log)
 
 
 def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = silent) -> Picked:
@@ -128,24 +90,14 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
     Raises:
         SelectionError: nothing left to pick, or the last batch is half labelled and the model is older than it.
     """
-    last = project.last_round()
-    wanted = project.config.strategy
-    request: dict[str, Json] = {**wanted.model_dump(mode="json"), "n": n}
+    if done := picked_already(project, n):
+        return done
+    check_pick(project, n)
+    last, ids = project.last_round(), project.unlabelled()
+    wanted, note = project.config.strategy, ""
     strategy = Strategy.of(wanted)
-    note = ""
-    if last and last.state == "picked":
-        earlier = project.store.picks(last.number)
-        if last.config.get("request") == request and _pending(project, earlier):
-            return _picked(last, tuple(earlier), fresh=False)
-        if last.number or len(set(project.labelled("train").targets)) > 1:  # else nothing can be trained yet
-            _refuse_if_being_labelled(project, earlier, last.number)
-        if _pending(project, earlier):
-            note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
-    ids = project.unlabelled()
-    if not ids:
-        raise SelectionError(
-            "unlabelled images in the pool", "none", "add images to the pool's source and scan again"
-        )
+    if last and last.state == "picked" and pending(project, earlier := project.store.picks(last.number)):
+        note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
     beside = Beside(project.targets() if strategy.aims else None, project.labelled("train"))
@@ -167,13 +119,13 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         note = _joined(note, doubt)
     strange = standing(scored, picks) if strategy.compares else ()
     about: dict[str, Json] = {
-        "request": request,
+        "request": request_of(project, n),
         "scored": int(np.isfinite(scored.scores).sum()),
         "picked_by": strategy.name,
         "batch": dict(beside_even(scored, picks, ids, strategy, current.seed)),
     }
-    done = _record(project, task, model, current, picks, scored, ids, about, strange)
-    return replace(done, note=note)
+    made = _record(project, task, model, current, picks, scored, ids, about, strange)
+    return replace(made, note=note)
 
 
 def _first(
@@ -235,34 +187,16 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
         store.save_round(current, {})
     config = {**current.config, **about}
     store.save_picks(current.number, rows, config)
-    return _picked(replace(current, config=config), rows, fresh=True)
-
-
-def _picked(current: Round, rows: tuple[Pick, ...], *, fresh: bool) -> Picked:
-    """What is said of a batch, from what its round keeps."""
-    config = current.config
-    batch = cast(dict[str, float], config.get("batch", {}))
-    scored, how = cast(int, config.get("scored", 0)), str(config.get("picked_by", ""))
-    return Picked(current.number, rows, fresh, scored, how, beside_even=batch)
+    return picked_of(replace(current, config=config), rows, fresh=True)
 
 
 def _parquet(columns: dict[str, object]) -> bytes:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table(columns), sink)
     return bytes(sink.getvalue())
-
-
-def _fingerprint(project: Project, *splits: Labelled) -> str:
-    """What training depends on, in 32 hex digits; and which images have an answer that is no class.
-
-    The answers teach the model nothing. But a batch that got nothing else is done with: the next round begins.
-    """
-    settings = project.config.model_dump(mode="json", include={"task", "classes", "seed", "model", "train"})
-    inputs: list[object] = [settings, [[split.ids, split.targets] for split in splits]]
-    if answered := project.answered():
-        inputs.append(answered)
-    text = json.dumps(inputs, sort_keys=True)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _next_number(last: Round | None) -> int:
@@ -286,11 +220,6 @@ class Clock:
         """A step has ended; the next begins."""
         now = time.perf_counter()
         self.seconds[step], self._since = round(now - self._since, 3), now
-
-
-def model_file(project: Project, number: int) -> Path:
-    """Where a round's model lies, if it was trained."""
-    return project.round_folder(number) / "model.safetensors"
 
 
 def _model_of(project: Project, task: Task[M], current: Round) -> M | None:
@@ -321,19 +250,3 @@ def _warm_start(project: Project, task: Task[M], number: int) -> M | None:
                 return task.load(file)
             return None
     return None
-
-
-def _pending(project: Project, picks: list[Pick]) -> bool:
-    labels = project.store.labels()
-    return any(pick.image_id not in labels for pick in picks)
-
-
-def _refuse_if_being_labelled(project: Project, picks: list[Pick], number: int) -> None:
-    labels = project.store.labels()
-    done = sum(pick.image_id in labels for pick in picks)
-    if done:
-        raise SelectionError(
-            "a model that has seen the labels of the last batch",
-            f"round {number}: {done} of {len(picks)} picks are labelled, and the model is older",
-            "askance train, then pick again",
-        )

@@ -22,7 +22,8 @@ import torch
 from askance.loop.contract import M, Task
 from askance.loop.experiment import Experiment, Problem, check_budget, start_and_validation
 from askance.loop.runs import RunFolder, claim, read_curves
-from askance.loop.step import Beside, Strategy, pick, random_subset, score_pool
+from askance.loop.step import Beside, pick, random_subset, score_pool
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
 from askance.vocab import Curve, Labelled, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig

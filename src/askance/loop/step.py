@@ -5,7 +5,6 @@ Letters: N images, U units, M target images, K draws, C classes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
@@ -15,175 +14,13 @@ from jaxtyping import Float64
 from numpy.typing import NDArray
 from torch import Tensor
 
-from askance.acquisition import acquisitions, score
+from askance.acquisition import score
 from askance.loop.contract import M, Task
 from askance.loop.kept import Keeper, Kept, with_features
-from askance.maths import Aggregation, Draws, Units, aggregate, keyed_uniform, log_mean_probs
-from askance.selection import select, selections
+from askance.loop.strategy import Strategy
+from askance.maths import Draws, Units, aggregate, keyed_uniform, log_mean_probs
+from askance.selection import select
 from askance.vocab import ConfigError, Labelled, Picks, Progress, silent
-from askance.vocab.config import StrategyConfig
-
-_BROUGHT = {"draws", "targets", "log_density", "ids", "seed"}
-"""What the loop can bring to an acquisition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """How a batch is chosen: a score and a way of picking from scores.
-
-    Attributes:
-        acquisition: a name of the acquisition catalogue.
-        selection: a name of the selection catalogue.
-        draws: K, how many networks are drawn from the posterior.
-        aggregation: how the scores of an image's units become the image's.
-        n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
-        beta: how cold a selection by lot is that has a `beta`; None for its own default.
-
-    Raises:
-        ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have,
-            another than BALD for a selection that looks at draws itself, or a selection that weighs by a power
-            scores that may be below zero.
-    """
-
-    acquisition: str = "bald"
-    selection: str = "top-k"
-    draws: int = 100
-    aggregation: Aggregation = "mean"
-    n_targets: int = 200
-    beta: float | None = None
-
-    def __post_init__(self) -> None:
-        entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
-        selection = selections[self.selection].name
-        if lacking := sorted(entry.needs - _BROUGHT):
-            raise ConfigError(
-                f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
-                f"{entry.name}, which needs {', '.join(lacking)}",
-                f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
-            )
-        if self.together and entry.name != (needed := _score_of(selection)):
-            raise ConfigError(
-                f"bald, which bounds what {selection} looks for in the draws itself"
-                if needed == "bald"
-                else f"random, for {selection} looks at no score",
-                f"{selection} of {self.acquisition}",
-                f'{selection} alone (in askance.toml acquisition = "{needed}" too), or top-k:{self.acquisition}',
-            )
-        if self.compares and selection in ("power", "uncertainty-herding"):
-            raise ConfigError(
-                f"scores of zero or more, which {selection} can weigh",
-                f"{selection} of {entry.name}, a log density that may have any sign",
-                f"softrank:{entry.name}, for which only the order counts; in askance.toml selection = softrank",
-            )
-
-    @classmethod
-    def of(cls, config: StrategyConfig) -> "Strategy":
-        """As settings have it. A selection that looks at no score has its own, where nobody has set another.
-
-        >>> Strategy.of(StrategyConfig(selection="max-herding")).name
-        'max-herding'
-        """
-        acquisition, selection = config.acquisition, selections[config.selection]
-        if "scores" not in selection.needs and acquisition in _UNSET:
-            acquisition = _score_of(selection.name)
-        return cls(acquisition, selection.name, config.draws, n_targets=config.n_targets, beta=config.beta)
-
-    @classmethod
-    def parse(cls, name: str, draws: int = 100, n_targets: int = 200) -> "Strategy":
-        """`bald`, `power:bald`, `random`, `batchbald`: a score, a selection of one, or a selection.
-
-        >>> Strategy.parse("power:bald").selection
-        'power'
-
-        Raises:
-            ConfigError: neither a score nor a selection; and as the class does.
-        """
-        selection, colon, acquisition = name.rpartition(":")
-        if not colon and acquisition not in acquisitions and acquisition not in selections:
-            near = get_close_matches(acquisition, [*acquisitions.names(), *selections.names()], n=1)
-            raise ConfigError(
-                "a strategy: a score, a selection, or both as in power:bald. "
-                f"Scores: {', '.join(acquisitions.names())}; selections: {', '.join(selections.names())}",
-                name,
-                f"did you mean {near[0]}?" if near else "choose one of these names",
-            )
-        if not colon and acquisition not in acquisitions.names() and acquisition in selections.names():
-            if "scores" in selections[acquisition].needs and _score_of(acquisition) == "random":
-                raise ConfigError(f"a score to select from, as in {acquisition}:bald", name, "name the score too")
-            return cls(_score_of(acquisition), acquisition, draws, n_targets=n_targets)
-        return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
-
-    @property
-    def name(self) -> str:
-        """As `parse` reads it: `bald`, `power:bald`, `random`, `batchbald`."""
-        selection = selections[self.selection]
-        if selection.name == "top-k":
-            return self.acquisition
-        by_itself = "scores" not in selection.needs or self.acquisition == _score_of(selection.name) != "random"
-        return selection.name if by_itself else f"{selection.name}:{self.acquisition}"
-
-    @property
-    def looks(self) -> bool:
-        """Whether it needs a model at all."""
-        return self.draws_pool or self.compares or self.spreads
-
-    @property
-    def draws_pool(self) -> bool:
-        """Whether it needs draws of the images it picks from."""
-        asked = selections[self.selection].needs
-        return "draws" in acquisitions[self.acquisition].needs or bool({"draws", "groups"} & asked)
-
-    @property
-    def together(self) -> bool:
-        """Whether images are picked by what they are together, and not by scores at all."""
-        needs = selections[self.selection].needs
-        return bool({"draws", "features"} & needs) and "scores" not in needs
-
-    @property
-    def holds_draws(self) -> bool:
-        """Whether the draws of images are looked at again, when they are picked from."""
-        return "draws" in selections[self.selection].needs
-
-    @property
-    def spreads(self) -> bool:
-        """Whether it needs the features of the images it picks from, and of the labelled ones."""
-        return "features" in selections[self.selection].needs
-
-    @property
-    def may_start(self) -> bool:
-        """Whether it can pick before there is a model, by features alone: all images are then in doubt alike."""
-        return self.spreads and not self.holds_draws
-
-    @property
-    def compares(self) -> bool:
-        """Whether it asks how unlike the labelled images others are."""
-        return "log_density" in acquisitions[self.acquisition].needs
-
-    @property
-    def by_lot(self) -> bool:
-        """Whether images are drawn by lot, with chances that are as unequal as `beta` says."""
-        return "beta" in selections[self.selection].options
-
-    @property
-    def aims(self) -> bool:
-        """Whether it needs the draws of target images."""
-        return "targets" in acquisitions[self.acquisition].needs
-
-
-def _score_of(selection: str) -> str:
-    """The acquisition of a selection that is named alone.
-
-    The doubt that a selection of features weighs is the margin; of one that bounds by BALD it is that; the others
-    look at no score.
-    """
-    needs = selections[selection].needs
-    if {"scores", "features"} <= needs:
-        return "margin"
-    return "bald" if "draws" in needs and "features" not in needs else "random"
-
-
-_UNSET = ("bald", "margin")
-"""What a project's acquisition is where nobody has set it; a selection that looks at no score has its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,55 @@
-"""The nouns with numbers in them, and the sums every score is made of."""
+"""The nouns with numbers in them, and the sums every score is made of.
 
-from askance.maths.calibration import (
-    adaptive_calibration_error,
-    apply_temperature,
-    brier_score,
-    classwise_calibration_error,
-    expected_calibration_error,
-    fit_temperature,
-    reliability_table,
-)
+Names whose modules need torch are brought in when they are first used, so that curves cost no torch.
+"""
+
+from typing import TYPE_CHECKING
+
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
-from askance.maths.draws import Draws
-from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
-from askance.maths.gaussian import GaussianLogits
-from askance.maths.joint_entropy import joint_entropy
 from askance.maths.keyed import keyed_seed, keyed_uniform
-from askance.maths.label_errors import SuspectedErrors, suspected_errors
 from askance.maths.shares import wilson
-from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
-from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
+from askance.vocab.lazily import names_from
+
+if TYPE_CHECKING:
+    from askance.maths.calibration import (
+        adaptive_calibration_error,
+        apply_temperature,
+        brier_score,
+        classwise_calibration_error,
+        expected_calibration_error,
+        fit_temperature,
+        reliability_table,
+    )
+    from askance.maths.draws import Draws
+    from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
+    from askance.maths.gaussian import GaussianLogits
+    from askance.maths.joint import joint_entropy
+    from askance.maths.label_errors import SuspectedErrors, suspected_errors
+    from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
+    from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
+
+__getattr__ = names_from(
+    "askance.maths",
+    {
+        "calibration": (
+            "adaptive_calibration_error",
+            "apply_temperature",
+            "brier_score",
+            "classwise_calibration_error",
+            "expected_calibration_error",
+            "fit_temperature",
+            "reliability_table",
+        ),
+        "draws": ("Draws",),
+        "entropies": ("LOWEST", "entropy", "log_mean_probs", "mean_probs"),
+        "gaussian": ("GaussianLogits",),
+        "joint": ("joint_entropy",),
+        "label_errors": ("SuspectedErrors", "suspected_errors"),
+        "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
+        "units": ("Aggregation", "Chunk", "Densities", "Rows", "Units", "aggregate", "bernoulli_units"),
+    },
+)
 
 __all__ = [
     "LOWEST",

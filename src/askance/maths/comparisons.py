@@ -10,7 +10,6 @@ from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr
 
 from askance.maths.curves import area_under, by_seed, by_size, paired_difference
 from askance.vocab import Curve, CurveError
@@ -177,6 +176,8 @@ def _differences(worse: Sequence[Curve], better: Sequence[Curve], metric: str) -
 
 
 def _beats(d: NDArray[np.float64], level: float) -> bool:
+    from scipy.special import stdtr  # here where it is used: it costs a tenth of torch to import
+
     spread = float(d.std(ddof=1))
     if spread == 0:
         return float(d[0]) > 0

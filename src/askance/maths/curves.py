@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from askance.vocab import Curve, CurveError
 
@@ -304,6 +303,8 @@ def _band(
 
 
 def _t_interval(at: NDArray[np.float64], level: float) -> tuple[float, float]:
+    from scipy.special import stdtrit  # here where it is used: it costs a tenth of torch to import
+
     if len(at) < 2:
         return math.nan, math.nan
     half = float(stdtrit(len(at) - 1, (1 + level) / 2) * at.std(ddof=1)) / math.sqrt(len(at))
@@ -313,6 +314,8 @@ def _t_interval(at: NDArray[np.float64], level: float) -> tuple[float, float]:
 def _bootstrap(
     at: NDArray[np.float64], level: float, resamples: int, generator: np.random.Generator
 ) -> tuple[float, float]:
+    from scipy.special import ndtr, stdtrit
+
     s = len(at)
     if s < 2:
         return math.nan, math.nan

@@ -7,12 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from askance.maths.calibration import COLDEST, HOTTEST
 from askance.report.compare import Table
 from askance.report.ink import PAGE, style
 from askance.report.plot import inline
 from askance.report.words import show, trim, words_for
 from askance.vocab import Diagnosis, Reliability
+from askance.vocab.diagnosis import COLDEST, HOTTEST
 
 _PANEL = 4.0
 """Inches of a panel's side."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from askance.maths import Draws
-from askance.maths.joint_entropy import Configurations, check_joint, lot_of
+from askance.maths.joint import Configurations, check_joint, lot_of
 from askance.selection.catalogue import selections
 from askance.selection.door import check_draws, check_request
 from askance.selection.lazy import EQUAL, Pool, highest

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from askance.maths.joint_entropy import Configurations, information
+from askance.maths.joint import Configurations, information
 
 GROUPS = (64, 256)
 """How many groups each sift merges configurations to, where that makes them four times fewer or better."""

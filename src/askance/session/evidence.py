@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from askance.loop.already import model_file
 from askance.loop.project import Project
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, silent
 from askance.vocab.files import write_whole
@@ -52,11 +53,9 @@ class _File:
 
 def keep_diagnosis(project: Project, task: "Classification", one: Round, progress: Progress = silent) -> None:
     """Diagnose a round's model on validation and test labels, unless that is done."""
-    from askance.loop.rounds import model_file
-
-    path, basis, file = _diagnosis_file(project, one), one.config.get("inputs"), model_file(project, one.number)
-    if basis is None or not file.exists() or _read(path, basis, Diagnosis):
+    if has_diagnosis(project, one):
         return
+    path, basis, file = _diagnosis_file(project, one), one.config.get("inputs"), model_file(project, one.number)
     began = time.perf_counter()
     val, test = project.labelled("val"), project.labelled("test")
     k = project.config.strategy.draws
@@ -66,17 +65,35 @@ def keep_diagnosis(project: Project, task: "Classification", one: Round, progres
 
 def keep_neighbours(project: Project, task: "Classification", number: int, picks: tuple[Pick, ...]) -> None:
     """Find the training images most like each picked one, unless that is done or would cost too much."""
-    from askance.loop.rounds import model_file
-
-    ids = [pick.image_id for pick in picks[:SHOWN]]
-    path, file = _neighbours_file(project, number), model_file(project, number)
-    present = project.store.images()
-    labelled = [name for name in project.labelled("train").ids if name in present]
-    if not file.exists() or _read(path, ids, _NEIGHBOURS) or not _cheap(project, number, len(labelled)):
+    if not wants_neighbours(project, number, picks):
         return
+    ids, labelled = [pick.image_id for pick in picks[:SHOWN]], _labelled(project)
+    path, file = _neighbours_file(project, number), model_file(project, number)
     began = time.perf_counter()
     near = task.nearest(task.load(file), ids, labelled, n=NEAR)
     _write(path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)})
+
+
+def has_diagnosis(project: Project, one: Round) -> bool:
+    """Whether a round's model is diagnosed, or there is none."""
+    basis = one.config.get("inputs")
+    if basis is None or not model_file(project, one.number).exists():
+        return True
+    return _read(_diagnosis_file(project, one), basis, Diagnosis) is not None
+
+
+def wants_neighbours(project: Project, number: int, picks: tuple[Pick, ...]) -> bool:
+    """Whether images like the picked ones are still to be looked for: there is a model, and it is cheap."""
+    ids = [pick.image_id for pick in picks[:SHOWN]]
+    if not model_file(project, number).exists() or _read(_neighbours_file(project, number), ids, _NEIGHBOURS):
+        return False
+    return _cheap(project, number, len(_labelled(project)))
+
+
+def _labelled(project: Project) -> list[str]:
+    """Training images that are in the pool."""
+    present = project.store.images()
+    return [name for name in project.labelled("train").ids if name in present]
 
 
 def diagnosis_of(project: Project, one: Round) -> Kept[Diagnosis] | None:

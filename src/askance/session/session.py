@@ -9,12 +9,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from askance.integrations import class_names, question
+from askance.loop.already import (
+    Picked,
+    Trained,
+    check_labels,
+    check_pick,
+    picked_already,
+    trained_already,
+)
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
 from askance.session.choosing import choose_model, look_of_named
-from askance.session.evidence import keep_diagnosis, keep_neighbours
+from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
     Where,
@@ -28,7 +36,6 @@ from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionErro
 from askance.vocab.config import Config
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
-    from askance.loop.rounds import Picked, Trained
     from askance.tasks.classification import Classification
 
 
@@ -96,7 +103,7 @@ class Session:
             root: the new folder.
             settings: as in `askance.toml`; `pool.source` is needed, the rest has defaults. Without `classes` they
                 are those of the labels, sorted, and names that look like slips are set aside. What `model` leaves
-                is chosen, see `choose_model`.
+                open is chosen, see `choose_model`.
             labels: a CSV, or a folder with a folder a class.
             who: who said these labels.
             progress: called as work advances.
@@ -171,27 +178,36 @@ class Session:
         with self.project.store.job("scan"):
             return refresh(self.project, progress)
 
-    def train(self, progress: Progress = silent) -> "Trained":
+    def train(self, progress: Progress = silent) -> Trained:
         """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
-        _load(progress)
-        from askance.loop.rounds import train_round
-
         with self.project.store.job("train"):
             refresh(self.project, progress)
+            if (known := trained_already(self.project)) and has_diagnosis(self.project, known.round):
+                return known
+            check_labels(self.project)
+            _load(progress)
+            from askance.loop.rounds import train_round
+
             task = self.task()
             done = train_round(self.project, task, progress=progress)
             keep_diagnosis(self.project, task, done.round, progress)
         return done
 
-    def pick(self, n: int | None = None, progress: Progress = silent) -> "Picked":
+    def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
         """Scan, score, and pick the next n images worth labelling."""
-        _load(progress)
-        from askance.loop.rounds import pick_round
-
+        n = self.config.strategy.batch if n is None else n
         with self.project.store.job("pick"):
             refresh(self.project, progress)
+            known = picked_already(self.project, n)
+            if known and not wants_neighbours(self.project, known.number, known.picks):
+                return known
+            if known is None:
+                check_pick(self.project, n)
+            _load(progress)
+            from askance.loop.rounds import pick_round
+
             task = self.task()
-            done = pick_round(self.project, task, n or self.config.strategy.batch, progress=progress)
+            done = pick_round(self.project, task, n, progress=progress)
             keep_neighbours(self.project, task, done.number, done.picks)
         return done
 

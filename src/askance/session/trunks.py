@@ -2,8 +2,8 @@
 
 import logging
 
+from askance.loop.already import model_file
 from askance.loop.project import Project
-from askance.loop.rounds import model_file
 from askance.tasks.classification.weights import is_here
 from askance.vocab.config import PRETRAINED, ModelConfig
 

@@ -1,43 +1,58 @@
-"""From whatever schema the database has to the newest, in one transaction."""
+"""From whatever schema the database has to the newest, in one transaction.
 
+Alembic takes the steps. Importing it costs as much as all of SQLAlchemy, and is left out where no step is missing.
+"""
+
+import re
 import threading
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 
 from askance.vocab import StoreError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 VERSION_TABLE = "askance_schema"
 """Where the database keeps its revision; our own name, so that no other program's Alembic is taken for ours."""
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
 
 _alembic = threading.Lock()
 """Alembic keeps the migration under way in a global: one at a time in a process."""
 
 
-def scripts() -> Config:
+def scripts() -> "Config":
     """Alembic's configuration for the steps in `migrations/`; no file is needed."""
+    from alembic.config import Config
+
     config = Config()
-    folder = Path(__file__).parent / "migrations"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 
 
+@cache
+def steps() -> frozenset[str]:
+    """The revisions of all steps, as their files name them."""
+    said = (path.read_text(encoding="utf-8") for path in (_MIGRATIONS / "versions").glob("r*.py"))
+    return frozenset(re.findall(r'^revision = "(\w+)"$', "\n".join(said), re.MULTILINE))
+
+
 def newest() -> str:
-    """The revision this program writes."""
-    head = ScriptDirectory.from_config(scripts()).get_current_head()
-    assert head is not None, "the package ships its migrations"
-    return head
+    """The revision this program writes: steps are numbered."""
+    return max(steps())
 
 
 def revision(connection: Connection) -> str | None:
     """The revision the database has; None where it has no schema of ours."""
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    return context.get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+    return None if found is None else str(found)
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
@@ -55,14 +70,15 @@ def upgrade(connection: Connection, to: str = "head") -> None:
             f"{where} with the tables {', '.join(sorted(tables)[:5])}",
             "give another file name, or a database of its own (createdb askance)",
         )
-    config = scripts()
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if here is not None and here not in known:
+    if here is not None and here not in steps():
         raise StoreError(
             f"a database at schema {newest()} or older",
             f"{where} at schema {here}, written by a newer Askance",
             "pip install --upgrade askance",
         )
+    from alembic import command
+
+    config = scripts()
     config.attributes["connection"] = connection
     with _alembic:
         command.upgrade(config, to)

@@ -80,14 +80,22 @@ class Catalogue(Generic[F]):
     def __call__(self, function: F) -> F:
         """Enter a function under its own name, with hyphens."""
         name = function.__name__.replace("_", "-")
-        if name in self._entries or name in self.aliases:
-            raise ValueError(f"the catalogue has a {self.kind} called {name} already")
         parameters = inspect.signature(function).parameters.values()
         needs = frozenset(p.name for p in parameters if p.default is p.empty)
         options = frozenset(p.name for p in parameters) - needs
         summary = (inspect.getdoc(function) or "").split("\n")[0]
-        self._entries[name] = Entry(name, function, needs, options, summary)
+        self.enter(Entry(name, function, needs, options, summary))
         return function
+
+    def enter(self, entry: Entry[F]) -> None:
+        """Take an entry as it is.
+
+        Raises:
+            ValueError: its name is taken.
+        """
+        if entry.name in self._entries or entry.name in self.aliases:
+            raise ValueError(f"the catalogue has a {self.kind} called {entry.name} already")
+        self._entries[entry.name] = entry
 
     def __getitem__(self, name: str) -> Entry[F]:
         """The entry of that name or alias, or an error that names the nearest."""

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from askance.vocab.records import Split
 
+COLDEST, HOTTEST = 0.05, 20.0
+"""Where temperatures are looked for: without one wrong unit the best has no bound."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reliability:

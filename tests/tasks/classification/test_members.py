@@ -10,7 +10,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from askance.acquisition import bald
-from askance.loop.step import Beside, Strategy, score_pool
+from askance.loop.step import Beside, score_pool
+from askance.loop.strategy import Strategy
 from askance.maths import Draws
 from askance.tasks.classification import build, fit, resume, train, units
 from askance.tasks.classification.members import Starts, choose_members

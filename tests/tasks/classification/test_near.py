@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from askance.acquisition import novelty
-from askance.loop.step import Beside, Strategy, pick, score_pool
+from askance.loop.step import Beside, pick, score_pool
+from askance.loop.strategy import Strategy
 from askance.selection import select
 from askance.uncertainty import SplitNet, fit_density
 from askance.vocab import LabelError, Labelled, ModelError

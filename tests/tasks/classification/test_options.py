@@ -5,14 +5,14 @@ from itertools import islice
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from askance.tasks.classification import build
 from askance.tasks.classification.augment import augmented
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
+from askance.tasks.classification.devices import OneDevice
 from askance.tasks.classification.kept import Average, Best
-from askance.tasks.classification.train import Examples, Recipe, _adam, _loss, minimise
+from askance.tasks.classification.train import Examples, Recipe, _groups, _loss, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import ConfigError, LabelError, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -20,7 +20,7 @@ from tests.reference import training as slow
 
 NONE = Labelled((), ())
 HEAD = {"train": "head"}
-FABRIC = Fabric(accelerator="cpu", devices=1)
+FABRIC = OneDevice(torch.device("cpu"))
 SKEWED = [2] * 9 + [0] * 3 + [5] * 1
 
 
@@ -194,9 +194,9 @@ class TestAugment:
 class TestTrunkRate:
     def test_three_groups_hold_every_weight_once(self):
         net = build(ModelConfig(size=8, channels=1), 3, seed=0)
-        groups = _adam(net, net, 0.1, 1e-2, 1e-3).param_groups
-        assert [group["lr"] for group in groups] == [1e-2, 1e-2, 1e-3]
-        assert [group["weight_decay"] > 0 for group in groups] == [True, False, False]
+        groups = _groups(net, net, 0.1, 1e-3)
+        assert [group.get("lr") for group in groups] == [None, None, 1e-3]
+        assert [group.get("weight_decay") for group in groups] == [0.2, None, None]
         found = [id(weight) for group in groups for weight in group["params"]]
         assert sorted(found) == sorted(id(weight) for weight in net.parameters())
         trunk = {id(weight) for weight in net.trunk.parameters()}
@@ -227,7 +227,7 @@ class TestTrunkRate:
             name="vit_tiny_patch16_224", head="own", size=32, options={"img_size": 32, "drop_path_rate": 0.1}
         )
         net = build(own, 3, seed=0)
-        groups = _adam(net, net, 0.1, 1e-2, 1e-3).param_groups
+        groups = _groups(net, net, 0.1, 1e-3)
         assert len(list(net.trunk.parameters())) == 0
         assert [len(group["params"]) for group in groups[:2]] == [1, 1]
         assert sum(len(group["params"]) for group in groups) == len(list(net.parameters()))

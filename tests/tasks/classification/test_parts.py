@@ -143,3 +143,19 @@ def test_of_two_classes_the_ranking_is_measured_too():
     assert metrics(sure, torch.tensor([0, 1, 0]), ["x", "y"])["auroc"] == 1.0
     assert "auroc" not in metrics(log_probs, torch.zeros(40, dtype=torch.long), ["x", "y"])
     assert "auroc" not in metrics(log_probs.repeat(1, 2).log_softmax(1), targets, list("wxyz"))
+
+
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_recall_and_ranking_are_torchmetrics(n_classes):
+    from torchmetrics.functional.classification import binary_auroc, multiclass_recall
+
+    for seed in range(5):
+        generator = torch.Generator().manual_seed(seed)
+        log_probs = torch.randn(200, n_classes, generator=generator).mul(2).round().log_softmax(1)  # many ties
+        targets = torch.randint(0, n_classes - (n_classes > 2), (200,), generator=generator)  # one is absent of 5
+        found = metrics(log_probs, targets, list("vwxyz")[:n_classes])
+        recall = multiclass_recall(log_probs, targets, n_classes, average="none")
+        for c in targets.unique().tolist():
+            assert found[f"recall/{'vwxyz'[c]}"] == float(recall[c])  # to the bit
+        if n_classes == 2:
+            assert found["auroc"] == pytest.approx(float(binary_auroc(log_probs.exp()[:, 1], targets)), abs=1e-6)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
-from askance.tasks.classification import train
+from askance.tasks.classification.devices import OneDevice
 from askance.tasks.classification.model import build_trunk
 from askance.tasks.classification.rates import CONVOLUTIONAL, LAYER_NORMALISED, PLAIN, rate_of, rates_of
 from askance.vocab import ConfigError, Labelled
@@ -121,13 +121,13 @@ def test_given_weights_are_trained_on_at_their_own_rates(world, tmp_path, monkey
     """The rates that reach Adam: of a whole network, of heads that are trained on from it, of whole networks."""
     own = world.task()._start(None, 5)[0]
     save_file({name: value.contiguous() for name, value in own.trunk.state_dict().items()}, tmp_path / "w")
-    seen, real = [], train._adam
+    seen, real = [], OneDevice.setup
 
-    def adam(net, part, strength, rate, trunk_rate=None):
-        seen.append((rate, trunk_rate))
-        return real(net, part, strength, rate, trunk_rate)
+    def setup(device, part, groups, rate):
+        seen.append((rate, next((group["lr"] for group in groups if "lr" in group), None)))
+        return real(device, part, groups, rate)
 
-    monkeypatch.setattr(train, "_adam", adam)
+    monkeypatch.setattr(OneDevice, "setup", setup)
     model = {"weights": str(tmp_path / "w"), "train": "all", "members": 2}
     for asked, whole, heads in (
         ({}, (CONVOLUTIONAL, CONVOLUTIONAL / 10), (PLAIN, None)),

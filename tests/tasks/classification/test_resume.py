@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from askance.tasks.classification import build, resume, train
+from askance.tasks.classification.devices import OneDevice
 from askance.tasks.classification.kept import Average, Best, Settled
 from askance.tasks.classification.posteriors import tensors_of
 from askance.tasks.classification.resume import Bookmarks, fingerprint
@@ -196,7 +196,7 @@ def test_statistics_of_normalisation_and_their_counters_go_on(tmp_path, steps):
     for cut in (None, 2):
         net = build(ModelConfig(name="resnet18", size=32), 2, seed=0)
         start = {name: value.clone() for name, value in net.state_dict().items()}
-        recipe = Recipe(config, Fabric(accelerator="cpu", devices=1), "all", False)
+        recipe = Recipe(config, OneDevice(torch.device("cpu")), "all", False)
         if cut is not None:
             recipe = Recipe(recipe.config, recipe.fabric, "all", False, bookmarks=Bookmarks(tmp_path, "of"))
             steps.until(cut)

@@ -11,13 +11,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from askance.maths import keyed_seed
 from askance.tasks.classification import build, fit, resume, several
 from askance.tasks.classification.data import Batches, Normalisation, Pixels
-from askance.tasks.classification.devices import Share, devices_of
+from askance.tasks.classification.devices import OneDevice, Share, devices_of
 from askance.tasks.classification.fit import OfPixels, Validation, Watch
 from askance.tasks.classification.posteriors import tensors_of
 from askance.tasks.classification.resume import Bookmarks
@@ -27,7 +26,7 @@ from askance.uncertainty import SplitNet
 from askance.vocab import ConfigError, Labelled, ModelError
 from askance.vocab.config import ModelConfig, TrainConfig
 
-FABRIC = Fabric(accelerator="cpu", devices=1)
+FABRIC = OneDevice(torch.device("cpu"))
 NONE = Labelled((), ())
 GAL = ModelConfig(size=8, channels=1)
 
@@ -99,9 +98,7 @@ class TestHowMany:
 
     @pytest.mark.parametrize(("asked", "found"), [(1, 1), (3, 3), ("auto", 3)])
     def test_of_others_those_there_are(self, asked, found):
-        three = SimpleNamespace(
-            device=torch.device("cuda"), accelerator=SimpleNamespace(auto_device_count=lambda: 3)
-        )
+        three = SimpleNamespace(device=torch.device("cuda"), there=lambda: 3)
         assert devices_of(TrainConfig(devices=asked), three) == found
         with pytest.raises(ConfigError, match=r"train\.devices = 3 or less"):
             devices_of(TrainConfig(devices=4), three)

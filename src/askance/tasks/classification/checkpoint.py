@@ -1,15 +1,18 @@
 """A trained network as one safetensors file, whole or not at all."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
+from torch import Tensor
 
-from askance.tasks.classification.model import build
+from askance.tasks.classification.model import build, build_head, join
 from askance.tasks.classification.posteriors import fill, tensors_of
+from askance.tasks.classification.trunks import filled_later, stays
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -51,14 +54,27 @@ def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
     saved = about["classes"]
     if len(saved) == len(classes) and list(saved) != list(classes):
         raise ModelError(f"the classes {', '.join(classes)}", f"{', '.join(saved)} in {path}", fix)
-    net = build(config.model_copy(update={"weights": None}), len(saved), seed=0)
     try:
-        fill(net, tensors, config)
+        net = fill(_empty(tensors, config, len(saved)), tensors, config)
     except RuntimeError as error:
         raise ModelError(f"the tensors of {config.name}", f"{path}: {error}", fix) from error
     for member in net.members:
         member.to(memory_format=torch.channels_last).eval()
     return net
+
+
+def _empty(tensors: dict[str, Tensor], config: ModelConfig, n_classes: int) -> SplitNet:
+    """A network of these layers, to be filled; a trunk that stays as it is is not built for that.
+
+    Raises:
+        RuntimeError: tensors without a head.
+    """
+    if not stays(config):
+        return build(config.model_copy(update={"weights": None}), n_classes, seed=0)
+    layers = [name for name in sorted(tensors) if re.fullmatch(r"head\.\d+\.weight", name)]
+    if not layers:
+        raise RuntimeError("there is no head")
+    return join(filled_later(config), build_head(config, tensors[layers[0]].shape[-1], n_classes, 0))
 
 
 def _check(saved: dict[str, object], config: ModelConfig, path: Path, fix: str) -> None:

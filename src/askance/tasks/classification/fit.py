@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from askance.maths import Draws, keyed_seed, log_mean_probs
 from askance.tasks.classification.data import Normalisation, Pixels
+from askance.tasks.classification.devices import Device
 from askance.tasks.classification.folds import cross_validated, folds_of
 from askance.tasks.classification.posteriors import drawing, without_draws
 from askance.tasks.classification.predict import Features, draw, of_pixels
@@ -47,7 +47,7 @@ class OfFeatures:
     """Draws from features that do not change."""
 
     found: Features
-    fabric: Fabric
+    fabric: Device
 
     def __call__(self, net: SplitNet, k: int, seed: int) -> Draws:
         """K draws of each image, `[n, K, C]`, on the CPU."""
@@ -67,7 +67,7 @@ class OfPixels:
 
     pixels: Pixels
     normalise: Normalisation
-    fabric: Fabric
+    fabric: Device
     plain: bool = False
 
     def __call__(self, net: SplitNet, k: int, seed: int) -> Draws:

@@ -12,13 +12,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import torch
 from jaxtyping import Float
-from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from askance.maths import Draws
 from askance.pool import FeatureCache, Images
 from askance.tasks.classification.data import Normalisation, Pixels, look, read
+from askance.tasks.classification.devices import Device
 from askance.tasks.classification.model import moves_of
 from askance.uncertainty import SplitNet
 from askance.vocab import ModelError
@@ -86,7 +86,7 @@ class Extractor:
         folder: where rows of frozen trunks are kept, one folder a trunk; None keeps them in memory.
     """
 
-    def __init__(self, images: Images, config: ModelConfig, fabric: Fabric, folder: Path | None) -> None:
+    def __init__(self, images: Images, config: ModelConfig, fabric: Device, folder: Path | None) -> None:
         self._images, self._config, self._fabric, self._folder = images, config, fabric, folder
         self._normalise = Normalisation(config.mean, config.std)
         self._caches: dict[str, Cache] = {}
@@ -133,7 +133,7 @@ class Extractor:
         return self._caches[key]
 
 
-def of_pixels(net: SplitNet, pixels: Pixels, normalise: Normalisation, fabric: Fabric) -> Features:
+def of_pixels(net: SplitNet, pixels: Pixels, normalise: Normalisation, fabric: Device) -> Features:
     """The trunk's answer, rounded through float16, on the CPU.
 
     Raises:
@@ -152,10 +152,10 @@ def of_pixels(net: SplitNet, pixels: Pixels, normalise: Normalisation, fabric: F
     return Features(found, pixels.places)
 
 
-def fingerprint(trunk: nn.Module, config: ModelConfig, fabric: Fabric) -> str:
+def fingerprint(trunk: nn.Module, config: ModelConfig, fabric: Device) -> str:
     """32 hex digits of all that features follow from: the weights, the network, the look, the precision."""
     shape = (config.name, sorted(config.options.items()), look(config), config.mean, config.std)
-    digest = blake2b(repr((shape, str(fabric.strategy.precision.precision))).encode(), digest_size=16)
+    digest = blake2b(repr((shape, fabric.precision)).encode(), digest_size=16)
     for name, tensor in sorted(trunk.state_dict().items()):
         digest.update(f"{name} {list(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().numpy())

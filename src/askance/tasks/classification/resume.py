@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from askance.tasks.classification.adam import Optimiser
+from askance.tasks.classification.devices import Device
 from askance.tasks.classification.kept import Average, Best, Settled
 from askance.uncertainty import SplitNet
 from askance.vocab import Json, StoreError
@@ -29,11 +30,12 @@ from askance.vocab.files import write_whole
 FORMAT = "askance-training-1"
 """Changes when an older file can no longer be gone on from."""
 
-EVERY = 60.0
+EVERY = 30.0
 """Seconds between two states of one training that are written."""
 
-SHARE = 0.02
-"""Of the time, at most, that writing may take: a large network's state is written less often."""
+SHARE = 0.1
+"""Of the time, at most, that writing may take: a large network's state is written less often, and never so rarely
+that a kill costs more than ten times what one writing does."""
 
 _log = logging.getLogger(__name__)
 
@@ -43,8 +45,8 @@ class Running:
     """All that a training remembers from one step to the next."""
 
     part: nn.Module
-    adam: torch.optim.Adam
-    fabric: Fabric
+    adam: Optimiser
+    fabric: Device
     settled: Settled
     average: Average
     best: Best | None
@@ -85,7 +87,7 @@ class Running:
             "settled": self.settled.numbers(),
             "average": self.average.numbers(),
             "best": None if self.best is None else self.best.numbers(),
-            "precision": self.fabric.strategy.precision.state_dict(),
+            "precision": self.fabric.scaling(),
         }
 
     @torch.no_grad()
@@ -103,7 +105,7 @@ class Running:
         self.average.restore(numbers["average"], _listed(tensors, "average"))
         if self.best is not None:
             self.best.restore(numbers["best"], _listed(tensors, "best"))
-        self.fabric.strategy.precision.load_state_dict(numbers["precision"])
+        self.fabric.rescale(numbers["precision"])
         torch.set_rng_state(tensors["random.cpu"])
         if self.fabric.device.type != "cpu":
             torch.get_device_module(self.fabric.device).set_rng_state(tensors["random.device"])
@@ -181,7 +183,9 @@ def clear(folder: Path, but: str | None = None) -> None:
 def fingerprint(net: nn.Module, *words: object) -> str:
     """Of a network's weights and whatever else is told by its words, in 24 hex digits; tensors count in full."""
     found = blake2b(digest_size=12)
-    for name, tensor in named(net):
+    own = dict(named(net))
+    known = {name: tensor for name, tensor in net.state_dict().items() if name not in own}  # of a trunk not built
+    for name, tensor in (own | known).items():
         found.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
         found.update(_bytes(tensor))
     for word in words:

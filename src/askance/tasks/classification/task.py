@@ -18,7 +18,7 @@ from askance.tasks.classification.answers import Answers, answers
 from askance.tasks.classification.devices import devices_of, fabric_of
 from askance.tasks.classification.diagnose import diagnosis
 from askance.tasks.classification.explain import explanations
-from askance.tasks.classification.fit import OfFeatures, OfPixels, Validation, choose
+from askance.tasks.classification.fit import choose
 from askance.tasks.classification.members import Starts, choose_members
 from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.model import (
@@ -36,8 +36,10 @@ from askance.tasks.classification.near import check_features_stay, log_densities
 from askance.tasks.classification.nearest import neighbours
 from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
 from askance.tasks.classification.predict import Extractor, draw
+from askance.tasks.classification.reader import Reader
 from askance.tasks.classification.resume import Bookmarks, clear, fingerprint
 from askance.tasks.classification.train import Examples, Recipe, check_options
+from askance.tasks.classification.trunks import given_trunk
 from askance.tasks.classification.units import stream
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import (
@@ -88,8 +90,9 @@ class Classification:
         self._model, self._train, self._images = model, train, images
         self._fabric, self._work = fabric_of(train), work
         devices_of(train, self._fabric)
-        self._normalise = data.Normalisation(model.mean, model.std)
+        self._features = features
         self._extractor = Extractor(images, model, self._fabric, features)
+        self._reader = Reader(images, model, train, self._extractor, self._fabric)
 
     @property
     def problems(self) -> Mapping[str, str]:
@@ -121,9 +124,6 @@ class Classification:
             ConfigError: an option of training that could have no effect, see `check_options`.
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
-        if len(self.classes) < 2:
-            got = f"{', '.join(self.classes) or 'none'} ({len(train)} labels)"
-            raise LabelError("two classes or more to tell apart", got, "label images of another class, and import")
         train, val = data.by_id(train), data.by_id(val)
         data.targets_of(val, len(self.classes))
         data.check_enough(data.targets_of(train, len(self.classes)), len(train), self.classes)
@@ -131,7 +131,7 @@ class Classification:
         check_posterior(self._model, start)
         moves = moves_of(self._model, start)
         check_options(self._train, moves, validated=len(val) > 0)
-        examples, validation = self._examples(start, train, progress), self._validation(start, val)
+        examples, validation = self._reader.examples(start, train, progress), self._reader.validation(start, val)
         present = data.check_enough(examples.targets, len(train), self.classes)
         bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
         recipe = Recipe(self._train, self._fabric, moves, self._model.has_weights, bookmarks=bookmarks)
@@ -331,40 +331,19 @@ class Classification:
         n_classes = n_classes or len(self.classes)
         if is_own(self._model):
             return build(self._model, n_classes, keyed_seed("init", seed))
-        given = self._model.has_weights
-        trunk = self._given_trunk if given else build_trunk(self._model, keyed_seed("init", seed))
-        width = features_of(trunk, self._model)
+        if self._model.has_weights:
+            trunk, width = self._given_trunk
+        else:
+            trunk = build_trunk(self._model, keyed_seed("init", seed))
+            width = features_of(trunk, self._model)
         return join(trunk, build_head(self._model, width, n_classes, keyed_seed("init", seed)))
 
     @cached_property
-    def _given_trunk(self) -> nn.Module:
-        """The trunk with its weights, read once; what is trained is a copy."""
-        return build_trunk(self._model, 0)
+    def _given_trunk(self) -> tuple[nn.Module, int]:
+        """The trunk with its weights, read once, and D; what is trained is a copy."""
+        return given_trunk(self._model, self._features)
 
     @cached_property
     def _untrained(self) -> SplitNet:
         """The given trunk under a head that says nothing yet."""
         return self._fresh(0, max(2, len(self.classes)))
-
-    def _examples(self, start: SplitNet, train: Labelled, progress: Progress) -> Examples:
-        targets = data.targets_of(train, len(self.classes))
-        if moves_of(self._model, start) == "head":
-            found = self._extractor.once(start, train.ids)
-            rows = found.rows.to(self._fabric.device)
-            ids = tuple(train.ids[place] for place in found.places)
-            return Examples(lambda chosen: rows[chosen], targets[found.places], ids)
-        pixels = data.read(self._images, train.ids, data.look(self._model), progress)
-        kind, ids = self._train.augment, tuple(train.ids[place] for place in pixels.places)
-        batches = data.Batches(pixels.values, self._normalise, self._fabric.device.type, kind)
-        varied = None if kind == "none" else batches.varied
-        return Examples(batches.read, targets[pixels.places], ids, varied)
-
-    def _validation(self, start: SplitNet, val: Labelled) -> Validation:
-        """Validation images, read once for all candidates."""
-        targets = data.targets_of(val, len(self.classes))
-        if moves_of(self._model, start) == "head":
-            found = self._extractor.once(start, val.ids)
-            return Validation(OfFeatures(found, self._fabric), targets[found.places])
-        pixels = data.read(self._images, val.ids, data.look(self._model))
-        plain = is_of_networks(self._model, start)
-        return Validation(OfPixels(pixels, self._normalise, self._fabric, plain), targets[pixels.places])

@@ -13,17 +13,17 @@ Letters: N training images, D features, C classes, c the weight decay.
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn import functional
 
 from askance.maths import keyed_seed
+from askance.tasks.classification.adam import Groups, Optimiser
 from askance.tasks.classification.balance import balanced_minibatches, balanced_weights
-from askance.tasks.classification.devices import Share
+from askance.tasks.classification.devices import Device, Share
 from askance.tasks.classification.kept import WINDOW, Average, Best, Settled
 from askance.tasks.classification.model import classifier_of, seeded
 from askance.tasks.classification.rates import rate_of
@@ -85,7 +85,7 @@ class Recipe:
     """
 
     config: TrainConfig
-    fabric: Fabric
+    fabric: Device
     moves: Literal["head", "all"]
     freeze_statistics: bool
     observe: Callable[[nn.Module, int], None] | None = None
@@ -157,10 +157,9 @@ def minimise(
         bookmark = recipe.bookmarks.of(net, *told, *(() if share.alone else (fabric.world_size,)))
     strength = decay / len(examples.targets)
     rate = rate_of(config)
-    adam = _adam(net, part, strength, rate, config.trunk_learning_rate)
-    module, optimiser = fabric.setup(part, adam)
+    module, optimiser = fabric.setup(part, _groups(net, part, strength, config.trunk_learning_rate), rate)
     _training_mode(part, recipe.freeze_statistics)
-    running = _running(net, part, adam, recipe)
+    running = _running(net, part, optimiser, recipe)
     order = _order(examples, config, keyed_seed("minibatches", seed))
     weights = balanced_weights(examples.targets) if config.balance == "weights" else None
     with seeded(keyed_seed("dropout", seed)), torch.backends.cudnn.flags(deterministic=True):
@@ -194,7 +193,7 @@ def minimise(
     return Outcome(step, running.settled.mean, running.ended, best)
 
 
-def _running(net: SplitNet, part: nn.Module, adam: torch.optim.Adam, recipe: Recipe) -> Running:
+def _running(net: SplitNet, part: nn.Module, adam: Optimiser, recipe: Recipe) -> Running:
     """A training before its first step."""
     average, at_least = Average(part), recipe.config.min_steps
     best = None if recipe.watch is None else Best(_watched(net, part, recipe), average, at_least)
@@ -223,7 +222,7 @@ def _watched(net: SplitNet, part: nn.Module, recipe: Recipe) -> Callable[[], flo
         with seeded(0):  # so that training's own dropout does not notice
             found = watch(net.eval()) if first else math.nan
         _training_mode(part, recipe.freeze_statistics)
-        return float(recipe.fabric.broadcast(found))
+        return recipe.fabric.broadcast(found)
 
     return loss
 
@@ -247,10 +246,8 @@ def _loss(
     return (functional.cross_entropy(logits, targets, reduction="none") * weights.to(logits.device)).mean()
 
 
-def _adam(
-    net: SplitNet, part: nn.Module, strength: float, learning_rate: float, trunk_rate: float | None = None
-) -> torch.optim.Adam:
-    """Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`.
+def _groups(net: SplitNet, part: nn.Module, strength: float, trunk_rate: float | None = None) -> Groups:
+    """For Adam whose L2 term is `strength * ||W||^2` over the weights W; its gradient is `2 * strength * W`.
 
     With a rate of its own the trunk is all that is trained but the head; of a network that is one head, but the
     classifier.
@@ -258,12 +255,12 @@ def _adam(
     layers = net.head if is_plain(net.head) else classifier_of(net)
     decayed = [weight for weight in layers.parameters() if weight.dim() > 1]
     others = _without(part, decayed)
-    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]
+    groups: Groups = [{"params": decayed, "weight_decay": 2 * strength}, {"params": others}]
     trunk = _without(part, list(layers.parameters()))
     if trunk_rate is not None and trunk:
         groups[1]["params"] = [weight for weight in layers.parameters() if weight.dim() <= 1]
         groups.append({"params": trunk, "lr": trunk_rate})
-    return torch.optim.Adam(groups, lr=learning_rate, fused=True)
+    return groups
 
 
 def _without(part: nn.Module, some: list[nn.Parameter]) -> list[nn.Parameter]:

@@ -22,6 +22,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from safetensors.torch import save as to_bytes
 from torch import distributed
 
+from askance.tasks.classification.devices import Device, OfFabric
 from askance.tasks.classification.resume import named
 from askance.tasks.classification.several import Job
 from askance.tasks.classification.train import Outcome, Recipe, minimise
@@ -56,7 +57,7 @@ def main() -> None:
         signal.pause()  # so that no other process fails only because this one ended
 
 
-def _joined(recipe: Recipe, rank: int, size: int, folder: str) -> Fabric:
+def _joined(recipe: Recipe, rank: int, size: int, folder: str) -> Device:
     """A fabric of all processes; they meet by a file, so that no port can be taken."""
     os.environ.update(LOCAL_RANK=str(rank), NODE_RANK="0")
     kind = recipe.fabric.device.type
@@ -75,10 +76,10 @@ def _joined(recipe: Recipe, rank: int, size: int, folder: str) -> Fabric:
     precision: Any = recipe.config.precision
     fabric = Fabric(accelerator=kind, devices=size, strategy=strategy, precision=precision)
     fabric.launch()
-    return fabric
+    return OfFabric(fabric)
 
 
-def _trained(job: Job, fabric: Fabric, channel: "Connection[Any, Any]") -> Outcome:
+def _trained(job: Job, fabric: Device, channel: "Connection[Any, Any]") -> Outcome:
     def progress(what: str, done: int, total: int | None) -> None:
         channel.send(("progress", what, done, total))
 
