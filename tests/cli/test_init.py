@@ -79,7 +79,7 @@ def test_files_that_cannot_be_read_point_to_scan_and_one_image_is_said(place):
         (place / f"photos/{i}.png").write_bytes(b"no image")
     said = run("init", "photos")
     assert "1 images in 4 files, 3 quarantined" in said
-    assert "why these cannot be read: askance scan" in said
+    assert "(askance scan says which and why)" in said
     assert "nothing to choose from" in said
 
 

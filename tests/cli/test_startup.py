@@ -91,7 +91,7 @@ LIGHT = [
     ("simulate --set model.nme=x --out {s}/sim", 1, "did you mean name?"),
     ("init {s}/other --pool {s}/pool --set model.nme=x", 1, "did you mean name?"),
     ("status -p {s}/project", 0, "next:"),
-    ("import {s}/start.csv -p {s}/project", 0, "15 as before"),
+    ("import {s}/start.csv -p {s}/project", 0, "15 as another person said"),
     ("export --csv {s}/batch.csv -p {s}/project", 0, "3 images"),
     ("train -p {s}/project", 0, "is trained on exactly these labels and settings already"),
     ("pick -p {s}/project", 0, "this batch had been picked already"),
