@@ -39,6 +39,7 @@ NOTHING = {
     "simulate --seeds 0": "simulate --seeds 0 --out {t}/sim",
     "report": "report -p {p}",
 }
+FIRST = {"train, 50 more labels, the first by this code": "train -p {p}", "pick after it": "pick -n 50 -p {p}"}
 ROUND = {"train, 50 more labels": "train -p {p}", "pick, 50 more": "pick -n 50 -p {p}"}
 
 
@@ -64,16 +65,16 @@ def main() -> None:
 def measured(options, work):
     """The table, of every command and of a round."""
     codes = {"before": options.before.resolve(), "after": ROOT}
-    wanted = options.only.split(",") if options.only else [*NOTHING, *ROUND]
+    wanted = options.only.split(",") if options.only else [*NOTHING, *FIRST, *ROUND]
     times = {}
     for _ in range(options.repetitions):
         times.setdefault(("import torch", ""), []).append(cost([sys.executable, "-c", "import torch"], ROOT)[0])
         for code, root in codes.items():
             with tempfile.TemporaryDirectory() as folder:
                 project = copied(work, Path(folder))
-                for name, words in {**NOTHING, **ROUND}.items():
-                    if name == next(iter(ROUND)) and set(ROUND) & set(wanted):
-                        askance(root, f"import {work}/batch.csv -p {project}")
+                for name, words in {**NOTHING, **FIRST, **ROUND}.items():
+                    if name in (next(iter(FIRST)), next(iter(ROUND))) and name in wanted:
+                        answer(root, project, Path(folder) / f"{name[-4:]}.csv")
                     if name in wanted:
                         found = cost(command(words.format(p=project, w=work, t=folder)), root)
                         times.setdefault((name, code), []).append(found[0])
@@ -108,11 +109,17 @@ def prepare(code, work):
     weights = DATA / "weights" / "mobilenetv2_100_imagenet.safetensors"
     start = ["--labels", f"{work}/start.csv", "--weights", str(weights), *MODEL]
     askance(code, ["init", f"{work}/project", "--pool", str(images), *start])
-    for words in ("train", "pick -n 50", f"export --csv {work}/open.csv"):
+    for words in ("train", "pick -n 50"):
         askance(code, f"{words} -p {work}/project")
-    with (work / "open.csv").open(encoding="utf-8-sig", newline="") as file:
-        asked = [row["path"] for row in csv.DictReader(file)]
-    labels(work / "batch.csv", [(path, Path(path).parent.name, "train") for path in asked])
+
+
+def answer(code, project, file):
+    """Label the last batch as somebody would who knows."""
+    askance(code, f"export --csv {file} -p {project}")
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        asked = [row["path"] for row in csv.DictReader(lines)]
+    labels(file, [(path, Path(path).parent.name, "train") for path in asked])
+    askance(code, f"import {file} -p {project}")
 
 
 def labels(path, rows):

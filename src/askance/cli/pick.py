@@ -32,8 +32,8 @@ def pick(
     from askance.cli.show import bars, console, print_next, print_table
     from askance.loop.strategy import Strategy
 
-    named = Strategy.parse(strategy) if strategy else None
-    from askance.session import Session  # after what can be refused without it
+    named = Strategy.parse(strategy) if strategy else None  # before the session, which takes a second
+    from askance.session import Session
 
     with Session.open(project) as opened:
         if split is not None:
@@ -46,9 +46,8 @@ def pick(
             acquisition=named.acquisition if named else None,
             selection=named.selection if named else None,
         )
-        how = session.config.strategy
         if targets is not None:
-            _check_targets(targets, Strategy(how.acquisition, how.selection))
+            _check_targets(targets, Strategy.of(session.config.strategy))
         with bars() as progress:
             done = session.pick(n, progress)
         records = session.project.store.images()

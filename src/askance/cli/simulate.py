@@ -1,6 +1,6 @@
 """`askance simulate`: would a strategy have paid on images whose labels are known?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -57,9 +57,8 @@ def simulate(
     from askance.cli.options import settings_of
     from askance.cli.show import bars
 
-    named = tuple(name.strip() for name in strategies.split(","))
     numbers, settings = _numbers(levels), settings_of(setting or [])
-    _check(named, data, settings)
+    named = _checked(strategies, data, settings)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
         from askance.loop.experiment import Experiment
@@ -82,8 +81,8 @@ def simulate(
     show(data, experiment, out, workers, resplit=resplit, view=_view(metric, numbers))
 
 
-def _check(strategies: Sequence[str], data: str, settings: Mapping[str, Any]) -> None:
-    """Refuse, before PyTorch is loaded, what there is not.
+def _checked(strategies: str, data: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of strategies; what there is not is refused before PyTorch is loaded.
 
     Raises:
         ConfigError: such a strategy, setting or folder.
@@ -92,7 +91,8 @@ def _check(strategies: Sequence[str], data: str, settings: Mapping[str, Any]) ->
     from askance.loop.strategy import Strategy
     from askance.vocab import ConfigError
 
-    for name in strategies:
+    names = tuple(name.strip() for name in strategies.split(","))
+    for name in names:
         Strategy.parse(name)
     if data != "digits" and not Path(data).is_dir():
         raise ConfigError(
@@ -100,6 +100,7 @@ def _check(strategies: Sequence[str], data: str, settings: Mapping[str, Any]) ->
         )
     if not settings.keys() - {"model", "train"}:  # others are refused as such, later
         check_config({"pool": {"source": data}, **settings}, "--set")
+    return names
 
 
 def _numbers(levels: str | None) -> tuple[float, ...] | None:
