@@ -11,7 +11,7 @@ _Metric = Annotated[
 ]
 _Levels = Annotated[
     str | None,
-    typer.Option(help="Values of it to count labels to, comma separated; of the error 0.1,0.05 by itself."),
+    typer.Option(help="Values of it to count labels to, comma separated; else round ones that the curves reach."),
 ]
 _Resplit = Annotated[
     bool,
@@ -82,12 +82,11 @@ def _view(metric: str, levels: str | None) -> Any:
     Raises:
         ConfigError: levels that are no numbers.
     """
-    from askance.report.study_data import targets_of
     from askance.session.simulations import View
     from askance.vocab import ConfigError
 
     if levels is None:
-        return View(metric, targets_of(metric))
+        return View(metric)
     try:
         return View(metric, tuple(float(level) for level in levels.split(",")))
     except ValueError as error:
@@ -98,6 +97,8 @@ def show(
     data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False, view: Any = None
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
+    from rich.markup import escape
+
     from askance.cli.show import bars, console, print_table
     from askance.report.words import words_for
     from askance.session.simulations import run_simulation
@@ -125,4 +126,5 @@ def show(
             "their loss had settled: give them more with --set train.max_steps=...",
             style="yellow",
         )
-    console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)
+    console.print(f"[bold]{escape(results.verdict)}[/]")
+    console.print(f"report: {results.report}\nplot:   {out / 'curves.png'}", highlight=False)

@@ -16,10 +16,11 @@ from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
 from askance.maths.gaussian import GaussianLogits
 from askance.maths.joint_entropy import joint_entropy
 from askance.maths.keyed import keyed_seed, keyed_uniform
-from askance.maths.label_errors import SuspectedErrors, suspected_errors
-from askance.maths.shares import wilson
+from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors, worth_a_look
+from askance.maths.shares import paired_shares, wilson
 from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
 from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
+from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
 
 __all__ = [
     "LOWEST",
@@ -46,6 +47,7 @@ __all__ = [
     "entropy",
     "expected_calibration_error",
     "fit_temperature",
+    "holm",
     "interval",
     "joint_entropy",
     "keyed_seed",
@@ -58,10 +60,16 @@ __all__ = [
     "over_units",
     "paired_difference",
     "paired_runs",
+    "paired_shares",
+    "pairs_needed",
     "penalty_matrix",
+    "probably_right",
     "reliability_table",
     "sign_flip_test",
+    "sign_test",
+    "smallest_shown",
     "sum_by_halves",
     "suspected_errors",
     "wilson",
+    "worth_a_look",
 ]

@@ -55,13 +55,13 @@ def keep_diagnosis(project: Project, task: "Classification", one: Round, progres
     from askance.loop.rounds import model_file
 
     path, basis, file = _diagnosis_file(project, one), one.config.get("inputs"), model_file(project, one.number)
-    if basis is None or not file.exists() or _read(path, basis, Diagnosis):
+    if basis is None or not file.exists() or kept_in(path, basis, Diagnosis):
         return
     began = time.perf_counter()
     val, test = project.labelled("val"), project.labelled("test")
     k = project.config.strategy.draws
     found = task.diagnose(task.load(file), val, test, k=k, seed=one.seed, progress=progress)
-    _write(path, basis, began, asdict(found))
+    _write_timed(path, basis, began, asdict(found))
 
 
 def keep_neighbours(project: Project, task: "Classification", number: int, picks: tuple[Pick, ...]) -> None:
@@ -72,22 +72,24 @@ def keep_neighbours(project: Project, task: "Classification", number: int, picks
     path, file = _neighbours_file(project, number), model_file(project, number)
     present = project.store.images()
     labelled = [name for name in project.labelled("train").ids if name in present]
-    if not file.exists() or _read(path, ids, _NEIGHBOURS) or not _cheap(project, number, len(labelled)):
+    if not file.exists() or kept_in(path, ids, _NEIGHBOURS) or not _cheap(project, number, len(labelled)):
         return
     began = time.perf_counter()
     near = task.nearest(task.load(file), ids, labelled, n=NEAR)
-    _write(path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)})
+    _write_timed(
+        path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)}
+    )
 
 
 def diagnosis_of(project: Project, one: Round) -> Kept[Diagnosis] | None:
     """What is kept of a round's model; None where nothing is, or only of an earlier training."""
-    return _read(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
+    return kept_in(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
 
 
 def neighbours_of(project: Project, one: Round) -> Kept[dict[str, list[Neighbour]]] | None:
     """Picked image -> the labelled images most like it, best first; None where nobody looked."""
     ids = [pick.image_id for pick in project.store.picks(one.number)[:SHOWN]]
-    return _read(_neighbours_file(project, one.number), ids, _NEIGHBOURS)
+    return kept_in(_neighbours_file(project, one.number), ids, _NEIGHBOURS)
 
 
 def _diagnosis_file(project: Project, one: Round) -> Path:
@@ -104,12 +106,17 @@ def _cheap(project: Project, number: int, labelled: int) -> bool:
     return 0 < labelled <= max(FEW, min(MANY, scored if isinstance(scored, int) else 0))
 
 
-def _write(path: Path, basis: object, began: float, found: Any) -> None:
-    kept = {"version": 1, "of": basis, "seconds": round(time.perf_counter() - began, 3), "found": found}
+def _write_timed(path: Path, basis: object, began: float, found: Any) -> None:
+    write_kept(path, basis, found, round(time.perf_counter() - began, 3))
+
+
+def write_kept(path: Path, basis: object, found: Any, seconds: float = 0.0) -> None:
+    """Keep something found, with what it was made from."""
+    kept = {"version": 1, "of": basis, "seconds": seconds, "found": found}
     write_whole(path, json.dumps(kept, ensure_ascii=False).encode())
 
 
-def _read(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
+def kept_in(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
     """What is kept, if it is whole, of this version, and was made from this."""
     try:
         kept = TypeAdapter(_File).validate_json(path.read_bytes())
