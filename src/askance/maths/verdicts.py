@@ -49,7 +49,7 @@ def smallest_shown(spread: float, n: int, *, level: float = 0.95, power: float =
         power: the chance.
 
     >>> round(smallest_shown(1.0, 10), 2)
-    1.0
+    0.99
     """
     if n < 2:
         return math.inf

@@ -120,7 +120,7 @@ def demo_experiment(seeds: int) -> Experiment:
                 "learning_rate": 3e-3,
                 "weight_decay": [0.1],
                 "min_steps": 150,
-                "max_steps": 600,
+                "max_steps": 1500,
             },
         },
     )

@@ -100,20 +100,26 @@ def beside_random(batch: Mapping[str, float], how: str) -> str:
 
     Args:
         batch: `mean` of the batch's scores, `pool_mean`, `top_mean` of as many of the highest, and `above_median`,
-            the share of the batch that scores above the pool's median.
+            the share of the batch that scores above the pool's median; `covered`, the share of all doubt that the
+            batch covers, and `covered_evenly`, that of as many images drawn evenly. What is not known is left out.
         how: the strategy.
 
-    >>> beside_random({"mean": 0.155, "pool_mean": 0.133, "top_mean": 0.304, "above_median": 0.6}, "power:bald")
-    'Mean BALD: 0.155 in the batch, 0.133 in the pool, 0.304 in the highest as many; 60 % of the batch lie...'
+    >>> print(beside_random({"covered": 0.31, "covered_evenly": 0.2}, "uncertainty-herding"))
+    They cover 31 % of what is in doubt beyond the labelled images; as many random ones would cover 20 %.
     """
-    if not {"mean", "pool_mean", "top_mean", "above_median"} <= batch.keys():
-        return ""
-    score = score_of(how)
-    return (
-        f"Mean {score}: {batch['mean']:.3g} in the batch, {batch['pool_mean']:.3g} in the pool, "
-        f"{batch['top_mean']:.3g} in the highest as many; {100 * batch['above_median']:.0f} % of the batch lie "
-        "above the pool's median (of random images 50 % would)."
-    )
+    said = []
+    if {"covered", "covered_evenly"} <= batch.keys():
+        said.append(
+            f"They cover {100 * batch['covered']:.0f} % of what is in doubt beyond the labelled images; as many "
+            f"random ones would cover {100 * batch['covered_evenly']:.0f} %."
+        )
+    if {"mean", "pool_mean", "top_mean", "above_median"} <= batch.keys():
+        said.append(
+            f"Mean {score_of(how)}: {batch['mean']:.3g} in the batch, {batch['pool_mean']:.3g} in the pool, "
+            f"{batch['top_mean']:.3g} in the highest as many; {100 * batch['above_median']:.0f} % of the batch "
+            "lie above the pool's median (of random images 50 % would)."
+        )
+    return " ".join(said)
 
 
 def score_of(how: str) -> str:
