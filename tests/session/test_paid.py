@@ -103,3 +103,17 @@ def test_reports_have_a_name_a_round_and_replace_nothing(site):
         with pytest.raises(Exception, match="something else"):
             write_project_report(session, session.project.root / "askance.toml")
         assert Path(first).exists()
+
+
+def test_two_people_and_answers_that_are_no_class_are_told(site):
+    with site.init() as session:
+        session.train()
+        names = sorted(site.truth)
+        wrong = [(names[0], str((int(site.truth[names[0]]) + 1) % 10)), *site.known(names[1:4])]
+        session.import_labels(site.csv(wrong, name="bob.csv"), "bob")
+        session.import_labels(site.csv([(names[25], "unreadable")], name="more.csv"), "bob")
+        page = write_project_report(session).read_text()
+        assert "4 images were labelled by two people or more" in page
+        assert "bob and init" in page
+        assert f"bob: {wrong[0][1]}" in page
+        assert "Answers that are no class: 1 unreadable." in page

@@ -19,7 +19,7 @@ from askance.report.plot import band_svg, curves_svg, differences_svg
 from askance.report.rounds import marks, rounds_table, segments
 from askance.report.words import words_for
 from askance.vocab import ConfigError
-from askance.vocab.files import cannot_write, free_name, write_whole
+from askance.vocab.files import cannot_write, write_free, write_whole
 from askance.vocab.strategies import beside_random, by_lot, how_chosen, score_name
 
 MARK = b'<meta name="generator" content="Askance">'
@@ -93,10 +93,7 @@ def write_new_report(path: Path, data: ReportData) -> Path:
         CurveError: as `write_report`.
         StoreError: the disk said no.
     """
-    page = render(data).encode()
-    free = free_name(path, page)
-    write_whole(free, page)
-    return free
+    return write_free(path, render(data).encode())
 
 
 def refuse_other_files(path: Path) -> None:

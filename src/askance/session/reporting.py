@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import version
@@ -18,6 +19,7 @@ from askance.report import (
     write_new_report,
     write_report,
 )
+from askance.session.crew import crew_of
 from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
 from askance.session.paid import paid
 from askance.session.round_rows import beside, round_row
@@ -85,6 +87,8 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         beside=beside(session.project, rounds),
         plain_accuracy=store.metrics(trained.number).get("test_accuracy_deterministic") if trained else None,
         paid=paid(session, progress),
+        answers=Counter(said(label) for label in labels.values() if label.answer is not None),
+        crew=crew_of(session.project),
     )
     if out is None:
         return write_new_report(session.project.root / "reports" / f"round-{_number(rounds):04d}.html", data)
