@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test check format demo bench bench-peers docs wheel clean
+.PHONY: help setup test check format demo picture bench bench-peers docs wheel clean
 
 BIN := .venv/bin
 WORKERS ?= 2
@@ -29,6 +29,12 @@ format: setup  ## format the code and mend what the linter can
 
 demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot in askance-demo/
 	@$(BIN)/askance demo
+
+RAW ?= benchmarks/papers/2026-11-27-trashnet.parquet
+ARMS ?= max-herding,margin,batchbald,random
+
+picture: setup  ## draw the picture of the README from a study's raw rounds: RAW=FILE.parquet ARMS=a,b,random
+	@$(BIN)/python -m tools.picture "$(RAW)" ten docs/images/trashnet-ten.png --arms "$(ARMS)" --subject "TrashNet, ten labels a round"
 
 bench bench-peers: export ASKANCE_DATA := $(DATA)
 

@@ -72,7 +72,7 @@ def test_from_init_to_report(place):
     run("export", "--labels", "labels.csv", "-p", "p")
     assert len((place / "labels.csv").read_text().splitlines()) == 1 + 35
     run("report", "-p", "p")
-    page = (place / "p" / "report.html").read_text()
+    page = (place / "p" / "reports" / "round-0002.html").read_text()
     assert "data:image/jpeg;base64," in page
     assert "sound" in run("doctor", "-p", "p")
 
@@ -227,7 +227,7 @@ def test_an_ensemble_of_whole_networks_from_labels_to_report(place):
     assert "4 of 20 by epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
     assert "4 of 20 by softrank:novelty" in run("pick", "-n", 4, "-p", "p", "--strategy", "softrank:novelty")
     run("report", "-p", "p")
-    assert "data:image/jpeg;base64," in (place / "p" / "report.html").read_text()
+    assert "data:image/jpeg;base64," in (place / "p" / "reports" / "round-0001.html").read_text()
     said = run("doctor", "-p", "p")
     assert re.search(r"2 whole networks, each once: 2 draws cost\s+2 passes", said)
     assert re.search(r"head\.0 +Dropout +0\.25 +no +on in training alone", said)

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow
+from askance.report.data import Crew, Paid
 from askance.vocab import Curve, Diagnosis, Reliability, Sighting, Suspect
 
 CLASSES = ("glass", "metal", "paper")
@@ -47,7 +48,7 @@ def make_diagnosis(classes: tuple[str, ...] = CLASSES) -> Diagnosis:
         scores_before=scores,
         scores_after={name: value / 2 for name, value in scores.items()},
         doubtable=100,
-        suspects=tuple(Suspect(f"{i}", "test", classes[0], classes[1], 0.01 * i, 0.9) for i in range(3)),
+        suspects=tuple(Suspect(f"{i}", "test", classes[0], classes[1], 0.01 * i, 0.9, 0.3 * i) for i in range(3)),
     )
 
 
@@ -74,6 +75,9 @@ def full(curves: list[Curve]) -> ReportData:
             {"metal": 8, "paper": 2},
             number != 2,
             {"train": 61.0, "measure": 0.01},
+            3,
+            "one test set",
+            {"model.size": "224"},
         )
         for number in (1, 2, 3)
     ]
@@ -95,10 +99,26 @@ def full(curves: list[Curve]) -> ReportData:
             PickedImage("/pool/b.png", 2, 0.6, "metal"),
         ],
         diagnosis=make_diagnosis(),
-        doubts=[DoubtedLabel("/pool/c.png", "test", "glass", "metal", 0.02, 0.9, picture)],
+        doubts=[DoubtedLabel("/pool/c.png", "test", "glass", "metal", 0.02, 0.9, picture, 0.1)],
         quarantined=[Sighting(f"/pool/{i}.jpg", 1, "", None, f"truncated: {i} bytes") for i in range(60)],
         classes=CLASSES,
         provenance={"command": "askance report", "seed": "0"},
         targets=(0.1, 0.05),
         fixed_labels=300,
+        subject="bottles",
+        how="power:bald",
+        batch_labels=120,
+        chosen={"mean": 0.155, "pool_mean": 0.133, "top_mean": 0.304, "above_median": 0.6},
+        plain_accuracy=0.84,
+        paid=Paid("Not known: there is nothing to compare with yet.", ("A test set.",), ("askance pick -n 20",)),
+        answers={"unreadable": 2},
+        crew=Crew(
+            {"anna": (100, 0), "bob": (20, 12)},
+            [("anna", "bob", 12, 0.75, 0.6)],
+            0.61,
+            12,
+            1,
+            [("/pool/d.png", {"anna": "glass", "bob": "metal"})],
+            [("/pool/e.png", "glass", "", "anna", "bob")],
+        ),
     )

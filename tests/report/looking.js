@@ -49,6 +49,23 @@ for (const e of document.querySelectorAll("body *")) {
   }
 }
 
+// A word that stands on two lines though its box is wide enough for it.
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+  const box = node.parentElement.getBoundingClientRect();
+  if (!box.width || node.parentElement.closest("svg, .words, .upright thead")) continue;
+  for (const word of node.textContent.matchAll(/[\p{L}\p{N}]+/gu)) {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    const lines = [...range.getClientRects()].filter((one) => one.width > 0);
+    const wide = lines.reduce((sum, one) => sum + one.width, 0);
+    if (lines.length > 1 && new Set(lines.map((one) => one.top)).size > 1 && wide <= innerWidth / 3) {
+      complaints.push(`a word is broken: ${word[0]}`);
+    }
+  }
+}
+
 for (const cell of document.querySelectorAll(".confusion td")) {
   if (cell.scrollWidth > cell.clientWidth + 1) complaints.push(`a count is cut off: ${cell.textContent}`);
 }

@@ -88,7 +88,8 @@ def test_nothing_overflows_is_missing_or_pale(
 ) -> None:
     page = tmp_path / "report.html"
     for classes in (full.classes, tuple(f"a class of a long name {i}" for i in range(20))):
-        write_report(page, replace(full, diagnosis=make_diagnosis(tuple(classes))))
+        doubts = [replace(full.doubts[0], given="cardboard", suggested="polypropylene")]
+        write_report(page, replace(full, doubts=doubts, diagnosis=make_diagnosis(tuple(classes))))
         assert look(browser, page, width, scheme) == []
     write_report(page, ReportData("t", absent=dict.fromkeys(SECTIONS, "There is nothing here.")))
     assert look(browser, page, width, scheme) == []
@@ -106,6 +107,7 @@ def test_fifty_classes_fit_a_desk(browser: Any, tmp_path: Path) -> None:
     ("fault", "said"),
     [
         (".muted { color: #ccc !important }", "contrast"),
+        ("h2 { width: 3rem; overflow-wrap: anywhere }", "a word is broken: Calibration"),
         (".lead { width: 2000px; max-width: none }", "wide in"),
         (".confusion td { max-width: 2px; min-width: 0 !important; overflow: hidden; display: block }", "cut off"),
     ],

@@ -12,7 +12,7 @@ _Metric = Annotated[
 ]
 _Levels = Annotated[
     str | None,
-    typer.Option(help="Values of it to count labels to, comma separated; of the error 0.1,0.05 by itself."),
+    typer.Option(help="Values of it to count labels to, comma separated; else round ones that the curves reach."),
 ]
 _Resplit = Annotated[
     bool,
@@ -119,16 +119,17 @@ def _numbers(levels: str | None) -> tuple[float, ...] | None:
 
 def _view(metric: str, levels: tuple[float, ...] | None) -> Any:
     """What of the curves is looked at, as options say it."""
-    from askance.report.study_data import targets_of
     from askance.session.simulations import View
 
-    return View(metric, targets_of(metric) if levels is None else levels)
+    return View(metric) if levels is None else View(metric, levels)
 
 
 def show(
     data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False, view: Any = None
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
+    from rich.markup import escape
+
     from askance.cli.show import bars, console, print_table
     from askance.report.words import words_for
     from askance.session.simulations import run_simulation
@@ -156,4 +157,5 @@ def show(
             "their loss had settled: give them more with --set train.max_steps=...",
             style="yellow",
         )
-    console.print(f"report: {out / 'report.html'}\nplot:   {out / 'curves.png'}", highlight=False)
+    console.print(f"[bold]{escape(results.verdict)}[/]")
+    console.print(f"report: {results.report}\nplot:   {out / 'curves.png'}", highlight=False)

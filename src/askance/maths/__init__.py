@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.keyed import keyed_seed, keyed_uniform
-from askance.maths.shares import wilson
+from askance.maths.shares import paired_shares, wilson
+from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
 from askance.vocab.lazily import names_from
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
     from askance.maths.gaussian import GaussianLogits
     from askance.maths.joint import joint_entropy
-    from askance.maths.label_errors import SuspectedErrors, suspected_errors
+    from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors, worth_a_look
     from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
     from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
 
@@ -45,7 +46,7 @@ __getattr__ = names_from(
         "entropies": ("LOWEST", "entropy", "log_mean_probs", "mean_probs"),
         "gaussian": ("GaussianLogits",),
         "joint": ("joint_entropy",),
-        "label_errors": ("SuspectedErrors", "suspected_errors"),
+        "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors", "worth_a_look"),
         "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
         "units": ("Aggregation", "Chunk", "Densities", "Rows", "Units", "aggregate", "bernoulli_units"),
     },
@@ -76,6 +77,7 @@ __all__ = [
     "entropy",
     "expected_calibration_error",
     "fit_temperature",
+    "holm",
     "interval",
     "joint_entropy",
     "keyed_seed",
@@ -88,10 +90,16 @@ __all__ = [
     "over_units",
     "paired_difference",
     "paired_runs",
+    "paired_shares",
+    "pairs_needed",
     "penalty_matrix",
+    "probably_right",
     "reliability_table",
     "sign_flip_test",
+    "sign_test",
+    "smallest_shown",
     "sum_by_halves",
     "suspected_errors",
     "wilson",
+    "worth_a_look",
 ]

@@ -30,6 +30,7 @@ class Gap:
         n: pairs.
         lower: pairs in which a is below b.
         higher: pairs in which it is above.
+        spread: standard deviation of the differences; NaN for one pair.
     """
 
     mean: float
@@ -39,6 +40,7 @@ class Gap:
     n: int
     lower: int
     higher: int
+    spread: float = math.nan
 
 
 def area_gap(
@@ -60,7 +62,8 @@ def area_gap(
     differences = [a.metrics[metric][0] - b.metrics[metric][0] for a, b in zip(areas_a, areas_b, strict=True)]
     p = sign_flip_test(differences, generator=generator)
     lower, higher = (sum(sign * difference > 0 for difference in differences) for sign in (-1, 1))
-    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs), lower, higher)
+    spread = float(np.std(differences, ddof=1)) if len(pairs) > 1 else math.nan
+    return Gap(band.mean[0], band.low[0], band.high[0], p, len(pairs), lower, higher, spread)
 
 
 def paired_runs(curves_a: Sequence[Curve], curves_b: Sequence[Curve]) -> list[tuple[Curve, Curve]]:

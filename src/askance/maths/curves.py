@@ -51,6 +51,8 @@ class Saved:
         n: pairs.
         random_censored: seeds in which random never reaches the level.
         arm_censored: seeds in which the strategy never does.
+        fewer: seeds in which the strategy needs fewer labels.
+        more: seeds in which it needs more.
     """
 
     level: float
@@ -60,6 +62,8 @@ class Saved:
     n: int
     random_censored: int
     arm_censored: int
+    fewer: int = 0
+    more: int = 0
 
 
 def labels_to(
@@ -197,6 +201,8 @@ def _saved(pairs: Sequence[tuple[Mapping[int, float], Mapping[int, float]]], val
         n=len(pairs),
         random_censored=sum(math.isinf(r) for r in random),
         arm_censored=sum(math.isinf(a) for a in arm),
+        fewer=sum(a < r for a, r in zip(arm, random, strict=True)),
+        more=sum(a > r for a, r in zip(arm, random, strict=True)),
     )
 
 

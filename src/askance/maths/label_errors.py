@@ -1,8 +1,12 @@
 """Labels that are probably wrong, by confident learning (Northcutt, Jiang & Chuang 2021, arXiv 1911.00068).
 
-Letters: N units, C classes, S suspects; i the class given, j the class it may truly be, t_j thresholds.
+A list of such labels holds errors of the model too: `probably_right` says how many of it to expect.
+
+Letters: N units, C classes, S suspects; i the class given, j the class it may truly be, t_j thresholds; T a
+temperature, e the share of wrong labels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -55,9 +59,7 @@ def suspected_errors(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"])
     ([3], [0], [[1, 0], [1, 1]])
     """
     Draws(log_probs.unsqueeze(-2), joint=False)
-    n, c = log_probs.shape
-    if len(targets) != n or (n and (int(targets.min()) < 0 or int(targets.max()) >= c)):
-        raise LabelError(f"a class index in 0..{c - 1} a unit", f"{len(targets)} for {n}", "one target a row")
+    _, c = _checked(log_probs, targets)
     probs = log_probs.double().exp()
     given = torch.nn.functional.one_hot(targets, c).to(probs)
     thresholds = (probs * given).sum(dim=0) / given.sum(dim=0)  # NaN where nobody was given the class
@@ -71,3 +73,87 @@ def suspected_errors(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"])
     suspects = (counted & (truly != targets)).nonzero().squeeze(1)
     order = suspects[own[suspects].sort(stable=True).indices]
     return SuspectedErrors(order, own[order], truly[order], joint)
+
+
+_TEMPERATURES = torch.logspace(-2, 3, 41, base=2, dtype=torch.float64)
+"""What is tried, from 0.25 to 8."""
+
+_ERRORS = torch.linspace(0.0, 0.5, 51, dtype=torch.float64)
+"""Shares of wrong labels that are tried."""
+
+_EXPECTED = 0.02
+"""The share of wrong labels that is expected before anything is seen; in effect that of 50 labels."""
+
+
+def probably_right(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> Float64[Tensor, "N"]:
+    """For each given label the probability that it is right, from what a model says that did not learn it.
+
+    A wrong label is taken to be any other class alike, with probability e; the true class of unit n has the
+    model's probabilities at a temperature T. Of what was given, i,
+
+        P(given i) = (1 - e) p_ni(T) + e (1 - p_ni(T)) / (C - 1)
+        P(right | given i) = (1 - e) p_ni(T) / P(given i)
+
+    T and e are not known: the answer is the mean over both by how likely they make the labels given, T from 0.25
+    to 8 alike on a log scale, e from 0 to 0.5 with the density (1 - e)^48, whose mean is 0.02. So an overconfident
+    model does not make wrong what it merely errs on. The sum over a list of doubtful labels is how many of them
+    are expected to be right: false alarms.
+
+    Args:
+        log_probs: `[N, C]`, nats, out of sample, C of two or more.
+        targets: `[N]`, the labels as given.
+
+    Returns:
+        `[N]`, in [0, 1].
+
+    Raises:
+        DrawsError: not log-probabilities.
+        LabelError: not one target a unit, or targets that are no classes; one class alone.
+
+    >>> sure = torch.tensor([[0.99, 0.01]] * 49 + [[0.01, 0.99]]).log()
+    >>> right = probably_right(sure, torch.zeros(50, dtype=torch.long))
+    >>> bool(right[:49].min() > 0.97), bool(right[49] < 0.4)
+    (True, True)
+    """
+    Draws(log_probs.unsqueeze(-2), joint=False)
+    n, c = _checked(log_probs, targets)
+    if c < 2:
+        raise LabelError("two classes or more", str(c), "add a class")
+    if not n:
+        return torch.zeros(0, dtype=torch.float64)
+    logits = log_probs.double().cpu()
+    at = torch.log_softmax(logits / _TEMPERATURES[:, None, None], dim=-1)  # [T, N, C]
+    own = at.gather(2, targets.cpu()[None, :, None].expand(len(_TEMPERATURES), n, 1)).squeeze(2).exp()
+    e = _ERRORS[:, None, None]
+    right = (1 - e) * own  # [E, T, N]
+    given = right + e * (1 - own) / (c - 1)
+    prior = (1 / _EXPECTED - 2) * torch.log1p(-_ERRORS)
+    weight = given.clamp_min(1e-300).log().sum(dim=2) + prior[:, None]
+    weight = (weight - weight.max()).exp()
+    weight /= weight.sum()
+    return (weight[:, :, None] * right / given.clamp_min(1e-300)).sum(dim=(0, 1)).clamp(0.0, 1.0)
+
+
+def worth_a_look(right: Sequence[float], share: float = 0.5) -> int:
+    """How many of a list, the doubtful first, to show so that at most this share of them is expected to be right.
+
+    Args:
+        right: of each the probability that its label is right, ascending.
+        share: in [0, 1].
+
+    >>> worth_a_look([0.1, 0.4, 0.9, 0.9]), worth_a_look([0.8, 0.9])
+    (3, 0)
+    """
+    total, most = 0.0, 0
+    for n, one in enumerate(right, start=1):
+        total += one
+        if total <= share * n + 1e-12:
+            most = n
+    return most
+
+
+def _checked(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[int, int]:
+    n, c = log_probs.shape
+    if len(targets) != n or (n and (int(targets.min()) < 0 or int(targets.max()) >= c)):
+        raise LabelError(f"a class index in 0..{c - 1} a unit", f"{len(targets)} for {n}", "one target a row")
+    return n, c

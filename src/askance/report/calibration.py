@@ -8,18 +8,36 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from askance.report.compare import Table
+from askance.report.drawing import frame, inline
 from askance.report.ink import PAGE, style
-from askance.report.plot import inline
 from askance.report.words import show, trim, words_for
 from askance.vocab import Diagnosis, Reliability
 from askance.vocab.diagnosis import COLDEST, HOTTEST
 
-_PANEL = 4.0
+_PANEL = 3.4
 """Inches of a panel's side."""
 
 
-def sentences(found: Diagnosis) -> list[str]:
-    """How sure the model is, and what temperature does to it."""
+def finding(found: Diagnosis) -> str:
+    """How sure the model is beside how often it is right, as the title of a picture."""
+    if found.before is None:
+        return "nothing measured"
+    n = sum(found.before.count)
+    gap = 100 * (_sum(found.before, found.before.confidence) - _sum(found.before, found.before.accuracy)) / n
+    if trim(abs(gap)) == "0":
+        return "the model is as sure as it is right"
+    return (
+        f"the model is {'too' if gap > 0 else 'not'} sure{'' if gap > 0 else ' enough'} by {trim(abs(gap))} points"
+    )
+
+
+def sentences(found: Diagnosis, plain: float | None = None) -> list[str]:
+    """How sure the model is, what temperature does to it, and what the network alone would answer.
+
+    Args:
+        found: of the last model.
+        plain: the share it has right with its dropout off.
+    """
     if found.before is None:
         return []
     n = sum(found.before.count)
@@ -29,7 +47,8 @@ def sentences(found: Diagnosis) -> list[str]:
     how = f"too sure by {trim(gap)} points" if gap > 0 else f"not sure enough by {trim(-gap)} points"
     said = f"On the {n:,} test images its mean confidence is {_percent(sure)} and it is right in {_percent(right)}"
     first = f"{said}: {how if trim(abs(gap)) != '0' else 'as sure as it is right'}."
-    return [first, _temperature(found)]
+    alone = f"The network alone, its dropout off, is right in {_percent(plain)}." if plain is not None else ""
+    return [first, *filter(None, [alone]), _temperature(found)]
 
 
 def scores_table(found: Diagnosis) -> Table | None:
@@ -75,7 +94,8 @@ def reliability_svg(found: Diagnosis, *, narrow: bool) -> str | None:
     across = 1 if narrow else len(panels)
     down = len(panels) // across
     with mpl.rc_context(style(PAGE)):
-        figure = Figure(figsize=(3.9 if narrow else 4.8 * across, down * (_PANEL + 0.9)), layout="constrained")
+        width = 3.75 if narrow else 5.25 * across
+        figure = Figure(figsize=(width, down * (_PANEL + 0.9)), layout="constrained")
         grid = figure.subplots(2 * down, across, squeeze=False, height_ratios=[4, 1] * down, sharex=True)
         most = max(max(part.count) for _, _, part in panels)
         for i, (colour, name, part) in enumerate(panels):
@@ -98,7 +118,7 @@ def _points(axes: Axes, part: Reliability, colour: str, name: str, most: int) ->
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
     axes.set_ylabel("accuracy")
-    axes.set_title(name, loc="left", color=colour)
+    axes.set_title(f"the model {name}", loc="left", color=colour)
 
 
 def _counts(axes: Axes, part: Reliability, colour: str, most: int) -> None:
@@ -117,10 +137,7 @@ def _counts(axes: Axes, part: Reliability, colour: str, most: int) -> None:
 
 
 def _frame(axes: Axes) -> None:
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.grid(axis="y")
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, pad=6)
+    frame(axes)
     axes.set_xlim(-0.02, 1.02)
 
 

@@ -6,21 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askance.maths import (
-    Band,
-    Gap,
-    Saved,
-    area_gap,
-    labels_saved,
-    labels_to,
-    paired_difference,
-    paired_runs,
-    penalty_matrix,
-)
+from askance.maths import Band, Gap, Saved, labels_to, paired_difference, paired_runs, penalty_matrix
 from askance.maths.curves import quartiles
 from askance.report.data import ReportData
 from askance.report.plot import by_strategy
-from askance.report.words import Words, count, difference, listing, show, words_for
+from askance.report.verdict import area_differences, beyond_chance, judged, saved
+from askance.report.words import Words, count, difference, show, words_for
 from askance.vocab import Curve
 
 ROWS = 8
@@ -47,31 +38,6 @@ def differences(data: ReportData) -> dict[str, Band]:
     reference = groups.pop(data.reference, [])
     return {
         name: paired_difference(runs, reference, data.metric, generator=np.random.default_rng(0))
-        for name, runs in groups.items()
-        if paired_runs(runs, reference)
-    }
-
-
-def area_differences(data: ReportData) -> dict[str, Gap]:
-    """The same of the area under the curve over the sizes both runs of a pair have: one number a strategy."""
-    groups = by_strategy(data.curves)
-    reference = groups.pop(data.reference, [])
-    gaps = {
-        name: area_gap(runs, reference, data.metric, generator=np.random.default_rng(0))
-        for name, runs in groups.items()
-    }
-    return {name: gap for name, gap in gaps.items() if gap is not None}
-
-
-def saved(data: ReportData, levels: Sequence[float] | None = None) -> dict[str, list[Saved]]:
-    """Strategy -> labels saved against the reference at levels that the reference reaches."""
-    groups = by_strategy(data.curves)
-    reference = groups.pop(data.reference, [])
-    if reference and levels is None:  # the same for every strategy, from all of the reference's seeds
-        itself = labels_saved(reference, reference, data.metric, below=data.below)
-        levels = [row.level for row in itself]
-    return {
-        name: labels_saved(runs, reference, data.metric, below=data.below, levels=levels)
         for name, runs in groups.items()
         if paired_runs(runs, reference)
     }
@@ -128,60 +94,29 @@ def penalty_table(groups: Mapping[str, Sequence[Curve]], metric: str, *, below: 
 
 
 def saved_table(data: ReportData) -> Table:
-    """Level x strategy: labels saved against the reference at equal metric, medians over paired seeds."""
+    """Level x strategy: labels saved against the reference at equal metric, medians over paired seeds.
+
+    Only what is beyond chance has a number: of strategies whose whole curve is, at levels where a sign test is.
+    """
     found = saved(data)
+    told = {one.name for one in judged(data) if one.standing != "open"}
     words = words_for(data.metric)
     budget = max(c.labels[-1] for c in data.curves if c.strategy == data.reference)
     some = next(iter(found.values()))
     rows = [
-        (show(some[i].level, words), count(some[i].random, budget), *(_saving(found[name][i]) for name in found))
+        (
+            show(some[i].level, words),
+            count(some[i].random, budget),
+            *(_saving(found[name][i], name in told) for name in found),
+        )
         for i in spread(range(len(some)), ROWS)
     ]
     return Table((words.title, f"{data.reference} needs", *found), tuple(rows))
 
 
-def headline(data: ReportData) -> tuple[str, str]:
-    """What the curves say, in one sentence for a manager and one for a statistician."""
-    areas, words = area_differences(data), words_for(data.metric)
-    if not areas:
-        names = listing(list(by_strategy(data.curves)))
-        return f"Learning curves of {names}.", f"No runs of {data.reference} on the same seeds to compare with."
-    sign = 1 if data.below else -1
-    name = min(areas, key=lambda one: sign * areas[one].mean)
-    gap = areas[name]
-    row = _best_level(data, name)
-    first = _saving_sentence(row, name, data) if row else f"{name} was compared with {data.reference}."
-    by = f"{difference(gap.mean, words)}{' points' if words.percent else ''}"
-    second = f"Over the whole curve its {words.title} differs from {data.reference} by {by}"
-    if gap.n < 2:
-        return first, f"{second}. One pair of runs: nothing can be said about chance."
-    second += f" (95 % interval {difference(gap.low, words)} to {difference(gap.high, words)}"
-    second += f", {gap.n} pairs of runs, permutation test p = {gap.p:.2g})"
-    second += ": that may be chance." if gap.n < TESTED or gap.low <= 0 <= gap.high else "."
-    return first, second + (f" The best of {len(areas)} was taken, which flatters it." if len(areas) > 1 else "")
-
-
-def _best_level(data: ReportData, name: str) -> Saved | None:
-    """The hardest level worth naming: a target if the reference reaches one, else the last it reaches."""
-    reached = [row for row in saved(data, data.targets)[name] if math.isfinite(row.random)]
-    if reached:
-        return (min if data.below else max)(reached, key=lambda row: row.level)
-    rows = [row for row in saved(data)[name] if math.isfinite(row.random)]
-    return rows[-1] if rows else None
-
-
-def _saving_sentence(row: Saved, name: str, data: ReportData) -> str:
-    level = f"{show(row.level, words_for(data.metric))} {words_for(data.metric).title}"
-    needs = f"{data.reference} needs {count(row.random)}"
-    if not math.isfinite(row.arm):
-        return f"{name} never stays at {level}; {needs} labels for it."
-    reaches = f"{name} reaches {level} with {count(row.arm)} labels"
-    if row.arm < row.random:
-        return f"{reaches} where {needs}: {100 * (1 - row.arm / row.random):.0f} % fewer."
-    return f"{reaches}; {needs}: nothing saved."
-
-
-def _saving(row: Saved) -> str:
+def _saving(row: Saved, told: bool) -> str:
+    if not told or not beyond_chance(row):
+        return "not shown"
     if row.saved == -math.inf:
         text = "does not reach it"
     elif row.saved > 0:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from askance.report.words import words_for
 from askance.vocab import Curve, Diagnosis, Sighting, Split
 
-SECTIONS = ("rounds", "calibration", "mistakes", "batch", "near", "doubts", "quarantine", "time")
+SECTIONS = ("paid", "rounds", "calibration", "mistakes", "batch", "near", "doubts", "people", "quarantine", "time")
 """What `ReportData.absent` may speak of."""
 
 
@@ -15,7 +15,7 @@ class RoundRow:
     """One round of a project.
 
     Attributes:
-        number: from 1.
+        number: from 1; 0 is a first batch, before any model.
         labels: training labels the model saw.
         metrics: of the test set, name -> value, `recall/<class>` among them; empty where there is no test set.
         tested: how many test images they were measured on; with it error and accuracy get an interval.
@@ -23,6 +23,9 @@ class RoundRow:
         picked: predicted class -> images picked in this round.
         converged: False when training stopped at its step limit.
         seconds: step -> wall time it took.
+        classes_tested: how many classes the test images have; 0 where it is not known.
+        test: names the test set: rounds of one name were measured on the same images and labels; empty: not known.
+        settings: of model and training, name -> value, as this round ran; empty where they are not known.
     """
 
     number: int
@@ -33,6 +36,9 @@ class RoundRow:
     picked: Mapping[str, int] = field(default_factory=dict)
     converged: bool = True
     seconds: Mapping[str, float] = field(default_factory=dict)
+    classes_tested: int = 0
+    test: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,7 @@ class DoubtedLabel:
         self_confidence: mean probability of the given class, in [0, 1].
         confidence: mean probability of the suggested class, in [0, 1].
         thumbnail: JPEG or PNG bytes; None where it could not be read.
+        right: the probability that the label is right after all; None where it is not known.
     """
 
     name: str
@@ -99,6 +106,68 @@ class DoubtedLabel:
     self_confidence: float
     confidence: float
     thumbnail: bytes | None = None
+    right: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The last round beside an earlier one, on the very test images that both were measured on.
+
+    Attributes:
+        earlier: number of the earlier round.
+        labels: training labels of its model.
+        n: test images that both saw, with the same label.
+        before: share of them that the earlier model had right, in [0, 1].
+        after: share that the last has right.
+        low: lower bound of the 95 % interval of after minus before, over these images.
+        high: upper bound.
+    """
+
+    earlier: int
+    labels: int
+    n: int
+    before: float
+    after: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Whether picking paid, beside labelling images at random; or what is missing to say so.
+
+    Attributes:
+        verdict: the answer in a sentence.
+        grounds: what it rests on, or what is missing, a sentence each.
+        commands: what to type to find out, in order.
+    """
+
+    verdict: str
+    grounds: Sequence[str] = ()
+    commands: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who labelled, and how far they agree.
+
+    Attributes:
+        persons: name -> images whose label in force is theirs, and images where theirs stands beside another's.
+        pairs: two names, images that both labelled, share on which they agree, Cohen's kappa (None: has no value).
+        alpha: Krippendorff's alpha over everybody; None where it has no value.
+        shared: images that two people or more labelled.
+        settled: images of which people differ, and somebody settled it.
+        disagreements: image and what each says of it, those to be settled.
+        changes: image, before, after, who had said it, who changed it; the newest first.
+    """
+
+    persons: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    pairs: Sequence[tuple[str, str, int, float, float | None]] = ()
+    alpha: float | None = None
+    shared: int = 0
+    settled: int = 0
+    disagreements: Sequence[tuple[str, Mapping[str, str]]] = ()
+    changes: Sequence[tuple[str, str, str, str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +191,15 @@ class ReportData:
         targets: values of the metric to count labels to.
         fixed_labels: validation labels: paid for as well, and the same for every strategy.
         absent: section (see `SECTIONS`) -> why there is nothing in it, in one line.
+        subject: the data set, as titles of pictures name it; empty: the title.
+        how: the strategy of the last batch, as people type it; empty where it is not known.
+        batch_labels: training labels of the model that picked it; 0 before any model; None where it is not known.
+        chosen: what is known of the last batch's scores, see `vocab.strategies.beside_random`.
+        beside: the last round beside an earlier one; None where there is none to compare with.
+        plain_accuracy: of the last model with its dropout off, in [0, 1].
+        paid: whether picking paid; None for a simulation, whose headline says so.
+        answers: answers that are no class (`unreadable`, `none of these`) -> how many images.
+        crew: who labelled; None where nothing is known of it.
     """
 
     title: str
@@ -140,6 +218,15 @@ class ReportData:
     targets: Sequence[float] = ()
     fixed_labels: int = 0
     absent: Mapping[str, str] = field(default_factory=dict)
+    subject: str = ""
+    how: str = ""
+    batch_labels: int | None = None
+    chosen: Mapping[str, float] = field(default_factory=dict)
+    beside: Beside | None = None
+    plain_accuracy: float | None = None
+    paid: Paid | None = None
+    answers: Mapping[str, int] = field(default_factory=dict)
+    crew: Crew | None = None
 
     @property
     def below(self) -> bool:

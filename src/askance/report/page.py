@@ -10,12 +10,20 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from askance.report import calibration, compare, mistakes, project
+from askance.report import calibration, compare, crew, mistakes, project, verdict
 from askance.report.data import SECTIONS, DoubtedLabel, NearImage, PickedImage, ReportData
+from askance.report.doubts import doubts
 from askance.report.ink import SERIES
-from askance.report.plot import band_svg, colours_of, curves_svg, differences_svg
+from askance.report.names import Name, name_of
+from askance.report.plot import band_svg, curves_svg, differences_svg
+from askance.report.rounds import marks, rounds_table, segments
 from askance.report.words import words_for
-from askance.vocab.files import write_whole
+from askance.vocab import ConfigError
+from askance.vocab.files import cannot_write, write_free, write_whole
+from askance.vocab.strategies import beside_random, by_lot, how_chosen, score_name
+
+MARK = b'<meta name="generator" content="Askance">'
+"""By what a report is known to be one."""
 
 SHOWN = 50
 """Quarantined files that are named; all are counted."""
@@ -31,8 +39,9 @@ _PAGES = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One picture, laid out twice: for a desk and for a telephone."""
+    """One picture, laid out twice, for a desk and for a telephone, under the data set and what it shows."""
 
+    title: str
     caption: str
     wide: Markup
     narrow: Markup
@@ -58,6 +67,7 @@ class Card:
     """One picked image as it is shown."""
 
     image: PickedImage
+    name: Name
     source: str | None
     votes: tuple[Part, ...]
     probabilities: tuple[Part, ...]
@@ -74,6 +84,40 @@ def write_report(path: Path, data: ReportData) -> None:
         StoreError: the disk said no.
     """
     write_whole(path, render(data).encode())
+
+
+def write_new_report(path: Path, data: ReportData) -> Path:
+    """The same where nothing is replaced: under this name, or the next one that is free; which one it was.
+
+    Raises:
+        CurveError: as `write_report`.
+        StoreError: the disk said no.
+    """
+    return write_free(path, render(data).encode())
+
+
+def refuse_other_files(path: Path) -> None:
+    """Check, before a report is written under a name that somebody chose, that no other file is lost by it.
+
+    Raises:
+        ConfigError: there is a file that is no report of Askance, or a folder.
+    """
+    if not (path.exists() or path.is_symlink()):
+        return
+    if not path.is_file() or MARK not in _start(path):
+        raise ConfigError(
+            "a file that is not there yet, or an earlier report",
+            f"{path}, which is something else",
+            "choose another name",
+        )
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(2_000)
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def _repeated(data: ReportData) -> bool:
@@ -99,11 +143,15 @@ def render(data: ReportData) -> str:
         saved_table=compare.saved_table(data) if compared else None,
         penalties_table=compare.penalties_table(data) if compared and _repeated(data) else None,
         rounds=_rounds_chart(data),
-        rounds_table=project.rounds_table(data.rounds, data.metric) if data.rounds else None,
+        rounds_table=rounds_table(data.rounds, data.metric) if data.rounds else None,
+        marks=marks(data.rounds),
         recalls=project.recalls(data),
         balance=project.balance(data),
         batch_title=project.batch_title(data),
+        chosen=_chosen(data),
+        gain=score_name(data.how) if data.how else "gain",
         cards=[_card(image, data.classes) for image in data.picked],
+        people=_people(data),
         times=project.times_table(data.rounds),
         **_diagnosed(data),
         reasons=reasons.most_common(),
@@ -113,20 +161,51 @@ def render(data: ReportData) -> str:
 
 def _diagnosed(data: ReportData) -> dict[str, object]:
     """What the sections on the last model show; nothing where it was not diagnosed."""
-    found = data.diagnosis
-    doubts: list[tuple[DoubtedLabel, str | None]] = [(one, _data_uri(one.thumbnail)) for one in data.doubts]
+    found, listed = data.diagnosis, doubts(data)
+    doubted: list[tuple[DoubtedLabel, Name, str | None]] = [
+        (one, name_of(one.name), _data_uri(one.thumbnail)) for one in (listed.shown if listed else ())
+    ]
+    told = {"doubted": listed, "doubts": doubted}
     if found is None:
-        return {"reliability": None, "classes_table": None, "doubts": doubts}
+        return {"reliability": None, "classes_table": None, **told}
     return {
         "reliability": _reliability_chart(data),
-        "calibrated": calibration.sentences(found),
+        "calibrated": calibration.sentences(found, data.plain_accuracy),
         "scores": calibration.scores_table(found),
         "bins": calibration.bins_table(found),
         "matrix": mistakes.matrix(found),
         "pairs": mistakes.pairs_table(found),
         "classes_table": mistakes.classes_table(found),
-        "doubts": doubts,
+        **told,
     }
+
+
+def _chosen(data: ReportData) -> list[str]:
+    """How the last batch was chosen, and how it differs from a random one."""
+    if not data.how:
+        return []
+    said = [f"How they were chosen: {how_chosen(data.how, labels=data.batch_labels)}."]
+    if by_lot(data.how):
+        said.append("Chance decides among likely images, so that an image the model is sure of can be among them.")
+    return [*said, *filter(None, [beside_random(data.chosen, data.how)])]
+
+
+def _people(data: ReportData) -> dict[str, object] | None:
+    """Who labelled; None where one person did, and nothing was changed."""
+    found = data.crew
+    if found is None or not (len(found.persons) > 1 or found.changes):
+        return None
+    return {
+        "sentences": crew.sentences(found),
+        "persons": crew.persons_table(found),
+        "pairs": crew.pairs_table(found),
+        "differing": crew.differing_table(found),
+        "changes": crew.changes_table(found),
+    }
+
+
+def _titled(data: ReportData, finding: str) -> str:
+    return f"{data.subject or data.title}: {finding}"
 
 
 def _reliability_chart(data: ReportData) -> Chart | None:
@@ -138,62 +217,62 @@ def _reliability_chart(data: ReportData) -> Chart | None:
         "as sure as it is right, below it too sure. Dots grow with their images; lines are 95 % Wilson intervals; "
         "bars count the images."
     )
-    return _chart(caption, wide, narrow) if wide and narrow else None
+    title = _titled(data, calibration.finding(data.diagnosis))
+    return _chart(title, caption, wide, narrow) if wide and narrow else None
 
 
 def _headline(data: ReportData) -> list[str]:
-    sentences = [*compare.headline(data)] if data.curves else []
+    sentences = verdict.headline(data) if data.curves else []
     sentences += project.headline(data)
     return sentences or ["Nothing has been measured yet."]
 
 
 def _curves_chart(data: ReportData) -> Chart:
     caption = (
-        f"{words_for(data.metric).sentence} by training labels. Thick: mean over seeds; band: its 95 % "
-        "t-interval; thin: each seed. Dotted: targets."
+        f"{words_for(data.metric).sentence} by training labels. Lines: means over seeds; bands: their 95 % "
+        "t-intervals, where there are three seeds or more. Dotted: the levels that labels are counted to."
     )
     wide, narrow = (
         curves_svg(data.curves, metric=data.metric, reference=data.reference, targets=data.targets, narrow=narrow)
         for narrow in (False, True)
     )
-    return _chart(caption, wide, narrow)
+    return _chart(_titled(data, verdict.finding(data)), caption, wide, narrow)
 
 
 def _differences_chart(data: ReportData) -> Chart:
     bands = compare.differences(data)
-    colours = colours_of(list(dict.fromkeys(c.strategy for c in data.curves)), data.reference)
     better = "Below zero is better" if data.below else "Above zero is better"
     caption = (
         f"Difference from {data.reference} on the same seeds (the line at zero). {better}. Band: 95 % bootstrap "
-        "interval of the mean over paired runs; where it holds zero, the difference may be chance."
+        "interval of the mean over paired runs, size by size; where it holds zero, the difference may be chance."
     )
-    wide, narrow = (
-        differences_svg(bands, colours=colours, metric=data.metric, narrow=narrow) for narrow in (False, True)
-    )
-    return _chart(caption, wide, narrow)
+    wide, narrow = (differences_svg(bands, metric=data.metric, narrow=narrow) for narrow in (False, True))
+    return _chart(_titled(data, f"{words_for(data.metric).title} beside {data.reference}"), caption, wide, narrow)
 
 
 def _rounds_chart(data: ReportData) -> Chart | None:
-    band = project.band(data)
-    if band is None:
+    bands = segments(data.rounds, data.metric)
+    if not bands:
         return None
-    caption = f"{words_for(data.metric).sentence} by training labels, round by round."
-    if len(band.labels) > 1 and not all(map(math.isnan, band.low)):
-        caption += " Band: 95 % Wilson interval over the test images."
+    caption = f"{words_for(data.metric).sentence} by training labels, a dot a round."
+    if not all(math.isnan(low) for band in bands for low in band.low):
+        caption += " Bars: 95 % Wilson intervals over the test images."
+    if len(bands) > 1:
+        caption += " Dashed: what is left of it is not to be compared with what is right of it (see the letters)."
     wide, narrow = (
-        band_svg(project.NAME, band, metric=data.metric, targets=data.targets, narrow=narrow)
-        for narrow in (False, True)
+        band_svg(bands, metric=data.metric, targets=data.targets, narrow=narrow) for narrow in (False, True)
     )
-    return _chart(caption, wide, narrow)
+    return _chart(_titled(data, project.finding(data)), caption, wide, narrow)
 
 
-def _chart(caption: str, wide: str, narrow: str) -> Chart:
-    return Chart(caption, Markup(wide), Markup(narrow))  # matplotlib escapes every text in it
+def _chart(title: str, caption: str, wide: str, narrow: str) -> Chart:
+    return Chart(title, caption, Markup(wide), Markup(narrow))  # matplotlib escapes every text in it
 
 
 def _card(image: PickedImage, classes: Sequence[str]) -> Card:
     return Card(
         image,
+        name_of(image.name),
         _data_uri(image.thumbnail),
         _parts(image.votes, classes, lambda value: f"{value:.0f}"),
         _parts(image.probabilities, classes, lambda value: f"{100 * value:.0f} %"),

@@ -6,26 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from askance.maths import Band, wilson
 from askance.report.compare import Table
 from askance.report.data import ReportData, RoundRow
-from askance.report.words import duration, share_of, show, words_for
+from askance.report.rounds import RECALL, comparable, marks, value_of
+from askance.report.words import difference, duration, listing, show, words_for
 
-NAME = "this project"
-_RECALL = "recall/"
 _COLUMNS = 6
-_SHARES = ("error", "accuracy", "accuracy_deterministic")
-_ORDER = (
-    "error",
-    "accuracy",
-    "accuracy_deterministic",
-    "macro_recall",
-    "auroc",
-    "nll",
-    "brier",
-    "ece",
-    "adaptive_ece",
-)
 _TIMED = 12
 
 STEPS = {
@@ -74,35 +60,65 @@ class Share:
     picked_bar: float
 
 
-FEW_DOUBTS = 0.1
-"""Share of the held-out labels in doubt beyond which the model is rather wrong than they: not worth a headline."""
-
-
 def headline(data: ReportData) -> list[str]:
-    """Where the project stands, and what it waits for."""
+    """Where the project stands, what it is compared with, and what it waits for."""
     sentences = []
     measured = [row for row in data.rounds if data.metric in row.metrics]
     if measured:
-        last, first = measured[-1], measured[0]
-        title = words_for(data.metric).title
-        text = f"With {last.labels:,} training labels the {title} is {_value(last, data.metric)}"
-        if last is not first:
-            text += f"; with {first.labels:,} it was {show(first.metrics[data.metric], words_for(data.metric))}"
-        sentences.append(text + ".")
+        last, title = measured[-1], words_for(data.metric).sentence
+        on = f" on {last.tested:,} test images" if last.tested else ""
+        sentences.append(f"{title} {value_of(last, data.metric)}{on}, with {last.labels:,} training labels.")
+        sentences.append(_compared(data, last))
     if data.picked:
         sentences.append(_batch_sentence(data))
-    n, of = (len(data.diagnosis.suspects), data.diagnosis.doubtable) if data.diagnosis else (0, 0)
-    if 0 < n <= FEW_DOUBTS * of:
+    if data.answers:
+        said = listing([f"{n:,} {answer}" for answer, n in data.answers.items()])
         sentences.append(
-            f"{n:,} of {of:,} held-out labels contradict a model that is sure of another class: the label may be "
-            "wrong, or the model."
+            f"Answers that are no class: {said}. Nothing is trained on them, and nobody is asked again."
         )
     if data.quarantined:
         n = len(data.quarantined)
         sentences.append(
             f"{n:,} file{'s' * (n > 1)} could not be read and {'are' if n > 1 else 'is'} in quarantine."
         )
-    return sentences
+    return [sentence for sentence in sentences if sentence]
+
+
+def finding(data: ReportData) -> str:
+    """What the project's own curve shows, as the title of its picture."""
+    words = words_for(data.metric)
+    rows = comparable(data.rounds, data.metric)
+    first, last = rows[0], rows[-1]
+    now = f"{show(last.metrics[data.metric], words)} {words.title} with {last.labels:,} labels"
+    if first is last:
+        return now
+    return f"{now}, {show(first.metrics[data.metric], words)} with {first.labels:,}"
+
+
+def _compared(data: ReportData, last: RoundRow) -> str:
+    """The last round beside the earliest that may be compared; or why there is none."""
+    if data.beside is not None:
+        one, gain = data.beside, data.beside.after - data.beside.before
+        low, high = (difference(bound, words_for("accuracy")) for bound in (one.low, one.high))
+        text = (
+            f"On the {one.n:,} test images that both saw, round {one.earlier} had {_percents(one.before)} right "
+        )
+        text += f"with {one.labels:,} labels; now it is {_percents(one.after)}: "
+        text += f"{difference(gain, words_for('accuracy'))} points ({low} to {high})"
+        return text + (", which may be chance." if one.low <= 0 <= one.high else ".")
+    found = [mark for mark in marks(data.rounds) if mark.row.number == last.number]
+    if found:
+        return f"Not to be compared with the round before: {found[0].text}."
+    rows = comparable(data.rounds, data.metric)
+    if len(rows) > 1:
+        first = rows[0]
+        value = show(first.metrics[data.metric], words_for(data.metric))
+        return f"With {first.labels:,} labels, in round {first.number}, it was {value}."
+    return ""
+
+
+def _percents(share: float) -> str:
+    return show(share, words_for("accuracy"))
 
 
 def batch_title(data: ReportData) -> str:
@@ -127,57 +143,16 @@ def _waiting(data: ReportData) -> int:
     return _batch_size(data) - data.answered
 
 
-def band(data: ReportData) -> Band | None:
-    """The project's own learning curve; of two rounds with the same labels the later counts.
-
-    Error and accuracy have their Wilson interval over the test images, others none.
-    """
-    rows = {row.labels: row for row in data.rounds if data.metric in row.metrics}
-    if not rows:
-        return None
-    chosen = [rows[n] for n in sorted(rows)]
-    bounds = [_bounds(row, data.metric) for row in chosen]
-    return Band(
-        labels=tuple(row.labels for row in chosen),
-        mean=tuple(row.metrics[data.metric] for row in chosen),
-        low=tuple(low for low, _ in bounds),
-        high=tuple(high for _, high in bounds),
-        n=tuple(row.tested for row in chosen),
-    )
-
-
-def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
-    """Every round: labels, metrics of the test set, whether training came to rest.
-
-    Of error and accuracy, which say the same, the one the report is about.
-    """
-    found = dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_RECALL))
-    metrics = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
-    other = {"error": "accuracy", "accuracy": "error"}.get(metric, "error")
-    if metric in metrics or "accuracy" in metrics:
-        metrics = [name for name in metrics if name != other]
-    rows = [
-        (
-            str(row.number),
-            f"{row.labels:,}",
-            *(_value(row, name) if name in row.metrics else "" for name in metrics),
-            "converged" if row.converged else "stopped at its step limit",
-        )
-        for row in rounds
-    ]
-    return Table(("round", "labels", *(words_for(name).head for name in metrics), "training"), tuple(rows))
-
-
 def recalls(data: ReportData) -> Recalls | None:
     """Recall of each class over the rounds; None where no round knows any."""
-    measured = [row for row in data.rounds if any(name.startswith(_RECALL) for name in row.metrics)]
+    measured = [row for row in data.rounds if any(name.startswith(RECALL) for name in row.metrics)]
     if not measured:
         return None
     places = np.unique(np.linspace(0, len(measured) - 1, _COLUMNS).round().astype(int))
     chosen = [measured[i] for i in places]
-    found = [name.removeprefix(_RECALL) for row in chosen for name in row.metrics if name.startswith(_RECALL)]
+    found = [name.removeprefix(RECALL) for row in chosen for name in row.metrics if name.startswith(RECALL)]
     names = dict.fromkeys([*(name for name in data.classes if name in found), *found])
-    rows = tuple((name, tuple(_percent(row.metrics.get(_RECALL + name)) for row in chosen)) for name in names)
+    rows = tuple((name, tuple(_percent(row.metrics.get(RECALL + name)) for row in chosen)) for name in names)
     return Recalls(tuple(row.number for row in chosen), rows)
 
 
@@ -207,21 +182,6 @@ def balance(data: ReportData) -> list[Share]:
 def _shares(counts: Mapping[str, int], names: Sequence[str]) -> list[float]:
     """Percent of all, by name."""
     return [100 * counts.get(name, 0) / (sum(counts.values()) or 1) for name in names]
-
-
-def _bounds(row: RoundRow, metric: str) -> tuple[float, float]:
-    """The interval of a share of the test images; NaN where there is none."""
-    value = row.metrics[metric]
-    if metric not in _SHARES or not row.tested or math.isnan(value):
-        return math.nan, math.nan
-    return wilson(value, row.tested)
-
-
-def _value(row: RoundRow, metric: str) -> str:
-    """A metric's value, with its interval where it is a share of the test images."""
-    if math.isnan(_bounds(row, metric)[0]):
-        return show(row.metrics[metric], words_for(metric))
-    return share_of(row.metrics[metric], row.tested)
 
 
 def times_table(rounds: Sequence[RoundRow]) -> Table | None:

@@ -90,7 +90,7 @@ def _figure(part: StudyPart) -> list[str]:
     return [
         f"![{part.words.title} over labels]({part.figure})",
         "",
-        f"Band: 95 % t-interval at each size; thin: seeds, of four arms at most{dotted}",
+        f"Band: 95 % t-interval at each size; at most five arms a panel, each panel with the reference{dotted}",
         "",
     ]
 

@@ -60,7 +60,7 @@ def keep_diagnosis(project: Project, task: "Classification", one: Round, progres
     val, test = project.labelled("val"), project.labelled("test")
     k = project.config.strategy.draws
     found = task.diagnose(task.load(file), val, test, k=k, seed=one.seed, progress=progress)
-    _write(path, basis, began, asdict(found))
+    _write_timed(path, basis, began, asdict(found))
 
 
 def keep_neighbours(project: Project, task: "Classification", number: int, picks: tuple[Pick, ...]) -> None:
@@ -71,7 +71,9 @@ def keep_neighbours(project: Project, task: "Classification", number: int, picks
     path, file = _neighbours_file(project, number), model_file(project, number)
     began = time.perf_counter()
     near = task.nearest(task.load(file), ids, labelled, n=NEAR)
-    _write(path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)})
+    _write_timed(
+        path, ids, began, {name: [asdict(one) for one in some] for name, some in zip(ids, near, strict=True)}
+    )
 
 
 def has_diagnosis(project: Project, one: Round) -> bool:
@@ -79,13 +81,13 @@ def has_diagnosis(project: Project, one: Round) -> bool:
     basis = one.config.get("inputs")
     if basis is None or not model_file(project, one.number).exists():
         return True
-    return _read(_diagnosis_file(project, one), basis, Diagnosis) is not None
+    return kept_in(_diagnosis_file(project, one), basis, Diagnosis) is not None
 
 
 def wants_neighbours(project: Project, number: int, picks: tuple[Pick, ...]) -> bool:
     """Whether images like the picked ones are still to be looked for: there is a model, and it is cheap."""
     ids = [pick.image_id for pick in picks[:SHOWN]]
-    if not model_file(project, number).exists() or _read(_neighbours_file(project, number), ids, _NEIGHBOURS):
+    if not model_file(project, number).exists() or kept_in(_neighbours_file(project, number), ids, _NEIGHBOURS):
         return False
     return _cheap(project, number, len(_labelled(project)))
 
@@ -98,13 +100,13 @@ def _labelled(project: Project) -> list[str]:
 
 def diagnosis_of(project: Project, one: Round) -> Kept[Diagnosis] | None:
     """What is kept of a round's model; None where nothing is, or only of an earlier training."""
-    return _read(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
+    return kept_in(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
 
 
 def neighbours_of(project: Project, one: Round) -> Kept[dict[str, list[Neighbour]]] | None:
     """Picked image -> the labelled images most like it, best first; None where nobody looked."""
     ids = [pick.image_id for pick in project.store.picks(one.number)[:SHOWN]]
-    return _read(_neighbours_file(project, one.number), ids, _NEIGHBOURS)
+    return kept_in(_neighbours_file(project, one.number), ids, _NEIGHBOURS)
 
 
 def _diagnosis_file(project: Project, one: Round) -> Path:
@@ -121,12 +123,17 @@ def _cheap(project: Project, number: int, labelled: int) -> bool:
     return 0 < labelled <= max(FEW, min(MANY, scored if isinstance(scored, int) else 0))
 
 
-def _write(path: Path, basis: object, began: float, found: Any) -> None:
-    kept = {"version": 1, "of": basis, "seconds": round(time.perf_counter() - began, 3), "found": found}
+def _write_timed(path: Path, basis: object, began: float, found: Any) -> None:
+    write_kept(path, basis, found, round(time.perf_counter() - began, 3))
+
+
+def write_kept(path: Path, basis: object, found: Any, seconds: float = 0.0) -> None:
+    """Keep something found, with what it was made from."""
+    kept = {"version": 1, "of": basis, "seconds": seconds, "found": found}
     write_whole(path, json.dumps(kept, ensure_ascii=False).encode())
 
 
-def _read(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
+def kept_in(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
     """What is kept, if it is whole, of this version, and was made from this."""
     try:
         kept = TypeAdapter(_File).validate_json(path.read_bytes())

@@ -10,24 +10,46 @@ from pathlib import Path
 from typing import cast
 
 from askance.pool import BadImage, thumbnail
-from askance.report import DoubtedLabel, NearImage, PickedImage, ReportData, RoundRow, write_report
+from askance.report import (
+    DoubtedLabel,
+    NearImage,
+    PickedImage,
+    ReportData,
+    refuse_other_files,
+    write_new_report,
+    write_report,
+)
+from askance.session.crew import crew_of
 from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
+from askance.session.paid import paid
+from askance.session.round_rows import beside, round_row
 from askance.session.session import Session
-from askance.vocab import Diagnosis, Json, Neighbour, Pick, Progress, Round, said, silent
+from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
 """Whose versions are named."""
 
-THUMBNAIL, SMALL = 160, 72
-"""Pixels of a thumbnail's longer side, and of a neighbour's."""
+THUMBNAIL, SMALL = 400, 96
+"""Pixels of a picture's longer side, which a click enlarges, and of a neighbour's."""
 
 DOUBTS = 24
 """Labels in doubt that are shown; all are counted."""
 
 
 def write_project_report(session: Session, out: Path | None = None, progress: Progress = silent) -> Path:
-    """Write the report of a project as it stands; returns the file."""
-    path = out or session.project.root / "report.html"
+    """Write the report of a project as it stands; returns the file.
+
+    Args:
+        session: an open project.
+        out: the file; None for the next free name of the last round's in `reports/`.
+        progress: told of thumbnails.
+
+    Raises:
+        ConfigError: `out` is there and is no report.
+        StoreError: the disk said no.
+    """
+    if out is not None:
+        refuse_other_files(out)
     store = session.project.store
     rounds = store.rounds()
     last = next((one for one in reversed(rounds) if one.state == "picked"), None)
@@ -40,7 +62,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
     quarantined = store.quarantined()
     data = ReportData(
         title=session.project.root.name,
-        rounds=[_round(session, one) for one in rounds],
+        rounds=[round_row(session.project, one) for one in rounds],
         picked=_shown(session, picks[:SHOWN], near.found if near else {}, progress),
         batch=len(picks),
         answered=sum(pick.image_id in labels for pick in picks),
@@ -57,9 +79,33 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
             "quarantine": "Every file could be read.",
             "time": "No round was timed.",
         },
+        subject=Path(session.project.source.rstrip("/")).name or session.project.root.name,
+        metric="accuracy",
+        how=str(last.config.get("picked_by", "")) if last else "",
+        batch_labels=last.labels if last else None,
+        chosen=_chosen(last),
+        beside=beside(session.project, rounds),
+        plain_accuracy=store.metrics(trained.number).get("test_accuracy_deterministic") if trained else None,
+        paid=paid(session, progress),
+        answers=Counter(said(label) for label in labels.values() if label.answer is not None),
+        crew=crew_of(session.project),
     )
-    write_report(path, data)
-    return path
+    if out is None:
+        return write_new_report(session.project.root / "reports" / f"round-{_number(rounds):04d}.html", data)
+    write_report(out, data)
+    return out
+
+
+def _number(rounds: list[Round]) -> int:
+    return rounds[-1].number if rounds else 0
+
+
+def _chosen(last: Round | None) -> dict[str, float]:
+    """What is known of the scores of the last batch, beside those of the pool."""
+    kept = last.config.get("batch") if last else None
+    if not isinstance(kept, dict):
+        return {}
+    return {name: float(value) for name, value in kept.items() if isinstance(value, int | float)}
 
 
 def _why_not_diagnosed(trained: Round | None, found: Diagnosis | None) -> dict[str, str]:
@@ -101,40 +147,12 @@ def _doubts(session: Session, found: Diagnosis) -> list[DoubtedLabel]:
             self_confidence=one.self_confidence,
             confidence=one.confidence,
             thumbnail=_thumbnail(images[one.image_id].uri, session.config.pool.max_pixels),
+            right=one.right,
         )
-        for one in standing[:DOUBTS]
+        for one in sorted(standing, key=lambda one: one.self_confidence if one.right is None else one.right)[
+            :DOUBTS
+        ]
     ]
-
-
-def _round(session: Session, one: Round) -> RoundRow:
-    """What is known of a round: its metrics, its labels, its picks."""
-    metrics = session.project.store.metrics(one.number)
-    test = {key.removeprefix("test_"): value for key, value in metrics.items() if key.startswith("test_")}
-    training = cast(Mapping[str, Json], one.config.get("training", {}))
-    return RoundRow(
-        number=one.number,
-        labels=one.labels,
-        metrics=test,
-        tested=cast(int, one.config.get("tested", 0)),
-        labelled=cast(Mapping[str, int], one.config.get("labelled", {})),
-        picked=Counter(
-            str(p.why["predicted"]) for p in session.project.store.picks(one.number) if "predicted" in p.why
-        ),
-        converged=bool(training.get("converged", True)),
-        seconds=_seconds(session, one),
-    )
-
-
-def _seconds(session: Session, one: Round) -> dict[str, float]:
-    """What the steps of a round took."""
-    seconds = dict(cast(Mapping[str, float], one.config.get("seconds", {})))
-    for step, kept in (
-        ("diagnose", diagnosis_of(session.project, one)),
-        ("neighbours", neighbours_of(session.project, one)),
-    ):
-        if kept:
-            seconds[step] = kept.seconds
-    return seconds
 
 
 def _shown(

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +17,10 @@ from askance.loop.runs import read_runs
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
 from askance.maths.curves import quartiles
-from askance.report import ReportData, plot_curves, write_report
+from askance.report import ReportData, plot_curves, refuse_other_files, write_report
 from askance.report.compare import sizes_to
-from askance.report.study_data import TARGETS
+from askance.report.levels import levels_of
+from askance.report.verdict import finding, headline
 from askance.report.words import count, show, words_for
 from askance.session.machine import made
 from askance.session.problems import anew, classification, natural_look, problem_from
@@ -33,11 +34,11 @@ class View:
 
     Attributes:
         metric: by which strategies are compared.
-        levels: values of it that labels are counted to.
+        levels: values of it that labels are counted to; None: round ones that the curves reach.
     """
 
     metric: str = "error"
-    levels: Sequence[float] = TARGETS
+    levels: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Results:
         view: what of them is looked at.
         trainings: models trained in all.
         unconverged: of these, stopped at their step limit.
+        report: the file.
+        verdict: its first sentence.
     """
 
     curves: list[Curve]
@@ -55,11 +58,13 @@ class Results:
     view: View
     trainings: int
     unconverged: int
+    report: Path
+    verdict: str
 
     @property
     def level_names(self) -> list[str]:
         """The levels that labels are counted to, for people."""
-        return [show(level, words_for(self.view.metric)) for level in self.view.levels]
+        return [show(level, words_for(self.view.metric)) for level in self.view.levels or ()]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """For each training size, the mean of each strategy over its seeds; of a share in percent."""
@@ -84,7 +89,7 @@ class Results:
         for name in self.strategies:
             curves = [curve for curve in self.curves if curve.strategy == name and curve.labels]
             budget = max(curve.labels[-1] for curve in curves)
-            sizes = [sizes_to(curves, level, view.metric, below=below) for level in view.levels]
+            sizes = [sizes_to(curves, level, view.metric, below=below) for level in view.levels or ()]
             yield name, [count(quartiles(one)[1], budget) for one in sizes]
 
 
@@ -115,7 +120,7 @@ def demo_experiment(seeds: int) -> Experiment:
                 "learning_rate": 3e-3,
                 "weight_decay": [0.1],
                 "min_steps": 150,
-                "max_steps": 600,
+                "max_steps": 1500,
             },
         },
     )
@@ -154,15 +159,21 @@ def run_simulation(
         ConfigError: the metric is not one of these images.
     """
     view = view or View()
+    report = out / "report.html"
+    refuse_other_files(report)
     task = partial(classification, features=str(out / "features"))
     problem = partial(anew, problem_from(data)) if resplit else problem_from(data)
     _check_metric(view.metric, problem)
     lab = Lab(experiment, problem, task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
     tested = "others for each seed, of the same images" if resplit else "the same for all seeds"
-    _write(curves, data, experiment, out, view, tested)
+    if view.levels is None:
+        view = replace(view, levels=levels_of(curves, view.metric))
+    verdict = _write(curves, data, experiment, out, view, tested)
     logs = [line["training"] for lines in read_runs(out, experiment).values() for line in lines]
-    return Results(curves, experiment.strategies, view, len(logs), sum(not log["converged"] for log in logs))
+    return Results(
+        curves, experiment.strategies, view, len(logs), sum(not log["converged"] for log in logs), report, verdict
+    )
 
 
 def _check_metric(metric: str, problem: Callable[[], Problem]) -> None:
@@ -170,9 +181,9 @@ def _check_metric(metric: str, problem: Callable[[], Problem]) -> None:
         raise ConfigError("two classes, which alone have an AUROC", f"{n}", "--metric macro_recall")
 
 
-def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, view: View, tested: str) -> None:
+def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, view: View, tested: str) -> str:
+    """Report, plot and curves; what the report says first."""
     reference = "random" if "random" in experiment.strategies else experiment.strategies[-1]
-    plot_curves(curves, out / "curves.png", metric=view.metric, reference=reference, targets=view.levels)
     provenance = {
         "data": data,
         "seeds": ", ".join(map(str, experiment.seeds)),
@@ -185,17 +196,24 @@ def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, vi
         "train": _unusual(experiment.train),
         "versions": ", ".join(f"{name} {version(name)}" for name in ("askance", "torch", "numpy")),
     }
-    write_report(
-        out / "report.html",
-        ReportData(
-            title=f"Simulation on {Path(data).name}",
-            curves=curves,
-            provenance=provenance,
-            metric=view.metric,
-            reference=reference,
-            targets=view.levels,
-            fixed_labels=experiment.val,
-        ),
+    report = ReportData(
+        title=f"Simulation on {Path(data).name}",
+        curves=curves,
+        provenance=provenance,
+        metric=view.metric,
+        reference=reference,
+        targets=view.levels or (),
+        fixed_labels=experiment.val,
+        subject=Path(data).name,
+    )
+    write_report(out / "report.html", report)
+    plot_curves(
+        curves,
+        out / "curves.png",
+        metric=view.metric,
+        reference=reference,
+        targets=report.targets,
+        title=f"{report.subject}: {finding(report)}",
     )
     rows = [
         (curve.strategy, curve.seed, size, metric, values[i])
@@ -207,6 +225,7 @@ def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, vi
     pq.write_table(
         pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), out / "curves.parquet"
     )
+    return headline(report)[0]
 
 
 def _unusual(section: BaseModel) -> str:

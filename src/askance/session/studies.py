@@ -70,6 +70,7 @@ class Study:
         claims: what the paper says of its arms, to be tested.
         metric: what is looked at.
         levels: of it, that labels are counted to; None: what is the custom.
+        subject: the data set, as titles of figures name it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Study:
     claims: tuple[Claim, ...] = ()
     metric: str = "error"
     levels: Sequence[float] | None = None
+    subject: str = ""
 
     def only(self, names: Sequence[str]) -> "Study":
         """The same study of some of its parts, with the claims about them; its name says which.

@@ -10,11 +10,11 @@ from typing import Any
 
 from askance.loop.experiment import Problem
 from askance.loop.runs import read_curves, read_runs
-from askance.report import plot_curves
+from askance.report import ReportData, plot_curves
 from askance.report.claims import Masks
-from askance.report.plot import colours_of
 from askance.report.study import study_page
 from askance.report.study_data import Bought, Effort, StudyPage, StudyPart
+from askance.report.verdict import finding
 from askance.session.machine import machine
 from askance.session.rounds_file import Made, Origin, write_rounds
 from askance.session.studies import BASELINE, Part, Study, places_of, problems_of
@@ -54,8 +54,6 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     made = {name: place.made() for name, place in places.items()}
     runs = {part.name: read_curves(part.folder(out), part.experiment, whole=True) for part in study.parts}
     origins = {name: Origin.of(of) for name, of in made.items()}
-    arms = dict.fromkeys(name for part in study.parts for name in part.experiment.strategies)
-    colours = colours_of(list(arms), BASELINE)
     sections = [
         replace(
             _section(part, [*runs[part.name], *_beside(part, runs)], stem, problems[part.name]),
@@ -67,7 +65,9 @@ def write_study(study: Study, out: Path, command: str) -> Written:
         )
         for part in study.parts
     ]
-    figures = [path for section in sections if section.figure for path in _figures(section, out, stem, colours)]
+    figures = [
+        path for section in sections if section.figure for path in _figures(section, out, stem, study.subject)
+    ]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
     raw = out / f"{stem}.parquet"
@@ -120,12 +120,19 @@ def _alike(head: str, said: Mapping[str, str]) -> dict[str, str]:
     return {f"{head}, {of[text]}": text for text in texts}
 
 
-def _figures(part: StudyPart, out: Path, stem: str, colours: Mapping[str, int]) -> list[Path]:
-    """An arm has the same colour in all figures of a study; random is grey."""
+def _figures(part: StudyPart, out: Path, stem: str, subject: str) -> list[Path]:
+    """A strategy has the same colour in all figures; the title says the data, the part, and what was found."""
+    data = ReportData(part.title, part.curves, metric=part.metric, reference=part.reference, targets=part.targets)
+    about = f"{subject}, {part.title[:1].lower()}{part.title[1:]}" if subject else part.title
     paths = [out / f"{stem}-{part.name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
         plot_curves(
-            part.curves, path, metric=part.metric, reference=BASELINE, targets=part.targets, colours=colours
+            part.curves,
+            path,
+            metric=part.metric,
+            reference=BASELINE,
+            targets=part.targets,
+            title=f"{about}: {finding(data)}",
         )
     return paths
 

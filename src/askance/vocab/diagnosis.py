@@ -44,6 +44,7 @@ class Suspect:
         suggested: the class the model is confident of instead.
         self_confidence: mean probability of the given class, in [0, 1].
         confidence: mean probability of the suggested class, in [0, 1].
+        right: the probability that the given class is right after all, in [0, 1]; None where nobody asked.
     """
 
     image_id: str
@@ -52,6 +53,7 @@ class Suspect:
     suggested: str
     self_confidence: float
     confidence: float
+    right: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Diagnosis:
         scores_after: the same at the temperature.
         doubtable: how many validation and test labels were looked at.
         suspects: the labels in doubt, the least likely first.
+        answers: test image -> the class it is labelled, and the class it is predicted; empty where not kept.
     """
 
     classes: tuple[str, ...]
@@ -87,6 +90,7 @@ class Diagnosis:
     scores_after: Mapping[str, float] = field(default_factory=dict)
     doubtable: int = 0
     suspects: tuple[Suspect, ...] = ()
+    answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,6 +109,7 @@ def batchbald2019(folder: Path, *, quick: bool = False) -> Study:
         (*DIFFERS, *((IS_QUICK,) if quick else ())),
         (*parts, copies),
         CLAIMS,
+        subject="MNIST",
     )
 
 

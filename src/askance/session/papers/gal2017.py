@@ -136,6 +136,7 @@ def gal2017(folder: Path, *, quick: bool = False) -> Study:
         (*DIFFERS, *((IS_QUICK,) if quick else ())),
         tuple(parts[:2] if quick else [*parts, *_how_much_is_scored(make)]),
         CLAIMS,
+        subject="MNIST",
     )
 
 

@@ -51,6 +51,7 @@ def isic2016(folder: Path, *, quick: bool = False) -> Study:
         (_part(folder, weights, quick),),
         (Claim("BALD is better than random", ("frozen", "bald"), ("frozen", "random")),),
         metric="auroc",
+        subject="ISIC 2016",
     )
 
 

@@ -95,6 +95,7 @@ def trashnet(folder: Path, *, quick: bool = False) -> Study:
         ),
         tuple(_claims()),
         levels=LEVELS,
+        subject="TrashNet",
     )
 
 

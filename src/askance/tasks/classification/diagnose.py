@@ -16,6 +16,7 @@ from askance.maths import (
     classwise_calibration_error,
     expected_calibration_error,
     fit_temperature,
+    probably_right,
     reliability_table,
     suspected_errors,
 )
@@ -47,7 +48,14 @@ def diagnosis(val: Answers, test: Answers, classes: Sequence[str]) -> Diagnosis:
         scores_after=_scores(at_it, test.targets) if at_it is not None else {},
         doubtable=len(val.ids) + len(test.ids),
         suspects=_suspects(val, test, classes),
+        answers=_answers(test, classes) if some else {},
     )
+
+
+def _answers(said: Answers, classes: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+    """Image -> the class it is labelled, and the class it is predicted."""
+    pairs = zip(said.ids, said.targets.tolist(), said.mean.argmax(dim=1).tolist(), strict=True)
+    return {name: (classes[target], classes[predicted]) for name, target, predicted in pairs}
 
 
 def _confusion(said: Answers, n_classes: int) -> Int[Tensor, "C C"]:
@@ -80,6 +88,7 @@ def _suspects(val: Answers, test: Answers, classes: Sequence[str]) -> tuple[Susp
     ids = [*val.ids, *test.ids]
     found = suspected_errors(log_probs, targets)
     own = log_probs.exp()
+    right = probably_right(log_probs, targets) if len(classes) > 1 else torch.ones(len(ids))
     return tuple(
         Suspect(
             image_id=ids[place],
@@ -88,6 +97,7 @@ def _suspects(val: Answers, test: Answers, classes: Sequence[str]) -> tuple[Susp
             suggested=classes[suggested],
             self_confidence=float(own[place, int(targets[place])]),
             confidence=float(own[place, suggested]),
+            right=float(right[place]),
         )
         for place, suggested in zip(found.places.tolist(), found.suggested.tolist(), strict=True)
     )

@@ -1,0 +1,218 @@
+"""Did picking pay? Equal numbers of picked and of random images, trained on and tested alike; or what is missing.
+
+A project that labels only what was picked cannot say: what random images would have brought was never bought. One
+batch picked at random, after the first, is enough to ask. Models trained on random parts of the labelled images
+are no stand-in: those images were picked, and are not like the pool.
+"""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from askance.maths import keyed_seed
+from askance.report.data import Paid
+from askance.session.evidence import kept_in, write_kept
+from askance.vocab import Json, Labelled, Progress, Round, silent
+
+if TYPE_CHECKING:
+    from askance.session.session import Session
+
+SLICE = 20
+"""Images of each kind, picked and random, that a comparison needs at least."""
+
+TESTED = 50
+"""Test images that it needs at least."""
+
+FITS = 3
+"""Models of each kind, with seeds of their own."""
+
+OWN, OWN_EACH = 300, 30
+"""Labels, and labels a class, from which one's own labels are worth a simulation: 30 % of them test, and what is
+picked from must be some three times what is bought."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Training labels by how their images came to be asked about.
+
+    Attributes:
+        start: labelled before a model picked anything: given, or of a first batch.
+        picked: picked by a strategy with a model, in order.
+        random: picked at random after the first batch, in order.
+        how: the strategies that picked.
+    """
+
+    start: tuple[str, ...]
+    picked: tuple[str, ...]
+    random: tuple[str, ...]
+    how: tuple[str, ...]
+
+    @property
+    def k(self) -> int:
+        """Images of each kind that can be compared."""
+        return min(len(self.picked), len(self.random))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Test images right with k random and with k picked images, and the interval of their difference."""
+
+    random: float
+    picked: float
+    low: float
+    high: float
+
+
+def paid(session: "Session", progress: Progress = silent) -> Paid:
+    """The answer, or what is missing to give one."""
+    slices, test = slices_of(session), len(session.project.labelled("test"))
+    last = next((one for one in reversed(session.project.store.rounds()) if one.labels), None)
+    if last is None:
+        return Paid("Nothing can be said yet: no model is trained.")
+    if slices.k < SLICE or test < TESTED or not _cheap(last):
+        return _missing(session, slices, test, cheap=_cheap(last))
+    return _answer(slices, _compared(session, slices, last, progress), test)
+
+
+def slices_of(session: "Session") -> Slices:
+    """Training labels by how they came."""
+    project = session.project
+    labelled = project.labelled("train").ids
+    kinds: dict[str, str] = {}
+    hows: dict[str, None] = {}
+    for one in project.store.rounds():
+        how = str(one.config.get("picked_by", ""))
+        for pick in project.store.picks(one.number):
+            kinds[pick.image_id] = "start" if not one.labels else "random" if how == "random" else "picked"
+            if kinds[pick.image_id] == "picked" and pick.image_id in labelled:
+                hows[how] = None
+    of = {
+        kind: tuple(name for name, found in kinds.items() if found == kind and name in labelled)
+        for kind in ("picked", "random")
+    }
+    start = tuple(name for name in labelled if kinds.get(name, "start") == "start")
+    return Slices(start, of["picked"], of["random"], tuple(hows))
+
+
+def _cheap(last: Round) -> bool:
+    """Whether training is a matter of seconds: of a head on features that are kept."""
+    return cast(Mapping[str, Json], last.config.get("training", {})).get("moves") == "head"
+
+
+def _compared(session: "Session", slices: Slices, last: Round, progress: Progress) -> _Found:
+    """Both trained on as many labels and tested on the same images; kept in the round's folder."""
+    project = session.project
+    path = project.round_folder(last.number) / "paid.json"
+    basis = [last.config.get("inputs"), list(slices.picked), list(slices.random)]
+    if kept := kept_in(path, basis, _Found):
+        return kept.found
+    train, test = project.labelled("train"), project.labelled("test")
+    targets = dict(zip(train.ids, train.targets, strict=True))
+    task, right = session.task(), {"random": np.zeros(len(test)), "picked": np.zeros(len(test))}
+    for done in range(2 * FITS):
+        kind, seed = ("random", "picked")[done % 2], keyed_seed("paid", project.config.seed, done // 2)
+        ids = [*slices.start, *(slices.random if kind == "random" else slices.picked)[: slices.k]]
+        fitted = task.fit(
+            Labelled(tuple(ids), tuple(targets[name] for name in ids)), Labelled((), ()), warm=None, seed=seed
+        )
+        k = project.config.strategy.draws
+        found = task.diagnose(fitted.model, Labelled((), ()), test, k=k, seed=seed).answers
+        right[kind] += [found.get(name, ("", " "))[0] == found.get(name, ("", " "))[1] for name in test.ids]
+        progress("did it pay?", done + 1, 2 * FITS)
+    gain = (right["picked"] - right["random"]) / FITS
+    generator = np.random.default_rng(0)
+    means = gain[generator.integers(len(gain), size=(10_000, len(gain)))].mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    answer = _Found(
+        float(right["random"].mean() / FITS), float(right["picked"].mean() / FITS), float(low), float(high)
+    )
+    write_kept(path, basis, asdict(answer))
+    return answer
+
+
+def _answer(slices: Slices, found: _Found, test: int) -> Paid:
+    gain = 100 * (found.picked - found.random)
+    how = " and ".join(slices.how)
+    interval = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}".replace("-", "−")
+    if found.low <= 0 <= found.high:
+        verdict = f"No difference that {slices.k} labels and {test} test images can show "
+        verdict += f"({gain:+.1f} points, {interval})."
+    else:
+        word = "better" if gain > 0 else "worse"
+        verdict = f"{'Yes' if gain > 0 else 'No'}: {slices.k} images picked by {how} make a {word} model than "
+        verdict += f"{slices.k} random ones, by {abs(gain):.1f} points of test accuracy ({interval})."
+    return Paid(
+        verdict.replace("(-", "(−"),
+        (
+            f"Beside the same {len(slices.start):,} labels to start from, {100 * found.picked:.1f} % are right "
+            f"with the first {slices.k} picked images ({how}), {100 * found.random:.1f} % with {slices.k} random "
+            f"ones; means of {FITS} models, {test:,} test images.",
+            "The interval is a bootstrap over the test images alone: other batches would differ as well.",
+        ),
+    )
+
+
+def _missing(session: "Session", slices: Slices, test: int, *, cheap: bool) -> Paid:
+    """What would have to be there, and how it is got."""
+    n = len(slices.start) + len(slices.picked) + len(slices.random)
+    grounds, commands = [], []
+    where = f"-p {shlex.quote(str(session.project.root))}"
+    grounds.append(
+        f"Of {n:,} training labels {len(slices.start):,} were there before a model picked, {len(slices.picked):,} "
+        f"were picked by it, and {len(slices.random) or 'none'} at random after that."
+    )
+    if test < TESTED:
+        grounds.append(f"A test set of {TESTED} images is needed, and {test} are labelled.")
+        commands.append(f"askance pick --split test -n {max(200, TESTED)} {where}")
+    if cheap and len(slices.random) < SLICE:
+        more = SLICE - len(slices.random)
+        grounds.append(
+            f"A random slice would answer it: {more} labels of images picked at random, beside as many picked by "
+            "the model. The report then compares both."
+        )
+        commands.append(f"askance pick --strategy random -n {max(more, SLICE)} {where}")
+    elif cheap and len(slices.picked) < SLICE:
+        grounds.append(f"{SLICE - len(slices.picked)} more labels of picked images are needed.")
+    own, commands_own = _own(session, n + test, where)
+    return Paid("Not known: there is nothing to compare with yet.", (*grounds, own), (*commands, *commands_own))
+
+
+def _own(session: "Session", n: int, where: str) -> tuple[str, tuple[str, ...]]:
+    """A simulation on one's own labels: from when on, and how."""
+    classes = len(session.config.classes)
+    needed = max(OWN, OWN_EACH * classes)
+    caution = "It says what would have paid on the images that are labelled, which were picked, not on the pool."
+    if n < needed:
+        text = f"A simulation on your own labels needs about {needed:,}: {needed - n:,} are missing. {caution}"
+        return text, ()
+    strategy = session.config.strategy
+    name = (
+        strategy.selection
+        if strategy.selection == "uncertainty-herding"
+        else f"{strategy.selection}:{strategy.acquisition}"
+    )
+    budget = n // 4
+    batch = max(5, budget // 10)
+    options = _options(session)
+    simulate = (
+        f"askance simulate --data own-labels --strategies {name},random --seeds 8 --start {2 * classes} "
+        f"--batch {batch} --until {2 * classes + batch * (budget // batch)}{options}"
+    )
+    text = f"Your {n:,} labels are enough for a simulation. {caution}"
+    return text, (f"askance export --labels own-labels {where}", simulate)
+
+
+def _options(session: "Session") -> str:
+    """The model's settings that are not the defaults, as options."""
+    said: list[str] = []
+    for name, value in session.config.model.model_dump(mode="json", exclude_defaults=True).items():
+        file = name == "weights" and value not in ("pretrained", "none")
+        told = (session.project.root / str(value)).resolve() if file else value
+        pairs: Sequence[tuple[str, object]] = (
+            [(f"{name}.{key}", one) for key, one in told.items()] if isinstance(told, dict) else [(name, told)]
+        )
+        said += [f" --set {shlex.quote(f'model.{key}={one}')}" for key, one in pairs]
+    return "".join(said)

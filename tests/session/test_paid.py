@@ -1,0 +1,119 @@
+"""Did it pay? What a project says, and what it says is missing."""
+
+from pathlib import Path
+
+import pytest
+
+from askance.session import paid as room
+from askance.session.paid import paid, slices_of
+from askance.session.reporting import write_project_report
+from askance.session.round_rows import beside, round_row
+
+
+def turn(site, session, n, strategy=None):
+    """Train, pick and label a batch."""
+    session.train()
+    how = {"acquisition": "random", "selection": "top-k"} if strategy == "random" else {}
+    session.override("strategy", **how).pick(n)
+    session.import_labels(site.answer(session), "me")
+
+
+def test_without_a_random_slice_it_says_what_is_missing(site):
+    with site.init() as session:
+        assert paid(session).verdict == "Nothing can be said yet: no model is trained."
+        turn(site, session, 5)
+        session.train()
+        said = paid(session)
+        assert said.verdict.startswith("Not known")
+        text = " ".join(said.grounds)
+        assert (
+            "Of 25 training labels 20 were there before a model picked, 5 were picked by it, and none at" in text
+        )
+        assert "A test set of 50 images is needed, and 10 are labelled." in text
+        assert "needs about 300: 265 are missing" in text
+        assert said.commands[0].startswith("askance pick --split test -n 200 -p ")
+
+
+def test_equal_numbers_of_picked_and_random_images_are_compared(site, monkeypatch):
+    monkeypatch.setattr(room, "SLICE", 5)
+    monkeypatch.setattr(room, "TESTED", 10)
+    monkeypatch.setattr(room, "_cheap", lambda last: True)
+    with site.init() as session:
+        turn(site, session, 6)
+        turn(site, session, 5, "random")
+        session.train()
+        slices = slices_of(session)
+        assert (len(slices.start), len(slices.picked), len(slices.random), slices.k) == (20, 6, 5, 5)
+        assert slices.how == ("bald",)
+        said = paid(session)
+        assert "5 " in said.verdict
+        assert "the first 5 picked images (bald)" in said.grounds[0]
+        assert "Beside the same 20 labels to start from" in said.grounds[0]
+
+
+def test_what_was_compared_is_kept(site, monkeypatch):
+    for name, value in (("SLICE", 5), ("TESTED", 10), ("_cheap", lambda last: True)):
+        monkeypatch.setattr(room, name, value)
+    with site.init() as session:
+        turn(site, session, 5)
+        turn(site, session, 5, "random")
+        session.train()
+        first = paid(session)
+        monkeypatch.setattr(type(session), "task", lambda self: pytest.fail("trained again"))
+        assert paid(session) == first
+
+
+def test_rounds_are_set_beside_each_other_on_the_images_that_both_saw(site):
+    with site.init() as session:
+        turn(site, session, 5)
+        session.train()
+        rounds = session.project.store.rounds()
+        first, last = (round_row(session.project, one) for one in rounds)
+        assert (first.tested, first.classes_tested) == (
+            10,
+            len({site.truth[name] for name in sorted(site.truth)[-10:]}),
+        )
+        assert first.test == last.test != ""
+        found = beside(session.project, rounds)
+        assert (found.earlier, found.labels, found.n) == (1, 20, 10)
+        assert found.before == pytest.approx(first.metrics["accuracy"])
+        assert found.after == pytest.approx(last.metrics["accuracy"])
+        assert found.low <= found.after - found.before <= found.high
+
+
+def test_rounds_of_other_settings_are_marked_and_not_set_beside(site):
+    with site.init() as session:
+        turn(site, session, 5)
+        changed = session.override("model", dropout=0.4)
+        changed.train()
+        rounds = session.project.store.rounds()
+        assert beside(session.project, rounds) is None
+        page = write_project_report(changed).read_text()
+        assert "other settings, model.dropout 0.5 → 0.4" in page
+
+
+def test_reports_have_a_name_a_round_and_replace_nothing(site):
+    with site.init() as session:
+        session.train()
+        first = write_project_report(session)
+        assert first == session.project.root / "reports" / "round-0001.html"
+        assert write_project_report(session) == first
+        turn(site, session, 5)
+        assert write_project_report(session).name == "round-0001-2.html"  # the batch is labelled by now
+        with pytest.raises(Exception, match="something else"):
+            write_project_report(session, session.project.root / "askance.toml")
+        assert Path(first).exists()
+
+
+def test_two_people_and_answers_that_are_no_class_are_told(site):
+    with site.init() as session:
+        session.train()
+        names = sorted(site.truth)
+        wrong = [(names[0], str((int(site.truth[names[0]]) + 1) % 10)), *site.known(names[1:4])]
+        session.import_labels(site.csv(wrong, name="bob.csv"), "bob")
+        session.import_labels(site.csv([(names[25], "unreadable")], name="more.csv"), "bob")
+        page = write_project_report(session).read_text()
+        assert "4 images were labelled by two people or more" in page
+        assert "bob and init" in page
+        assert f"bob: {wrong[0][1]}" in page
+        assert "Answers that are no class: 1 unreadable." in page
