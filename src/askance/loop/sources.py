@@ -1,6 +1,6 @@
 """What code a run was made by: a few digits that change when a person's own function does.
 
-Askance's own functions are not part of it: which version of them a round was made by is said in the round (`made`).
+Askance's own functions are not part of it: the version that a round was made by is said in the round (`made`).
 """
 
 import ast
@@ -68,36 +68,41 @@ def _remember(function: Callable[..., object], code: str) -> None:
 
 def _parts(thing: Any, seen: set[int]) -> Iterator[str]:
     """What tells a thing from another: sources and values, of it and of what it names."""
-    thing = inspect.unwrap(thing) if callable(thing) else thing
-    if id(thing) in seen:
-        return
-    seen.add(id(thing))
-    if isinstance(thing, functools.partial):
-        inner = list(_parts(thing.func, seen))
-        yield from inner
-        for one in (*thing.args, *(v for _, v in sorted(thing.keywords.items()))) if inner else ():
-            yield from _parts(one, seen)
-    elif isinstance(thing, FunctionType):
-        if _is_theirs(thing):
-            yield _source(thing)
-            for one in _named_by(thing):
-                yield from _parts(one, seen)
-    elif inspect.ismethod(thing):
-        yield from _parts(thing.__func__, seen)
-    elif inspect.isclass(thing):
-        if _is_theirs(thing):
-            yield _source(thing)
-            for one in (*thing.__bases__, *vars(thing).values()):
-                inner = getattr(one, "fget", getattr(one, "__func__", one))  # of a property, of a static method
-                yield from _parts(inner, seen) if isinstance(inner, FunctionType | type) else ()
-    elif isinstance(thing, np.ndarray | torch.Tensor):
-        yield blake2b(np.ascontiguousarray(torch.as_tensor(thing).detach().cpu()).tobytes()).hexdigest()
-    elif _is_plain(thing):
-        yield repr(thing)
-    elif callable(thing) and _is_theirs(type(thing)):  # an object that is called
-        yield from _parts(type(thing), seen)
-        for one in vars(thing).values() if hasattr(thing, "__dict__") else ():
-            yield from _parts(one, seen)
+    if callable(thing):
+        thing = inspect.unwrap(thing)
+        if id(thing) in seen:
+            return
+        seen.add(id(thing))
+    texts, further = _looked_at(thing)
+    yield from texts
+    for one in further:
+        yield from _parts(one, seen)
+
+
+def _looked_at(thing: Any) -> tuple[list[str], list[Any]]:
+    """What a thing itself says, and what it leads to."""
+    if (value := _value_of(thing)) is not None:
+        return [value], []
+    if isinstance(thing, functools.partial):  # its own module is functools
+        keywords = [one for pair in sorted(thing.keywords.items()) for one in pair]
+        return [], [thing.func, *thing.args, *keywords] if _is_theirs(inspect.unwrap(thing.func)) else []
+    if inspect.ismethod(thing):
+        return [], [thing.__func__, thing.__self__]
+    named = isinstance(thing, FunctionType | type)
+    if not _is_theirs(thing if named else type(thing)):
+        return [], []
+    if named:
+        return [_source(thing)], list(_made_of(thing) if isinstance(thing, type) else _named_by(thing))
+    held = sorted(vars(thing).items()) if callable(thing) and hasattr(thing, "__dict__") else []
+    return [], [type(thing), *(value for _, value in held)] if callable(thing) else []
+
+
+def _made_of(one: type) -> Iterator[Any]:
+    """The bases of a class, and its functions."""
+    for part in (*one.__bases__, *vars(one).values()):
+        inner = getattr(part, "fget", getattr(part, "__func__", part))  # of a property, of a static method
+        if isinstance(inner, FunctionType | type):
+            yield inner
 
 
 def _named_by(function: FunctionType) -> Iterator[Any]:
@@ -140,10 +145,18 @@ def _constants(code: CodeType) -> list[Any]:
     return [_constants(one) if isinstance(one, CodeType) else one for one in code.co_consts[1:]]
 
 
+def _value_of(thing: Any) -> str | None:
+    """What a plain value or an array says; None of what is neither."""
+    if isinstance(thing, np.ndarray | torch.Tensor):
+        array = np.ascontiguousarray(torch.as_tensor(thing).detach().cpu())
+        return blake2b(array.tobytes()).hexdigest()
+    return repr(thing) if _is_plain(thing) else None
+
+
 def _is_plain(thing: Any) -> bool:
     if isinstance(thing, tuple):
         return all(map(_is_plain, thing))
-    return isinstance(thing, _PLAIN) or isinstance(thing, np.generic)
+    return isinstance(thing, (*_PLAIN, np.generic))
 
 
 def _is_theirs(thing: Any) -> bool:
