@@ -8,8 +8,17 @@ from types import ModuleType
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->"
 
 ROOMS = (
-    "acquisition", "selection", "uncertainty", "maths", "pool", "store", "session", "report", "integrations", "vocab",
-)  # fmt: skip
+    "acquisition",
+    "selection",
+    "uncertainty",
+    "maths",
+    "pool",
+    "store",
+    "session",
+    "report",
+    "integrations",
+    "vocab",
+)
 """Rooms that export what they are for in their `__init__`."""
 
 ELSEWHERE = {
@@ -20,7 +29,7 @@ ELSEWHERE = {
 
 
 def public(module: str) -> list[str]:
-    """The full names of what a module of the package exports; of one without `__all__`, what `askance` takes of it.
+    """The full names of what a module exports; of one without `__all__`, of what `askance` takes of it.
 
     >>> "askance.maths.draws.Draws" in public("maths")
     True
