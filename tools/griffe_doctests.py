@@ -14,7 +14,8 @@ def fenced(docstring: str) -> str:
     >>> fenced("Adds.").count("pycon"), fenced("Adds." + chr(10) * 2 + ">" * 3 + " 1 + 1").count("pycon")
     (0, 1)
     """
-    return _BLOCK.sub(lambda found: f"{found[1]}```pycon\n{found[0]}\n{found[1]}```", docstring)
+    plain = re.sub(r"::$", ":", docstring, flags=re.MULTILINE)  # what stands indented below is a block anyway
+    return _BLOCK.sub(lambda found: f"{found[1]}```pycon\n{found[0]}\n{found[1]}```", plain)
 
 
 class Doctests(griffe.Extension):
