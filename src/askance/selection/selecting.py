@@ -74,8 +74,8 @@ def select(  # noqa: PLR0913 - the one door to all of them
             draws = draws if draws is None else draws[rows.to(draws.log_probs.device)]
             features = features if features is None else features[rows.to(features.device)]
         ids = [ids[i] for i in kept]
-    offered = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups, "draws": draws}
-    offered |= {"features": features, "labelled": labelled}
+    offered: dict[str, object] = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups}
+    offered |= {"draws": draws, "features": features, "labelled": labelled}
     picked = entry.function(**entry.arguments(offered, options))
     if not isinstance(picked, Picks):
         raise SelectionError(

@@ -49,7 +49,7 @@ def batches(images: ImageSource, size: int, *, model: nn.Module, key: str | None
     dtype = next((p.dtype for p in model.parameters() if p.is_floating_point()), torch.get_default_dtype())
     if isinstance(images, DataLoader):
         _check_loader(images)
-    elif isinstance(images, Dataset) and not isinstance(images, Tensor):
+    elif isinstance(images, Dataset):
         images = DataLoader(images, batch_size=size)
     if isinstance(images, Tensor) or _is_array(images) or isinstance(images, Sequence):
         whole = images if isinstance(images, Tensor) else _images(images, dtype)
@@ -145,7 +145,7 @@ def _is_array(given: object) -> bool:
 
 
 def _check_loader(loader: DataLoader[Any]) -> None:
-    sampler = getattr(loader.batch_sampler, "sampler", loader.sampler)
+    sampler: Any = getattr(loader.batch_sampler, "sampler", loader.sampler)
     if isinstance(sampler, _SHUFFLED):
         raise ModelError(
             "a DataLoader that gives images in their order, so that row n of the draws is image n",
