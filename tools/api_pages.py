@@ -12,6 +12,7 @@ ROOMS = (
     "selection",
     "uncertainty",
     "maths",
+    "networks",
     "pool",
     "store",
     "session",
