@@ -52,7 +52,7 @@ bench-peers: setup  ## measure beside baal and batchbald_redux, and make their f
 
 docs: setup  ## write the generated pages and build the site into site/
 	@$(BIN)/python -m tools.write_docs
-	@$(BIN)/mkdocs build --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel: setup  ## build the wheel into dist/
 	@$(BIN)/python -m hatchling build --target wheel

@@ -1,4 +1,4 @@
-"""The pages that are made from the code: settings, commands, catalogues.
+"""The pages that are made from the code: settings, commands, catalogues, the Python API.
 
 `python -m tools.write_docs` writes them; `--check` writes nothing and exits 1 if one is stale.
 """
@@ -17,6 +17,7 @@ from pydantic.fields import FieldInfo
 
 from askance.vocab import Entry
 from askance.vocab.config import Config
+from tools import api_pages
 from tools.rules import ROOT
 
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->"
@@ -90,6 +91,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "cli.md": cli_page,
     "catalogue.md": catalogue_page,
+    **api_pages.pages(),
 }
 
 

@@ -135,7 +135,8 @@ def test_entropy_goes_by_the_names_people_know(alias: str):
     ("name", "offered", "missing"),
     [
         ("bald", {"ids": ["a"], "seed": 0}, "no draws"),
-        ("random", {"draws": DRAWS}, "no ids and no seed"),
+        ("random", {}, "no ids and no seed"),
+        ("random", {"draws": DRAWS}, "no seed"),
         ("random", {"ids": ["a"]}, "no seed"),
     ],
 )

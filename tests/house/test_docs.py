@@ -1,15 +1,21 @@
 """The documentation says what the code does, or the build fails."""
 
 import doctest
+import os
 import re
 import shlex
 import subprocess
 import sys
+import zlib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tools import write_docs
+import askance
+from askance.acquisition import acquisitions
+from askance.selection import selections
+from tools import api_pages, write_docs
 from tools.rules import ROOT
 
 DOCS = ROOT / "docs"
@@ -44,8 +50,18 @@ def failures(path: Path, called: str) -> str:
     return "".join(said)
 
 
+@pytest.fixture
+def catalogues():
+    """What an example enters in a catalogue goes again."""
+    before = [(one, dict(one._entries)) for one in (acquisitions, selections)]
+    yield
+    for one, entries in before:
+        one._entries.clear()
+        one._entries.update(entries)
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if examples(p).strip()], ids=name)
-def test_examples_give_what_they_say(page, tmp_path, monkeypatch):
+def test_examples_give_what_they_say(page, tmp_path, monkeypatch, catalogues):
     monkeypatch.chdir(tmp_path)
     if said := failures(page, name(page)):
         pytest.fail(said, pytrace=False)
@@ -118,16 +134,52 @@ def test_contributing_fits_a_screen():
 
 def build(site: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=quiet)
 
 
-def test_the_site_builds_and_loads_nothing_from_elsewhere(tmp_path):
-    done = build(tmp_path, ROOT)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    done = build(folder, ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
-    pages = list(tmp_path.rglob("*.html"))
+    return folder
+
+
+def test_the_site_builds_and_loads_nothing_from_elsewhere(site):
+    pages = list(site.rglob("*.html"))
     assert len(pages) > len(write_docs.PAGES)
     loaded = re.compile(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"((?:https?:)?//[^\"]+)")
     assert {found for page in pages for found in loaded.findall(page.read_text())} == set()
+    sheets = "".join(sheet.read_text() for sheet in site.rglob("*.css"))
+    assert re.findall(r"url\([\"']?(?:https?:)?//", sheets) == []
+
+
+def public_names() -> list[str]:
+    """Every name that the package and its rooms export, where it is written."""
+    rooms = [room for room in ROOMS if hasattr(import_module(f"askance.{room}"), "__all__")]
+    found = [
+        api_pages.place(f"askance.{room}", one)
+        for room in rooms
+        for one in import_module(f"askance.{room}").__all__
+    ]
+    return [*found, *(api_pages.place(askance._HOME[one], one) for one in askance.__all__)]
+
+
+def test_every_public_name_is_in_the_reference_with_its_docstring(site):
+    inventory = (site / "objects.inv").read_bytes()
+    listed = zlib.decompress(inventory[inventory.index(b"zlib.\n") + 6 :]).decode()
+    known = {line.split(" ")[0] for line in listed.splitlines()}
+    assert [one for one in public_names() if one not in known] == []
+    pages = "".join(page.read_text() for page in (site / "api").rglob("*.html"))
+    for some in ("Class log-probabilities of images under K dropout masks", "Mutual information of the label"):
+        assert some in pages
+
+
+def test_a_search_finds_words_of_pages_and_of_docstrings(site):
+    index = (site / "search/search_index.js").read_text()
+    assert "unreadable" in index
+    assert "PowerBALD" in index
 
 
 def test_the_build_stops_at_a_link_that_leads_nowhere(tmp_path):

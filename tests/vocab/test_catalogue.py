@@ -70,7 +70,7 @@ def test_a_name_is_entered_once(tools: Catalogue):
     def mallet(wood): ...
 
     for function in (saw, mallet):
-        with pytest.raises(ValueError, match=function.__name__):
+        with pytest.raises(ConfigError, match=function.__name__):
             tools(function)
 
 

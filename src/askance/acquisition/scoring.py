@@ -1,12 +1,14 @@
 """One door to every acquisition: by name, with whatever it needs."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
 from askance.acquisition.catalogue import acquisitions
-from askance.maths import Draws
+from askance.maths import Draws, Numbers, as_draws, as_tensor
+from askance.vocab import DrawsError
 
 
 def score(
@@ -14,8 +16,8 @@ def score(
     *,
     draws: Draws | None = None,
     targets: Draws | None = None,
-    log_density: Float[Tensor, "N"] | None = None,
-    ids: Sequence[str] | None = None,
+    log_density: Numbers | None = None,
+    ids: Sequence[object] | None = None,
     seed: int | None = None,
 ) -> Float64[Tensor, "N"]:
     """Score units by an acquisition of the catalogue, bringing it what its signature asks for.
@@ -24,8 +26,10 @@ def score(
         name: of an acquisition, or an alias; hyphens or underscores.
         draws: `[N, K, C]`, for those that ask what a model thinks.
         targets: `[M, K, C]`, for those that ask what a label says of other images; the same K networks.
-        log_density: `[N]`, nats, of the units' features, for those that ask how strange they are.
-        ids: N of them, for those that belong to an id.
+        log_density: `[N]`, nats, of the units' features, for those that ask how strange they are; a tensor, an
+            array or a list.
+        ids: N of them, texts or whole numbers, for those that belong to an id; None for places, 0 to N - 1, where
+            draws or densities say how many there are.
         seed: any integer, for those that are random.
 
     Returns:
@@ -33,11 +37,36 @@ def score(
 
     Raises:
         ConfigError: no such acquisition, or one that needs what was not given.
-        DrawsError: what the acquisition refuses.
+        DrawsError: numbers that are not `Draws`, or what the acquisition refuses.
 
     >>> score("random", ids=["a", "b", "c"], seed=0).shape
     torch.Size([3])
     """
     entry = acquisitions[name]
-    offered = {"draws": draws, "targets": targets, "log_density": log_density, "ids": ids, "seed": seed}
-    return entry.function(**entry.arguments(offered))
+    offered: dict[str, object] = {"seed": seed}
+    offered["draws"] = None if draws is None else as_draws(draws)
+    offered["targets"] = None if targets is None else as_draws(targets, "targets")
+    densities = None if log_density is None else as_tensor(log_density, "log_density")
+    offered["log_density"] = (
+        densities if densities is None or densities.is_floating_point() else densities.double()
+    )
+    counted = next((len(one) for one in (ids, draws, log_density) if one is not None), None)
+    if counted is not None:
+        offered["ids"] = [str(one) for one in (range(counted) if ids is None else ids)]
+    return _checked(entry.function(**entry.arguments(offered)), entry.name, draws)
+
+
+def _checked(found: object, name: str, draws: Draws | None) -> Float64[Tensor, "N"]:
+    """What an acquisition gave, as float64 `[N]`: one's own may give an array.
+
+    Raises:
+        DrawsError: not one number a unit.
+    """
+    scores = as_tensor(cast(Numbers, found), f"the scores of {name}")
+    if scores.dim() != 1 or (draws is not None and len(scores) != len(draws)):
+        raise DrawsError(
+            f"one score a unit from {name}, [{'N' if draws is None else len(draws)}]",
+            f"shape {list(scores.shape)}",
+            f"let {name} give one number for each unit of its draws [N, K, C]: sum or average over K and C",
+        )
+    return scores.double()

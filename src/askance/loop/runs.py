@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from askance.loop.experiment import Experiment, Problem
+from askance.loop.sources import code_of_strategy
 from askance.vocab import ConfigError, Curve
 from askance.vocab.files import write_json, write_whole
 
@@ -23,8 +25,13 @@ class RunFolder:
 
     @classmethod
     def of(cls, out: Path, strategy: str, seed: int) -> "RunFolder":
-        """The folder of a run under an experiment's."""
-        return cls(out / "runs" / f"{strategy.replace(':', '_')}-{seed}")
+        """The folder of a run under an experiment's.
+
+        That of a strategy with a function of one's own has digits of its code in its name: another code, another
+        folder.
+        """
+        code = code_of_strategy(strategy)
+        return cls(out / "runs" / f"{_plain_name(strategy)}{'@' if code else ''}{code}-{seed}")
 
     def model(self, number: int) -> Path:
         """The file of a round's model."""
@@ -111,15 +118,19 @@ class RunFolder:
                 self.model(line["round"] - before).unlink(missing_ok=True)
 
 
-def claim(out: Path, experiment: Experiment, problem: Problem) -> None:
+def claim(out: Path, experiment: Experiment, problem: Problem, task: str = "") -> None:
     """Make a folder this experiment's on these images.
 
+    Args:
+        task: digits of the code of a task that is not Askance's own, see `code_of`. Runs from before these were
+            kept go on.
+
     Raises:
-        ConfigError: it holds runs with other settings or data, which are named.
+        ConfigError: it holds runs with other settings, data or code of the task, which are named.
     """
     file = out / "experiment.json"
-    mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint()}))
-    theirs = json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
+    mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint(), "task": task}))
+    theirs = {"task": task} | json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
     if theirs != mine:
         differing = sorted(key for key in mine.keys() | theirs.keys() if theirs.get(key) != mine.get(key))
         raise ConfigError(
@@ -128,6 +139,27 @@ def claim(out: Path, experiment: Experiment, problem: Problem) -> None:
             "choose another --out, or remove that folder",
         )
     write_json(file, mine)
+
+
+def warn_of_other_code(out: Path, experiment: Experiment) -> None:
+    """Say which runs were made by another code of a person's own functions, and so are begun anew."""
+    for strategy in experiment.strategies:
+        own = {RunFolder.of(out, strategy, seed).path for seed in experiment.seeds}
+        if not code_of_strategy(strategy) or any(path.exists() for path in own):
+            continue
+        name = _plain_name(strategy)
+        seeds = {f"{name}{code}-{seed}" for seed in experiment.seeds for code in ("", "@????????")}
+        others = {path.parent for seed in seeds for path in (out / "runs").glob(f"{seed}/curve.jsonl")}
+        if others:
+            warnings.warn(
+                f"the code of {strategy} is not what {len(others)} runs in {out / 'runs'} were made by: they stay "
+                f"({', '.join(sorted(path.name for path in others)[:3])}), and its runs are begun anew",
+                stacklevel=4,
+            )
+
+
+def _plain_name(strategy: str) -> str:
+    return strategy.replace(":", "_")
 
 
 def read_runs(out: Path, experiment: Experiment) -> dict[tuple[str, int], list[dict[str, Any]]]:

@@ -21,7 +21,8 @@ import torch
 
 from askance.loop.contract import M, Task
 from askance.loop.experiment import Experiment, Problem, check_budget, start_and_validation
-from askance.loop.runs import RunFolder, claim, read_curves
+from askance.loop.runs import RunFolder, claim, read_curves, warn_of_other_code
+from askance.loop.sources import code_of
 from askance.loop.step import Beside, pick, random_subset, score_pool
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
@@ -72,8 +73,18 @@ class Run:
 def simulate(lab: Lab, *, workers: int = 1, progress: Progress = silent) -> list[Curve]:
     """Run every strategy on every seed and return the curves; what `lab.out` already holds is not run again.
 
+    Runs of a strategy whose score or selection is your own function belong to its code: when it changes, they are
+    begun anew beside the old ones, with a warning. Change it back, and the old ones are found again.
+
+    Args:
+        lab: what to compare, on what, and where.
+        workers: processes. More than one need `lab.problem`, `lab.task` and your own functions at the top of a
+            module or script (under `if __name__ == "__main__":` for what starts it).
+        progress: called as rounds are done.
+
     Raises:
-        ConfigError: `lab.out` holds runs of another experiment.
+        ConfigError: `lab.out` holds runs of another experiment, or by another code of `lab.task`.
+        LabelError: more labels are to be bought than there are.
     """
     return simulate_all([lab], workers=workers, progress=progress)[0]
 
@@ -87,7 +98,8 @@ def simulate_all(labs: Sequence[Lab], *, workers: int = 1, progress: Progress = 
     problems = {lab.out: lab.problem() for lab in labs}
     for lab in labs:
         check_budget(lab.experiment, problems[lab.out])
-        claim(lab.out, lab.experiment, problems[lab.out])
+        claim(lab.out, lab.experiment, problems[lab.out], code_of(lab.task))
+        warn_of_other_code(lab.out, lab.experiment)
     runs = [
         Run(lab, name, seed) for lab in labs for seed in lab.experiment.seeds for name in lab.experiment.strategies
     ]

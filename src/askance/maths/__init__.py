@@ -22,9 +22,10 @@ if TYPE_CHECKING:
         fit_temperature,
         reliability_table,
     )
-    from askance.maths.draws import Draws
+    from askance.maths.draws import Draws, as_draws
     from askance.maths.entropies import LOWEST, entropy, log_mean_probs, mean_probs
     from askance.maths.gaussian import GaussianLogits
+    from askance.maths.given import Numbers, as_tensor
     from askance.maths.joint import joint_entropy
     from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors, worth_a_look
     from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
@@ -42,9 +43,10 @@ __getattr__ = names_from(
             "fit_temperature",
             "reliability_table",
         ),
-        "draws": ("Draws",),
+        "draws": ("Draws", "as_draws"),
         "entropies": ("LOWEST", "entropy", "log_mean_probs", "mean_probs"),
         "gaussian": ("GaussianLogits",),
+        "given": ("Numbers", "as_tensor"),
         "joint": ("joint_entropy",),
         "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors", "worth_a_look"),
         "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
@@ -61,6 +63,7 @@ __all__ = [
     "Draws",
     "Gap",
     "GaussianLogits",
+    "Numbers",
     "Penalties",
     "Rows",
     "Saved",
@@ -71,6 +74,8 @@ __all__ = [
     "apply_temperature",
     "area_gap",
     "area_under",
+    "as_draws",
+    "as_tensor",
     "bernoulli_units",
     "brier_score",
     "classwise_calibration_error",

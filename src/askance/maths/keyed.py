@@ -17,7 +17,7 @@ def keyed_uniform(ids: Sequence[str], seed: int, purpose: str) -> NDArray[np.flo
     Each is an odd multiple of 2^-53 made of 52 bits of BLAKE2b, so neither 0 nor 1 can come out.
 
     Args:
-        ids: what the numbers belong to.
+        ids: what the numbers belong to; of what is no text, its text.
         seed: any integer; another seed gives independent numbers.
         purpose: a word that keeps uses apart, so that a tie-break never repeats a random pick.
 
@@ -25,7 +25,7 @@ def keyed_uniform(ids: Sequence[str], seed: int, purpose: str) -> NDArray[np.flo
     True
     """
     prefix = _joined(seed, purpose)
-    digests = b"".join([blake2b(prefix + name.encode(), digest_size=8).digest() for name in ids])
+    digests = b"".join([blake2b(prefix + str(name).encode(), digest_size=8).digest() for name in ids])
     words = np.frombuffer(digests, dtype="<u8")
     return np.asarray(((words >> 12) + 0.5) * 2.0**-52, dtype=np.float64)
 

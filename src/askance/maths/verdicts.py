@@ -6,8 +6,6 @@ Letters: S pairs, m comparisons, s the standard deviation of the paired differen
 import math
 from collections.abc import Sequence
 
-from scipy.special import bdtr, stdtrit
-
 POWER = 0.8
 """The chance to see a difference that is called large enough to be seen."""
 
@@ -51,6 +49,8 @@ def smallest_shown(spread: float, n: int, *, level: float = 0.95, power: float =
     >>> round(smallest_shown(1.0, 10), 2)
     0.99
     """
+    from scipy.special import stdtrit  # here where it is used: it costs a tenth of torch to import
+
     if n < 2:
         return math.inf
     quantiles = stdtrit(n - 1, (1 + level) / 2) + stdtrit(n - 1, power)
@@ -63,5 +63,7 @@ def sign_test(fewer: int, more: int) -> float:
     >>> sign_test(9, 1), sign_test(0, 0)
     (0.0214..., 1.0)
     """
+    from scipy.special import bdtr
+
     n = fewer + more
     return min(1.0, 2 * float(bdtr(min(fewer, more), n, 0.5))) if n else 1.0

@@ -1,40 +1,40 @@
 """One door to every selection: by name, with whatever it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
+from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from askance.maths import Draws
+from askance.maths import Draws, Numbers, as_draws, as_tensor
 from askance.selection.catalogue import selections
-from askance.selection.door import Scores, check_groups, check_request, checked_scores
-from askance.vocab import Picks
+from askance.selection.door import check_groups, check_request, checked_scores
+from askance.vocab import Picks, SelectionError
 
 
 def select(  # noqa: PLR0913 - the one door to all of them
     name: str,
     *,
-    ids: Sequence[str],
     n: int,
     seed: int,
-    scores: Scores | None = None,
+    ids: Sequence[Any] | None = None,
+    scores: Numbers | None = None,
     groups: Sequence[str | int] | None = None,
     draws: Draws | None = None,
-    features: Float[Tensor, "_ _"] | None = None,
-    labelled: Float[Tensor, "_ _"] | None = None,
+    features: Numbers | None = None,
+    labelled: Numbers | None = None,
     **options: object,
 ) -> Picks:
     """Pick a batch by a selection of the catalogue, bringing it what its signature asks for.
 
     Args:
         name: of a selection, or an alias; hyphens or underscores.
-        ids: N image ids, each once.
         n: how many; where fewer can be picked, all of those come and `len(picks) < n`.
         seed: of every random choice.
-        scores: `[N]`. An image whose score is NaN is never picked, not even by a selection that does not
-            look at scores.
+        ids: N image ids, each once: texts, whole numbers, or whatever its text tells apart; None for places, 0 to
+            N - 1. Random choices belong to the text of an id.
+        scores: `[N]`, a tensor, an array or a list, as features are. An image whose score is NaN is never
+            picked, not even by a selection that does not look at scores.
         groups: N, the class of each image, for those that balance classes.
         draws: `[N, K, C]`, for those that look at what is thought of images together; BatchBALD wants them joint.
         features: `[N, D]`, for those that look at how alike images are.
@@ -42,20 +42,30 @@ def select(  # noqa: PLR0913 - the one door to all of them
         options: what else the selection takes, as `beta`.
 
     Returns:
-        Picks whose positions are places in `ids`.
+        Picks of the ids as they were given; their positions are places in `ids`.
 
     Raises:
         ConfigError: no such selection, one that needs what was not given, or an option it does not have.
+        DrawsError: draws that are not `Draws`, or numbers that are none.
         SelectionError: what the selection refuses.
 
-    >>> select("top-k", scores=np.array([0.1, 0.9, np.nan]), ids=["a", "b", "c"], n=3, seed=0).ids
+    >>> select("top-k", scores=[0.1, 0.9, np.nan], ids=["a", "b", "c"], n=3, seed=0).ids
     ('b', 'a')
+    >>> select("top-k", scores=[0.1, 0.9, np.nan], n=3, seed=0).ids
+    (1, 0)
     """
     entry = selections[name]
+    scores = None if scores is None else as_tensor(scores, "scores")
+    draws = None if draws is None else as_draws(draws)
+    features = None if features is None else as_tensor(features, "features")
+    labelled = None if labelled is None else as_tensor(labelled, "labelled")
+    given: Sequence[Any] = _places(scores, draws, features) if ids is None else ids
+    ids = [str(one) for one in given]
+    scores = None if scores is None else checked_scores(scores, ids)
     kept: Sequence[int] = range(len(ids))
     if scores is not None and "scores" not in entry.needs:
         check_request(ids, n)
-        kept = np.flatnonzero(~np.isnan(checked_scores(scores, ids))).tolist()
+        kept = np.flatnonzero(~np.isnan(scores)).tolist()
         if groups is not None:
             check_groups(groups, ids)
             groups = [groups[i] for i in kept]
@@ -64,7 +74,24 @@ def select(  # noqa: PLR0913 - the one door to all of them
             draws = draws if draws is None else draws[rows.to(draws.log_probs.device)]
             features = features if features is None else features[rows.to(features.device)]
         ids = [ids[i] for i in kept]
-    offered = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups, "draws": draws}
-    offered |= {"features": features, "labelled": labelled}
+    offered: dict[str, object] = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups}
+    offered |= {"draws": draws, "features": features, "labelled": labelled}
     picked = entry.function(**entry.arguments(offered, options))
-    return Picks(picked.ids, tuple(kept[i] for i in picked.positions), picked.gains)
+    if not isinstance(picked, Picks):
+        raise SelectionError(
+            f"Picks from {entry.name}", type(picked).__name__, "return Picks.of(positions, ids, gains), best first"
+        )
+    positions = tuple(kept[i] for i in picked.positions)
+    return Picks(tuple(given[i] for i in positions), positions, picked.gains)
+
+
+def _places(*counted: Sized | None) -> range:
+    """The places of the images, where somebody says how many there are.
+
+    Raises:
+        SelectionError: nobody does.
+    """
+    for one in counted:
+        if one is not None:
+            return range(len(one))
+    raise SelectionError("images to pick from", "no ids, scores, draws or features", "give one of them")

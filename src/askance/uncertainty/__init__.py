@@ -1,5 +1,6 @@
 """Networks drawn from a posterior: model + images -> Draws. And how far images are from what was labelled."""
 
+from askance.uncertainty.batches import ImageSource
 from askance.uncertainty.contract import Posterior
 from askance.uncertainty.density import ClassDensities, fit_density
 from askance.uncertainty.discovery import logits_of, run
@@ -25,6 +26,7 @@ __all__ = [
     "DropoutPosterior",
     "Ensemble",
     "HeadDraws",
+    "ImageSource",
     "LastLayerLaplace",
     "MCDropout",
     "Posterior",

@@ -9,7 +9,7 @@ Letters: N images, C classes.
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from jaxtyping import Float
@@ -121,14 +121,45 @@ def logits_of(output: Any) -> Float[Tensor, "N C"]:
     torch.Size([2, 3])
     """
     found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", output)
-    if isinstance(found, Tensor) and found.dim() == 2 and found.is_floating_point():
-        return found
+    if _are_logits(found):
+        return cast(Tensor, found)
     got = f"{list(found.shape)} of {found.dtype}" if isinstance(found, Tensor) else _described(output)
+    which = repr(next(iter(output), "out")) if isinstance(output, Mapping) else "0"
     raise ModelError(
         "logits [N, C], or a record with `logits`, from the model",
         got,
-        "wrap it in a module whose forward returns the logits alone, or say how: read=lambda output: output[0]",
+        f"say where they are: read=lambda output: output[{which}], or wrap the model to return them alone",
     )
+
+
+def checked(read: Read) -> Read:
+    """The same reading, which says so where it does not find logits.
+
+    Raises:
+        ModelError: when called, where `read` fails or gives something else.
+    """
+    if read is logits_of:
+        return read
+
+    def reading(output: Any) -> Tensor:
+        try:
+            found = read(output)
+        except (KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ModelError(
+                "read to find the logits in what the model returns",
+                f"{type(error).__name__}: {error}, in {_described(output)}",
+                "change read",
+            ) from error
+        if _are_logits(found):
+            return found
+        got = f"{list(found.shape)} of {found.dtype}" if isinstance(found, Tensor) else _described(found)
+        raise ModelError("logits [N, C] from read", got, "let read return one row of numbers an image")
+
+    return reading
+
+
+def _are_logits(found: object) -> bool:
+    return isinstance(found, Tensor) and found.dim() == 2 and found.is_floating_point()
 
 
 @contextmanager
@@ -207,6 +238,8 @@ def _around(name: str, missing: Collection[str]) -> bool:
 def _described(output: Any) -> str:
     if isinstance(output, Mapping):
         return f"a dict of {', '.join(map(str, output))}"
+    if isinstance(output, Tensor):
+        return f"a tensor {list(output.shape)} of {output.dtype}"
     if isinstance(output, tuple | list):
         return f"a {type(output).__name__} of {len(output)}"
     return type(output).__name__

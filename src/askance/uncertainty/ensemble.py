@@ -3,7 +3,7 @@
 Letters: N images, D features, M members, K draws, C classes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from askance.maths import Draws, keyed_uniform
+from askance.uncertainty.batches import ImageSource, batches
+from askance.uncertainty.discovery import Read, checked, logits_of
 from askance.uncertainty.heads import check_k, draws_of, frozen, head_from, head_tensors, tensor_of, wide
 from askance.uncertainty.split import evaluating
 from askance.vocab import ModelError
@@ -101,14 +103,24 @@ def member_draws(
 
 
 @torch.no_grad()
-def ensemble_draws(models: Iterable[nn.Module], images: Tensor, *, batch: int = 64) -> Draws:
+def ensemble_draws(
+    models: Iterable[nn.Module],
+    images: ImageSource,
+    *,
+    batch: int = 64,
+    read: Read = logits_of,
+    key: str | None = None,
+) -> Draws:
     """Log-probabilities of images under M whole networks, `[N, M, C]`, joint.
 
     Args:
         models: images to logits `[N, C]`; used one after another in evaluation mode and left as found, so that
             a generator that loads them needs the memory of one.
-        images: `[N, ...]`, on any device; moved to each network's own.
+        images: `[N, ...]`, on any device; moved to each network's own. A tensor, an array, a list, a data set or a
+            loader, see `ImageSource`; a loader is read once a network.
         batch: images of one pass. The draws do not depend on it beyond rounding.
+        read: from what a network returns to its logits.
+        key: of the images, where a loader gives dicts.
 
     Raises:
         ModelError: no models, or one that does not give one row of logits an image.
@@ -117,22 +129,31 @@ def ensemble_draws(models: Iterable[nn.Module], images: Tensor, *, batch: int = 
     >>> ensemble_draws(models, torch.zeros(5, 3, 2, 2)).log_probs.shape
     torch.Size([5, 4, 3])
     """
-    members = [_log_probs(model, images, batch) for model in models]
+    kept = list(images) if isinstance(images, Iterator) else None  # what can be read once, for every network
+    members = [
+        _log_probs(model, batches(iter(kept) if kept else images, batch, model=model, key=key), checked(read))
+        for model in models
+    ]
     if not members:
         raise ModelError("at least one network", "none", "give the trained networks of the ensemble")
     return Draws(torch.stack([member.to(members[0].device) for member in members], dim=1), joint=True)
 
 
-def _log_probs(model: nn.Module, images: Tensor, batch: int) -> Tensor:
+def _log_probs(model: nn.Module, parts: Iterator[Tensor], read: Read) -> Tensor:
     parameter = next(model.parameters(), None)
-    device = images.device if parameter is None else parameter.device
+    found = []
     with evaluating(model):
-        logits = torch.cat([model(some.to(device)) for some in torch.split(images, batch)])
-    if logits.dim() != 2 or len(logits) != len(images):
-        raise ModelError(
-            f"logits [{len(images)}, C]", str(list(logits.shape)), "give classifiers: one row of logits an image"
-        )
-    return torch.log_softmax(logits.to(wide(logits.dtype)), dim=-1)
+        for some in parts:
+            logits = read(model(some if parameter is None else some.to(parameter.device)))
+            if len(logits) != len(some):
+                raise ModelError(
+                    f"logits [{len(some)}, C]",
+                    str(list(logits.shape)),
+                    "give classifiers: one row of logits an image",
+                )
+            found.append(logits)
+    whole = torch.cat(found)
+    return torch.log_softmax(whole.to(wide(whole.dtype)), dim=-1)
 
 
 def _chosen(members: int, k: int, seed: int) -> list[int]:

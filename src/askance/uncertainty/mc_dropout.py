@@ -7,13 +7,24 @@ import torch
 from torch import Tensor, nn
 
 from askance.maths import Draws
+from askance.uncertainty.batches import ImageSource, batches, first_two, grouped
+from askance.uncertainty.discovery import Read, logits_of
 from askance.uncertainty.heads import BLOCK
 from askance.uncertainty.posterior import DropoutPosterior
 from askance.uncertainty.split import SplitNet
-from askance.uncertainty.stochastic_net import StochasticNet
+from askance.uncertainty.stochastic_net import StochasticNet, ordinary
 
 
-def mc_dropout(model: nn.Module, images: Tensor, *, k: int, seed: int, batch: int = 64) -> Draws:
+def mc_dropout(
+    model: nn.Module,
+    images: ImageSource,
+    *,
+    k: int,
+    seed: int,
+    batch: int = 64,
+    read: Read = logits_of,
+    key: str | None = None,
+) -> Draws:
     """Class log-probabilities of images under K dropout masks, `[N, K, C]`, joint (Gal & Ghahramani 2016).
 
     What is deterministic runs once an image, the rest K times. To draw again and again from one model, keep a
@@ -21,24 +32,32 @@ def mc_dropout(model: nn.Module, images: Tensor, *, k: int, seed: int, batch: in
 
     Args:
         model: cut where dropout begins, or any classifier, see `StochasticNet`.
-        images: `[N, ...]`, as the model takes them; on any device.
+        images: `[N, ...]`, as the model takes them; a tensor on any device, an array, a list of images, a data
+            set, or a `DataLoader` in its order (of tensors, of tuples that begin with the images, or of dicts).
         k: number of draws, K.
         seed: what the masks derive from.
-        batch: images of one pass. The draws do not depend on it beyond rounding of the model's own.
+        batch: images of one pass, whatever the batches of a loader are. The draws do not depend on it beyond
+            rounding of the model's own.
+        read: from what the model returns to its logits, as `lambda output: output["out"]`.
+        key: of the images, where a loader gives dicts, as `"pixel_values"`.
 
     Raises:
-        ModelError: nothing is stochastic, or what is cannot be handled.
+        ModelError: nothing is stochastic, or what is cannot be handled; images that the model cannot take, or a
+            loader that shuffles them or leaves some out.
 
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 3))
-    >>> mc_dropout(net, torch.zeros(5, 3, 2, 2), k=7, seed=0).log_probs.shape
-    torch.Size([5, 7, 3])
+    >>> mc_dropout(net, torch.zeros(5, 3, 2, 2), k=7, seed=0)
+    Draws(N=5, K=7, C=3, joint)
     """
-    if not isinstance(model, SplitNet):
-        return StochasticNet(model, images[:2]).draws(images, k=k, seed=seed, batch=batch)
-    posterior = DropoutPosterior(model.head, k=k, seed=seed)
-    stride = batch * max(1, 4 * BLOCK // batch)  # so that blocks are filled though trunk batches are small
-    return Draws.cat([posterior(_features(model, some, batch)) for some in torch.split(images, stride)])
+    model = ordinary(model)
+    parts = batches(images, batch, model=model, key=key)
+    if isinstance(model, SplitNet) and read is logits_of:
+        posterior = DropoutPosterior(model.head, k=k, seed=seed)
+        stride = max(1, 4 * BLOCK // batch)  # so that blocks are filled though trunk batches are small
+        return Draws.cat([posterior(_features(model, some)) for some in grouped(parts, stride)])
+    example, parts = first_two(parts)
+    return StochasticNet(model, example, read=read).draws(parts, k=k, seed=seed, batch=batch)
 
 
-def _features(net: SplitNet, images: Tensor, batch: int) -> Tensor:
-    return torch.cat([net.features(chunk) for chunk in torch.split(images, batch)])
+def _features(net: SplitNet, parts: list[Tensor]) -> Tensor:
+    return torch.cat([net.features(part) for part in parts])

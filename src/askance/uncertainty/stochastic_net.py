@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from askance.maths import Draws
+from askance.uncertainty.batches import ImageSource, batches, first_two, grouped
 from askance.uncertainty.discovery import (
     Discovery,
     Read,
     buffers_kept,
+    checked,
     discover,
     logits_of,
     random_pass,
@@ -73,8 +75,9 @@ class StochasticNet:
 
     Args:
         model: images to logits `[N, C]`, or to a record with `logits`.
-        example: one image or more, as the model takes them.
-        read: from what the model returns to logits.
+        example: one image or more, as the model takes them; or all of them, see `ImageSource`.
+        read: from what the model returns to logits, as `lambda output: output["out"]`.
+        key: of the images, where a loader gives dicts.
 
     Attributes:
         way: how draws are made.
@@ -92,10 +95,13 @@ class StochasticNet:
     ('head', torch.Size([5, 7, 3]))
     """
 
-    def __init__(self, model: nn.Module, example: Tensor, *, read: Read = logits_of) -> None:
-        self.model = _ordinary(model)
-        self._read = read
-        example = laid_out(_two(example), self.model)
+    def __init__(
+        self, model: nn.Module, example: ImageSource, *, read: Read = logits_of, key: str | None = None
+    ) -> None:
+        self.model = ordinary(model)
+        self._read = read = checked(read)
+        self._key = key
+        example = laid_out(_two(example, self.model, key), self.model)
         self._found = discover(self.model, example, read)
         if not self._found.requests:
             raise no_dropout(self.model)
@@ -108,17 +114,23 @@ class StochasticNet:
         whole = self.work.again >= WHOLE * self.work.once
         self.way: Way = "head" if self._tail else "passes" if whole else "rest"
 
-    def draws(self, images: Tensor, *, k: int, seed: int, batch: int = 64) -> Draws:
+    def draws(self, images: ImageSource, *, k: int, seed: int, batch: int = 64) -> Draws:
         """K draws of images `[N, ...]`, `[N, K, C]` log-probabilities in nats.
+
+        Args:
+            images: a tensor, an array, a list, a data set or a loader, see `ImageSource`.
+            k: number of draws, K.
+            seed: what the random numbers derive from.
+            batch: images of one pass, whatever the batches of a loader are.
 
         Raises:
             ModelError: k < 1, or images the model cannot take.
         """
         if k < 1:
             raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
+        parts = batches(images, batch, model=self.model, key=self._key)
         if self._tail is not None:
-            return Draws.cat(list(self._by_head(self._tail, images, k, seed, batch)))
-        parts = torch.split(images, batch)
+            return Draws.cat(list(self._by_head(self._tail, parts, k, seed, batch)))
         logits = torch.cat([self._by_passes(laid_out(part, self.model), k, seed) for part in parts])
         return Draws.from_logits(logits.float() if logits.dtype.itemsize < 4 else logits, joint=self.joint)
 
@@ -131,12 +143,11 @@ class StochasticNet:
         passes = [random_pass(self.model, images, self._read, found, seed=seed, draw=i)[0] for i in draws]
         return Draws.from_logits(torch.stack(passes, dim=1).float(), joint=self.joint)
 
-    def _by_head(self, tail: Tail, images: Tensor, k: int, seed: int, batch: int) -> Iterator[Draws]:
+    def _by_head(self, tail: Tail, parts: Iterator[Tensor], k: int, seed: int, batch: int) -> Iterator[Draws]:
         posterior = DropoutPosterior(tail.head, k=k, seed=seed, names=tail.names)
-        stride = batch * max(1, 4 * BLOCK // batch)
-        for some in torch.split(images, stride):
-            parts = [laid_out(part, self.model) for part in torch.split(some, batch)]
-            yield posterior(torch.cat([features(self.model, part, self._found) for part in parts]))
+        for some in grouped(parts, max(1, 4 * BLOCK // batch)):
+            placed = [laid_out(part, self.model) for part in some]
+            yield posterior(torch.cat([features(self.model, part, self._found) for part in placed]))
 
     def _by_passes(self, images: Tensor, k: int, seed: int) -> Tensor:
         """Logits `[n, K, C]`: one pass that remembers, then K - 1 that play back."""
@@ -274,12 +285,24 @@ def head_posterior(head: nn.Sequential, *, k: int, seed: int) -> DropoutPosterio
     return (DropoutPosterior if is_plain(head) else HeadDraws)(head, k=k, seed=seed)
 
 
-def _ordinary(model: nn.Module) -> nn.Module:
+def ordinary(model: nn.Module) -> nn.Module:
     """The module itself, where it is wrapped.
 
     Raises:
-        ModelError: a scripted model, whose dropout Python does not see.
+        ModelError: no module; one without its weights; a scripted one, whose dropout Python does not see.
     """
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            "a torch.nn.Module",
+            f"a {type(model).__name__}",
+            "of other models: Draws.from_probs(np.stack([m.predict_proba(x) for m in models], 1), joint=True)",
+        )
+    if empty := [name for name, tensor in model.named_parameters() if tensor.is_meta]:
+        raise ModelError(
+            "a model with its weights",
+            f"{len(empty)} tensors without numbers (on the meta device), the first {empty[0]}",
+            "load them: model.to_empty(device='cpu'), then model.load_state_dict(...)",
+        )
     if isinstance(model, torch.jit.ScriptModule):
         raise ModelError(
             "a model in Python, whose dropout can be answered",
@@ -292,15 +315,14 @@ def _ordinary(model: nn.Module) -> nn.Module:
     return inner if isinstance(inner, nn.Module) else model
 
 
-def _two(example: Tensor) -> Tensor:
+def _two(example: ImageSource, model: nn.Module, key: str | None) -> Tensor:
     """Two images, made of one if need be.
 
     Raises:
         ModelError: no image.
     """
-    if not len(example):
-        raise ModelError("one example image or more", "none", "give an image as the model takes it, [1, ...]")
-    return example[:2] if len(example) > 1 else torch.cat([example, example.flip(-1)])
+    some, _ = first_two(batches(example, 2, model=model, key=key))
+    return some if len(some) > 1 else torch.cat([some, some.flip(-1)])
 
 
 def _row(model: nn.Module, request: Request, joint: bool) -> StochasticLayer:

@@ -78,8 +78,16 @@ class Catalogue(Generic[F]):
         self._entries: dict[str, Entry[F]] = {}
 
     def __call__(self, function: F) -> F:
-        """Enter a function under its own name, with hyphens."""
+        """Enter a function under its own name, with hyphens.
+
+        A function of your own may be defined again, as in a notebook: the newer takes the older's place.
+
+        Raises:
+            ConfigError: the name is taken by another function.
+        """
         name = function.__name__.replace("_", "-")
+        if self._again(function, name):
+            del self._entries[name]
         parameters = inspect.signature(function).parameters.values()
         needs = frozenset(p.name for p in parameters if p.default is p.empty)
         options = frozenset(p.name for p in parameters) - needs
@@ -91,11 +99,22 @@ class Catalogue(Generic[F]):
         """Take an entry as it is.
 
         Raises:
-            ValueError: its name is taken.
+            ConfigError: its name is taken.
         """
         if entry.name in self._entries or entry.name in self.aliases:
-            raise ValueError(f"the catalogue has a {self.kind} called {entry.name} already")
+            raise ConfigError(
+                f"a {self.kind} with a name of its own",
+                f"{entry.name}, which is in the catalogue already",
+                f"give the function another name, as my_{entry.name.replace('-', '_')}",
+            )
         self._entries[entry.name] = entry
+
+    def _again(self, function: F, name: str) -> bool:
+        """Whether it is a person's own function, defined anew."""
+        if name not in self._entries or function.__module__.partition(".")[0] == "askance":
+            return False
+        before = self._entries[name].function
+        return (before.__module__, before.__qualname__) == (function.__module__, function.__qualname__)
 
     def __getitem__(self, name: str) -> Entry[F]:
         """The entry of that name or alias, or an error that names the nearest."""

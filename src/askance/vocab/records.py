@@ -1,6 +1,6 @@
 """The plain records that rooms hand each other. No torch, no behaviour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
@@ -120,6 +120,22 @@ class Picks:
     ids: tuple[str, ...]
     positions: tuple[int, ...]
     gains: tuple[float, ...]
+
+    @classmethod
+    def of(cls, positions: Iterable[int], ids: Sequence[str], gains: Sequence[float] | None = None) -> "Picks":
+        """The images in these places, in this order.
+
+        Args:
+            positions: places in `ids`, best first.
+            ids: N, of the images to pick from.
+            gains: N, one an image; None: nothing is claimed, each is 0.
+
+        >>> Picks.of([2, 0], ["a", "b", "c"], [0.1, 0.5, 0.9])
+        Picks(ids=('c', 'a'), positions=(2, 0), gains=(0.9, 0.1))
+        """
+        places = tuple(int(place) for place in positions)
+        found = tuple(0.0 if gains is None else float(gains[place]) for place in places)
+        return cls(tuple(ids[place] for place in places), places, found)
 
     def __len__(self) -> int:
         return len(self.ids)
