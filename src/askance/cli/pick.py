@@ -8,8 +8,12 @@ import typer
 from askance.cli.options import HeldOut, ProjectDir
 
 if TYPE_CHECKING:
+    from askance.loop.already import Picked
     from askance.loop.strategy import Strategy
     from askance.session import Session
+
+SHOWN = 10
+"""Picks that are named on the screen."""
 
 
 def pick(
@@ -29,7 +33,7 @@ def pick(
 ) -> None:
     """Pick the next images worth labelling, and remember them."""
     from askance.cli.next import paste
-    from askance.cli.show import bars, console, print_next, print_table
+    from askance.cli.show import bars, print_next
     from askance.loop.strategy import Strategy
 
     named = Strategy.parse(strategy) if strategy else None  # before the session, which takes a second
@@ -50,24 +54,45 @@ def pick(
             _check_targets(targets, Strategy.of(session.config.strategy))
         with bars() as progress:
             done = session.pick(n, progress)
-        records = session.project.store.images()
-
-        def name(image_id: str) -> str:
-            return Path(records[image_id].uri).name if image_id in records else f"{image_id} (gone)"
-
-        print_table(
-            f"round {done.number}: {len(done.picks)} of {done.scored} by {done.how}",
-            ("image", "rank", "gain", "predicted"),
-            [
-                (name(p.image_id), str(p.rank), f"{p.gain:.4f}", str(p.why.get("predicted", "")))
-                for p in done.picks[:10]
-            ],
-        )
-        more = f"... and {len(done.picks) - 10} more" if len(done.picks) > 10 else ""
-        again = "" if done.fresh else "this batch had been picked already"
-        for line in filter(None, (more, done.note, again)):
-            console.print(line)
+        _print(session, done)
         print_next(paste("export", session))
+
+
+def _print(session: "Session", done: "Picked") -> None:
+    """A batch: the first of it, how it was chosen, and how it differs from a random one."""
+    from askance.cli.show import console, print_table
+    from askance.vocab.strategies import beside_random, by_lot, how_chosen, score_name
+
+    records = session.project.store.images()
+    first = done.picks[:SHOWN]
+
+    def name(image_id: str) -> str:
+        return Path(records[image_id].uri).name if image_id in records else f"{image_id} (gone)"
+
+    gain = score_name(done.how)
+    modelled = any("predicted" in pick.why for pick in first)
+    columns = ["image", "rank", *([gain] if gain else []), *(["predicted"] if modelled else [])]
+    rows = [
+        [
+            name(pick.image_id),
+            str(pick.rank),
+            *([f"{pick.gain:.4f}"] if gain else []),
+            *([str(pick.why.get("predicted", ""))] if modelled else []),
+        ]
+        for pick in first
+    ]
+    print_table(f"round {done.number}: {len(done.picks)} of {done.scored:,} by {done.how}", columns, rows)
+    lots = "the order is that of the lot, not of the score" if gain and by_lot(done.how) else ""
+    words = (
+        f"... and {len(done.picks) - SHOWN:,} more" if len(done.picks) > SHOWN else "",
+        f"They are {how_chosen(done.how, labels=0 if done.number == 0 else None)}.",
+        beside_random(done.beside_even, done.how),
+        lots,
+        done.note,
+        "" if done.fresh else "this batch had been picked already",
+    )
+    for line in filter(None, words):
+        console.print(line)
 
 
 def _check_targets(targets: str, strategy: "Strategy") -> None:

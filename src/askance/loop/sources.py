@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from askance.acquisition import acquisitions
-from askance.loop.step import Strategy
+from askance.loop.strategy import Strategy
 from askance.selection import selections
 
 _KNOWN: WeakKeyDictionary[Callable[..., object], str] = WeakKeyDictionary()

@@ -203,8 +203,8 @@ class TrainConfig(_Section):
 class StrategyConfig(_Section):
     """How the next batch is chosen."""
 
-    acquisition: str = Field(default="bald", description="a name of the acquisition catalogue")
-    selection: str = Field(default="power", description="a name of the selection catalogue")
+    acquisition: str = Field(default="margin", description="a name of the acquisition catalogue")
+    selection: str = Field(default="uncertainty-herding", description="a name of the selection catalogue")
     beta: float | None = Field(
         default=None,
         gt=0,

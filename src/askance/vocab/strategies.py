@@ -33,7 +33,7 @@ _WHOLE = {
     "class-balanced-random": "drawn at random, in turn from each class as the model predicts it",
     "batchbald": "picked one after another for what their labels together would say about the model (BatchBALD)",
     "badge": "drawn by lot, far from one another in the gradients their labels would give (BADGE)",
-    "max-herding": "greedy coverage of the pool: each picked image stands for as much of it as possible that no "
+    "max-herding": "picked one after another, each for standing for as much of the pool as possible that no "
     "labelled or picked image stands for yet",
 }
 
@@ -57,9 +57,10 @@ def how_chosen(how: str, *, labels: int | None = None) -> str:
 def _plain(how: str, labels: int | None) -> str:
     selection, colon, score = how.rpartition(":") if ":" in how else (how, "", "")
     if selection == "uncertainty-herding":
-        cover = "greedy coverage of the pool: each picked image stands for as much of it as possible"
-        doubt = f", weighted by doubt: {SCORES.get(score or 'margin', score)}"
-        return cover + ("" if labels == 0 else doubt)
+        if labels == 0:
+            return _WHOLE["max-herding"]
+        doubt = SCORES.get(score or "margin", score)
+        return f"{_WHOLE['max-herding']}, where images in doubt count most ({doubt})"
     if selection in _WHOLE:
         return _WHOLE[selection]
     if selection in _LOTS:
