@@ -1,6 +1,6 @@
-"""The documented first day, command by command, each in a process of its own: photographs in a flat folder, no labels.
+"""The documented first day, each command a process of its own: photographs in a flat folder, no labels.
 
-`python -m tests.e2e.first_day PLACE --data FOLDER` walks it with all of TrashNet's photographs and prints what it took.
+`python -m tests.e2e.first_day PLACE --data FOLDER` walks it with all of TrashNet and prints what it took.
 """
 
 import argparse
