@@ -17,11 +17,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 
-from askance.acquisition import acquisitions
+from askance.loop.names import acquisitions, selections
 from askance.loop.strategy import Strategy
-from askance.selection import selections
 
 _KNOWN: WeakKeyDictionary[Callable[..., object], str] = WeakKeyDictionary()
 """Function -> its digits, read once: what it counts or keeps in globals changes nothing while a process runs."""
@@ -47,7 +45,8 @@ def code_of(function: Callable[..., object]) -> str:
     Comments, docstrings and layout are not part of it. What it uses: functions and classes of people's own code
     that it names, and plain values (numbers, texts, tuples, arrays) that it names, encloses or has as a default.
 
-    >>> code_of(acquisitions["bald"].function)
+    >>> from askance.acquisition import bald
+    >>> code_of(bald)
     ''
     """
     if function in _KNOWN:
@@ -147,9 +146,11 @@ def _constants(code: CodeType) -> list[Any]:
 
 def _value_of(thing: Any) -> str | None:
     """What a plain value or an array says; None of what is neither."""
-    if isinstance(thing, np.ndarray | torch.Tensor):
-        array = np.ascontiguousarray(torch.as_tensor(thing).detach().cpu())
-        return blake2b(array.tobytes()).hexdigest()
+    torch = sys.modules.get("torch")  # where it was not imported nothing is a tensor
+    if torch is not None and isinstance(thing, torch.Tensor):
+        thing = np.asarray(thing.detach().cpu().tolist())
+    if isinstance(thing, np.ndarray):
+        return blake2b(np.ascontiguousarray(thing).tobytes()).hexdigest()
     return repr(thing) if _is_plain(thing) else None
 
 
