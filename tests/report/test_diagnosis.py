@@ -63,7 +63,7 @@ class TestCalibration:
         svg = reliability_svg(make_diagnosis(), narrow=narrow)
         assert svg is not None
         text = list(ElementTree.fromstring(svg.replace("xlink:", "")).itertext())
-        assert {"as it is", "at temperature 1.62"} <= {part.strip() for part in text}
+        assert {"the model as it is", "the model at temperature 1.62"} <= {part.strip() for part in text}
         assert [part.strip() for part in text].count("55") == 2
         assert "#0101" not in svg
         assert "#0102" not in svg

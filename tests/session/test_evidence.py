@@ -92,7 +92,7 @@ def test_a_label_that_was_mended_is_no_longer_shown(site):
         path.write_text(json.dumps(content))
         assert "x y z" in page(session)
         name = Path(store.images()[test].uri).name
-        session.import_labels(site.csv([(name, str((int(given) + 1) % 10))]), "me")
+        session.import_labels(site.csv([(name, str((int(given) + 1) % 10))]), "me", settle=True)
         html = page(session)
         assert "x y z" not in html
         assert "The 1 in doubt have been labelled anew" in html
