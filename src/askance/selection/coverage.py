@@ -115,13 +115,14 @@ class Coverage:
         self._directions = Directions.of(features, labelled, kernel)
         self._scale, self._weights = -1 / kernel.sigma**2, witnesses.weights
         self._seen = self._directions.of_rows(features[witnesses.places])
+        self._squares = (self._seen**2).sum(1)
         self._features = features
         self._step = max(1, _BLOCK // max(1, len(self._seen)))
         self._cover = torch.zeros(len(self._seen), dtype=torch.float64)
         for part in torch.split(labelled, self._step):
             if len(part):
                 self._cover = torch.maximum(self._cover, self._like(self._directions.of_rows(part)).amax(0))
-        self._rough = tuple(one.float() for one in (self._seen, self._cover, self._weights))
+        self._rough = tuple(one.float() for one in (self._seen, self._squares, self._weights))
         self._room = ROUNDING * float(np.finfo(np.float32).eps) * max(1.0, -self._scale)
 
     @property
@@ -131,11 +132,11 @@ class Coverage:
 
     def bounds(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
         """None of these images adds more, `[m]`: what float32 has, and room for the rounding of that."""
-        seen, cover, weights = self._rough
+        (seen, squares, weights), cover = self._rough, self._cover.float()
         found = [torch.empty(0)]
         for some in torch.split(torch.from_numpy(places), self._step):
             rows = self._directions.of_rows(self._features[some], torch.float32)
-            found.append(_like(rows, seen, self._scale).sub_(cover).clamp_min_(0) @ weights)
+            found.append(_like(rows, seen, squares, self._scale).sub_(cover).clamp_min_(0) @ weights)
         return np.asarray(torch.cat(found).double().add_(self._room).numpy())
 
     def adds(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -147,15 +148,16 @@ class Coverage:
         """Let an image into the set."""
         like = self._like(self._directions.of_rows(self._features[place : place + 1]))
         self._cover = torch.maximum(self._cover, like[0])
-        self._rough = (self._rough[0], self._cover.float(), self._rough[2])
 
     def _like(self, some: Float64[Tensor, "m D"]) -> Float64[Tensor, "m W"]:
-        return _like(some, self._seen, self._scale)
+        return _like(some, self._seen, self._squares, self._scale)
 
 
-def _like(some: Float[Tensor, "m D"], seen: Float[Tensor, "W D"], scale: float) -> Float[Tensor, "m W"]:
+def _like(
+    some: Float[Tensor, "m D"], seen: Float[Tensor, "W D"], squares: Float[Tensor, "W"], scale: float
+) -> Float[Tensor, "m W"]:
     """exp(-|h - h'|^2 / sigma^2), in [0, 1]; |h - h'|^2 = |h|^2 + |h'|^2 - 2 h.h', lengths are one or zero."""
-    apart = (some @ seen.T).mul_(-2).add_((some**2).sum(1)[:, None]).add_((seen**2).sum(1))
+    apart = torch.addmm(squares, some, seen.T, alpha=-2).add_((some**2).sum(1)[:, None])
     return apart.clamp_min_(0).mul_(scale).exp_()
 
 
