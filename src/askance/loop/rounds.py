@@ -100,7 +100,8 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
-    beside = Beside(project.targets() if strategy.aims else None, project.labelled("train"))
+    aims = project.targets() if strategy.aims else None
+    beside = Beside(aims, project.labelled("train"), project.answered())
     clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
     if strategy.looks and model is None:
         strategy, ids, scored, why = _first(project, task, ids, beside, current.seed, progress)

@@ -154,7 +154,8 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
         ids = random_subset(hidden, experiment.subset, round_seed, problem.groups)
         n = min(experiment.batch, experiment.until - len(known))
         targets = problem.test.ids if experiment.targets == "test" else None
-        beside = Beside(targets, _reveal(oracle, known))
+        strangers = [name for name in known if oracle[name] is None]
+        beside = Beside(targets, _reveal(oracle, known), strangers)
         picked = _ask(strategy, task, model, ids, n, beside, round_seed)
         clock.append(time.process_time())
         task.save(model, folder.model(number))

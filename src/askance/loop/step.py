@@ -31,10 +31,18 @@ class Beside:
         targets: ids of images that are to be predicted well, of which `n_targets` at random are asked about by an
             acquisition that needs targets; None for the images that are scored.
         labelled: what was trained on, for an acquisition that asks what is unlike it.
+        of_no_class: ids of images that somebody has looked at and that teach the model nothing. For a selection
+            that spreads they stand for images like them, as labelled ones do.
     """
 
     targets: Sequence[str] | None = None
     labelled: Labelled = field(default_factory=lambda: Labelled((), ()))
+    of_no_class: Sequence[str] = ()
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """Ids of all images that somebody has looked at."""
+        return (*self.labelled.ids, *self.of_no_class)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ def score_pool(
     kept = keeper.kept() if keeper is not None else None
     if strategy.spreads:
         of = partial(task.features, model, progress=progress)
-        kept = with_features(kept, ids, beside.labelled.ids, of, seed)
+        kept = with_features(kept, ids, beside.looked_at, of, seed)
         if strategy.together:
             scores = _nothing_claimed(scores, kept)
     return Scored(scores, groups, kept)
@@ -111,7 +119,7 @@ def _seen(
     if not (strategy.may_start and task.pretrained):
         raise ConfigError(f"a model to pick by {strategy.name} with", "none", "train first, or pick at random")
     of = partial(task.features, None, progress=progress)
-    kept = with_features(None, ids, beside.labelled.ids, of, seed)
+    kept = with_features(None, ids, beside.looked_at, of, seed)
     scores = np.full(len(ids), np.nan)
     if kept is not None:
         scores[kept.positions] = 0.0
