@@ -67,7 +67,7 @@ class Walk:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         for row in rows:
-            row["label"] = self.truth[Path(row["path"]).name]
+            row["label"] = self.truth[row["path"].partition("_")[2]]
         with path.open("w", newline="", encoding="utf-8-sig") as file:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
