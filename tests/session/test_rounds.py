@@ -192,6 +192,18 @@ def test_a_batch_by_features(site, tmp_path, name):
             session.override("strategy", acquisition="mean-std").pick(9)
 
 
+def test_a_batch_of_before_a_setting_came_is_the_same_batch(site):
+    with site.init() as session:
+        session.train()
+        first, store = session.pick(4), session.project.store
+        config = dict(store.rounds()[-1].config)
+        config["request"] = {key: value for key, value in config["request"].items() if key != "beta"}
+        store.save_picks(first.number, first.picks, config)
+        again = session.pick(4)
+        assert (again.fresh, again.picks) == (False, first.picks)
+        assert session.override("strategy", beta=3.0).pick(4).fresh
+
+
 def test_the_same_seed_gives_the_same_picks_and_another_seed_others(site, tmp_path):
     batches = []
     for place, seed in (("a", 0), ("b", 0), ("c", 1)):

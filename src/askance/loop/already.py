@@ -13,6 +13,7 @@ from typing import cast
 from askance.loop.project import Project
 from askance.loop.strategy import Strategy
 from askance.vocab import Json, LabelError, Labelled, Pick, Round, SelectionError
+from askance.vocab.config import StrategyConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def check_labels(project: Project) -> None:
 def picked_already(project: Project, n: int) -> Picked | None:
     """The last batch, if it is what is asked for and not all of it is labelled."""
     last = project.last_round()
-    if not last or last.state != "picked" or last.config.get("request") != request_of(project, n):
+    if not last or last.state != "picked" or _as_now(last.config.get("request")) != request_of(project, n):
         return None
     earlier = project.store.picks(last.number)
     return picked_of(last, tuple(earlier), fresh=False) if pending(project, earlier) else None
@@ -124,6 +125,12 @@ def check_pick(project: Project, n: int) -> None:
 def request_of(project: Project, n: int) -> dict[str, Json]:
     """What a batch depends on beside its round; the same request twice is one batch."""
     return {**project.config.strategy.model_dump(mode="json"), "n": n}
+
+
+def _as_now(request: Json) -> Json:
+    """An earlier request, with what settings that came since would have said."""
+    later: dict[str, Json] = StrategyConfig().model_dump(mode="json")
+    return {**later, **request} if isinstance(request, dict) else request
 
 
 def pending(project: Project, picks: list[Pick]) -> bool:
