@@ -128,8 +128,6 @@ def show(
     data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False, view: Any = None
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
-    from rich.markup import escape
-
     from askance.cli.show import bars, console, print_table
     from askance.report.words import words_for
     from askance.session.simulations import run_simulation
@@ -157,5 +155,5 @@ def show(
             "their loss had settled: give them more with --set train.max_steps=...",
             style="yellow",
         )
-    console.print(f"[bold]{escape(results.verdict)}[/]")
+    console.print(results.verdict, style="bold", highlight=False, soft_wrap=True)
     console.print(f"report: {results.report}\nplot:   {out / 'curves.png'}", highlight=False)
