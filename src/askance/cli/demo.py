@@ -8,10 +8,10 @@ import typer
 
 def demo(
     out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path("askance-demo"),
-    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 4,
+    seeds: Annotated[int, typer.Option(help="How many seeds.")] = 8,
     workers: Annotated[int | None, typer.Option(help="Processes; else one a core.")] = None,
 ) -> None:
-    """Compare BALD, power BALD, variation ratios and random on 1,797 real digits: curves, report, plot."""
+    """Compare the default strategy, BALD and random on 1,797 real digits: curves, report, plot."""
     from askance.cli.simulate import show
     from askance.session.simulations import demo_experiment
 
