@@ -61,7 +61,7 @@ def test_from_init_to_report(place):
     fill(place / "test.csv", place / "all.csv")
     assert "10 new" in run("import", "test.csv", "-p", "p")
     assert re.search(r"test: accuracy 0\.\d+", run("train", "-p", "p"))
-    assert "round 1: 5 of 20 by power:bald" in run("pick", "-n", 5, "-p", "p")
+    assert "round 1: 5 of 20 by uncertainty-herding" in run("pick", "-n", 5, "-p", "p")
     assert "this batch had been picked already" in run("pick", "-n", 5, "-p", "p")
     run("export", "--csv", "batch.csv", "--folder", "batch", "-p", "p")
     assert len(list((place / "batch").iterdir())) == 5
@@ -223,7 +223,7 @@ def test_an_ensemble_of_whole_networks_from_labels_to_report(place):
     said = run("train", "-p", "p")
     assert "posterior ensemble" in said
     assert re.search(r"member steps \[25, 25\]", said)
-    assert "4 of 20 by power:bald" in run("pick", "-n", 4, "-p", "p")
+    assert "4 of 20 by uncertainty-herding" in run("pick", "-n", 4, "-p", "p")
     assert "4 of 20 by epig" in run("pick", "-n", 4, "-p", "p", "--strategy", "epig")
     assert "4 of 20 by softrank:novelty" in run("pick", "-n", 4, "-p", "p", "--strategy", "softrank:novelty")
     run("report", "-p", "p")

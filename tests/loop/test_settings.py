@@ -39,7 +39,7 @@ def test_every_setting_stands_in_the_file_under_its_own_section(tmp_path):
         if line.startswith("# ") and line.endswith("="):
             name = line[2:-2]
             raw = tomllib.loads(text.replace(line, f'{name} = "x"'))
-            places = {"store": "", "subset": "strategy", "targets": "strategy"}
+            places = {"store": "", "subset": "strategy", "targets": "strategy", "beta": "strategy"}
             place = places.get(name, "train" if "rate" in name else "model")
             section = raw[place] if place else raw
             assert name in section

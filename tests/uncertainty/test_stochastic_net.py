@@ -413,7 +413,7 @@ def test_refusals() -> None:
         StochasticNet(nn.Linear(4, 2), x)
     with pytest.raises(ModelError, match=r"RuntimeError: .*mat1 and mat2"):
         StochasticNet(nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 2)), x)
-    with pytest.raises(ModelError, match="one example image"):
+    with pytest.raises(ModelError, match="one image or more"):
         StochasticNet(nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)), x[:0])
     with pytest.raises(ModelError, match="k=0"):
         StochasticNet(nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)), x).draws(x, k=0, seed=0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.keyed import keyed_seed, keyed_uniform
-from askance.maths.shares import paired_shares, wilson
+from askance.maths.shares import paired_shares, wilson, worth_a_look
 from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
 from askance.vocab.lazily import names_from
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from askance.maths.gaussian import GaussianLogits
     from askance.maths.given import Numbers, as_tensor
     from askance.maths.joint import joint_entropy
-    from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors, worth_a_look
+    from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors
     from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
     from askance.maths.units import Aggregation, Chunk, Densities, Rows, Units, aggregate, bernoulli_units
 
@@ -48,7 +48,7 @@ __getattr__ = names_from(
         "gaussian": ("GaussianLogits",),
         "given": ("Numbers", "as_tensor"),
         "joint": ("joint_entropy",),
-        "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors", "worth_a_look"),
+        "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors"),
         "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
         "units": ("Aggregation", "Chunk", "Densities", "Rows", "Units", "aggregate", "bernoulli_units"),
     },

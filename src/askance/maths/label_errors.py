@@ -6,7 +6,6 @@ Letters: N units, C classes, S suspects; i the class given, j the class it may t
 temperature, e the share of wrong labels.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -132,24 +131,6 @@ def probably_right(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -
     weight = (weight - weight.max()).exp()
     weight /= weight.sum()
     return (weight[:, :, None] * right / given.clamp_min(1e-300)).sum(dim=(0, 1)).clamp(0.0, 1.0)
-
-
-def worth_a_look(right: Sequence[float], share: float = 0.5) -> int:
-    """How many of a list, the doubtful first, to show so that at most this share of them is expected to be right.
-
-    Args:
-        right: of each the probability that its label is right, ascending.
-        share: in [0, 1].
-
-    >>> worth_a_look([0.1, 0.4, 0.9, 0.9]), worth_a_look([0.8, 0.9])
-    (3, 0)
-    """
-    total, most = 0.0, 0
-    for n, one in enumerate(right, start=1):
-        total += one
-        if total <= share * n + 1e-12:
-            most = n
-    return most
 
 
 def _checked(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """Shares of a count, and how well they are known."""
 
 import math
+from collections.abc import Sequence
 
 
 def wilson(share: float, n: int, z: float = 1.959964) -> tuple[float, float]:
@@ -45,3 +46,21 @@ def paired_shares(both: int, first: int, second: int, neither: int) -> tuple[flo
     low = difference - math.sqrt(max(0.0, below[0] ** 2 - 2 * phi * below[1]))
     high = difference + math.sqrt(max(0.0, above[0] ** 2 - 2 * phi * above[1]))
     return difference, max(-1.0, low), min(1.0, high)
+
+
+def worth_a_look(right: Sequence[float], share: float = 0.5) -> int:
+    """How many of a list, the doubtful first, to show so that at most this share of them is expected to be right.
+
+    Args:
+        right: of each the probability that its label is right, ascending.
+        share: in [0, 1].
+
+    >>> worth_a_look([0.1, 0.4, 0.9, 0.9]), worth_a_look([0.8, 0.9])
+    (3, 0)
+    """
+    total, most = 0.0, 0
+    for n, one in enumerate(right, start=1):
+        total += one
+        if total <= share * n + 1e-12:
+            most = n
+    return most

@@ -54,6 +54,7 @@ def max_herding(
     Bae, Noh and Sutherland 2024, "Generalized coverage for more robust low-budget active learning"
     (ECCV, arXiv 2407.12212).
 
+    >>> import torch
     >>> rows = torch.tensor([[1.0, 0.0], [1.0, 0.2], [1.0, -0.2], [-1.0, 0.0]])
     >>> max_herding(rows, torch.empty(0, 2), ["a", "b", "c", "d"], 2, seed=0).ids
     ('a', 'd')

@@ -78,7 +78,7 @@ def drawn(task, net, ids, k=M, seed=1):
 
 def seen(world, task):
     """Images `[N, channels, size, size]` as networks take them."""
-    return task._normalise(torch.from_numpy(world.pixels))
+    return task._reader._normalise(torch.from_numpy(world.pixels))
 
 
 def kept(net):
@@ -404,7 +404,7 @@ def test_starts_are_asked_for_one_after_another(world):
     asked, order = [], []
     task = world.task(model=TASK, train={"max_steps": 2})
     start = task._start(None, 0)[0]
-    examples = task._examples(start, world.labelled(*range(8)), lambda *_: None)
+    examples = task._reader.examples(start, world.labelled(*range(8)), lambda *_: None)
 
     def further(member, last):
         asked.append(member)

@@ -209,10 +209,17 @@ def test_weight_decay_is_chosen_on_validation(world):
     assert "no validation labels" in blind.log["weight_decay_by"]
 
 
-@pytest.mark.parametrize("classes", [(), ("a",), ("a", "a")])
-def test_classes_are_two_or_more_each_once(world, classes):
-    with pytest.raises(ConfigError, match="two class names"):
-        world.task(classes=classes)
+def test_classes_are_each_once(world):
+    with pytest.raises(ConfigError, match="class names, each once"):
+        world.task(classes=("a", "a"))
+
+
+@pytest.mark.parametrize("classes", [(), ("a",)])
+def test_fewer_than_two_classes_can_be_seen_and_not_trained_on(world, classes):
+    task = world.task(classes=classes)
+    labelled = Labelled(tuple(world.labelled(0, 1).ids) if classes else (), (0, 0) if classes else ())
+    with pytest.raises(LabelError, match="two classes or more"):
+        task.fit(labelled, Labelled((), ()), warm=None, seed=0)
 
 
 def test_device_and_precision_are_checked_at_the_door(world):
