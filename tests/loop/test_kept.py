@@ -133,6 +133,9 @@ def test_uncertainty_herding_is_named_alone_and_weighs_by_the_margin():
     assert (strategy.together, strategy.holds_draws, strategy.spreads, strategy.may_start) == (
         *(False, False, True, True),
     )
+    with pytest.raises(ConfigError, match="random, which says nothing"):
+        Strategy.parse("uncertainty-herding:random")
+    assert Strategy.of(StrategyConfig(acquisition="random")).name == "random"  # an old file that says no more
     with pytest.raises(ConfigError, match="zero or more, which uncertainty-herding can weigh"):
         Strategy.parse("uncertainty-herding:novelty")
 

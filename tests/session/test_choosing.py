@@ -131,3 +131,15 @@ def test_a_project_that_is_there_stays(tmp_path, cache):
     init(tmp_path, source)
     with pytest.raises(ConfigError, match="is a project already"):
         init(tmp_path, source)
+
+
+def test_a_network_that_is_taken_as_it_is_is_picked_from_by_draws(tmp_path, cache):
+    source = pool(tmp_path / "photos", 80, colour=True)
+    model = {"name": "torchvision/vgg16", "head": "own", "weights": "none"}
+    for given, due in (({}, ("bald", "power")), ({"selection": "badge"}, ("margin", "badge"))):
+        root = tmp_path / f"project-{len(given)}"
+        session, *_ = Session.init(root, {"pool": {"source": source}, "model": model, "strategy": given})
+        with session:
+            strategy = session.config.strategy
+            assert (strategy.acquisition, strategy.selection) == due
+            assert any("power:bald" in note for note in session.notes) == (not given)

@@ -88,6 +88,9 @@ def score_pool(
     beside = beside or Beside()
     if model is None:
         return _seen(task, ids, strategy, beside, seed, progress)
+    of = partial(task.features, model, progress=progress) if strategy.spreads else None
+    if of is not None:
+        of([])  # a model without features is refused before the pool is scored
     keeper = Keeper(ids, seed) if strategy.holds_draws else None
     if strategy.draws_pool:
         targets = ids if beside.targets is None else beside.targets
@@ -104,12 +107,10 @@ def score_pool(
                 score(strategy.acquisition, log_density=near.log_density).cpu().numpy()
             )
     kept = keeper.kept() if keeper is not None else None
-    if strategy.spreads:
-        of = partial(task.features, model, progress=progress)
-        kept = with_features(kept, ids, beside.looked_at, of, seed)
-        if strategy.together:
-            scores = _nothing_claimed(scores, kept)
-    return Scored(scores, groups, kept)
+    if of is None:
+        return Scored(scores, groups, kept)
+    kept = with_features(kept, ids, beside.looked_at, of, seed)
+    return Scored(_nothing_claimed(scores, kept) if strategy.together else scores, groups, kept)
 
 
 def _seen(

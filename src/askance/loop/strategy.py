@@ -57,6 +57,12 @@ class Strategy:
                 f"{selection} of {self.acquisition}",
                 f'{selection} alone (in askance.toml acquisition = "{needed}" too), or top-k:{self.acquisition}',
             )
+        if self.spreads and not self.together and entry.name == "random":
+            raise ConfigError(
+                f"a score that says how much an image is in doubt, for {selection} to weigh",
+                "random, which says nothing",
+                f"{selection} alone, which weighs by the margin; max-herding, which weighs nothing; or random",
+            )
         if self.compares and selection in ("power", "uncertainty-herding"):
             raise ConfigError(
                 f"scores of zero or more, which {selection} can weigh",
@@ -74,6 +80,8 @@ class Strategy:
         acquisition, selection = config.acquisition, selections[config.selection]
         if "scores" not in selection.needs and acquisition in _UNSET:
             acquisition = _score_of(selection.name)
+        if acquisition == "random" and "features" in selection.needs:  # a file that says no more than that
+            selection = selections["random"]
         return cls(acquisition, selection.name, config.draws, n_targets=config.n_targets, beta=config.beta)
 
     @classmethod

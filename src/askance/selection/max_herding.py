@@ -30,9 +30,7 @@ def max_herding(
 
     Coverage is the mean over images x of how like x is to the most like it of those that have a label or get one:
     C(S) = mean_x max_{x' in S} k(x, x'), k = exp(-|h - h'|^2 / sigma^2) of features h of length one. It is
-    submodular: the greedy batch adds no less than 63 % of what the best could. A pick changes what others add only
-    by the witnesses it is nearest to, about W / (L + B) of them: what every image adds is known at every step for
-    the work of about 1 + log B full searches, not B.
+    submodular: the greedy batch adds no less than 63 % of what the best could. It is found lazily, see `coverage`.
 
     Args:
         features: `[N, D]`; a row of zeros stays one.

@@ -92,6 +92,22 @@ def choose_model(given: Mapping[str, Any], images: Mapping[str, ImageRecord], ma
     return chosen
 
 
+def choose_strategy(given: Mapping[str, Any], model: ModelConfig) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What a new project's `[strategy]` says, and what to know of it.
+
+    The default compares features, which a network has that is cut into a trunk and a head. One that is taken as it
+    is may be random from its pixels on, and is picked from by draws.
+
+    Args:
+        given: settings that somebody made; they all stay.
+        model: the project's network.
+    """
+    if {"selection", "acquisition"} & given.keys() or not (model.head == "own" or ":" in model.name):
+        return dict(given), ()
+    note = "batches are picked by power:bald: a network taken as it is may have no features to compare"
+    return {"acquisition": "bald", "selection": "power", **given}, (note,)
+
+
 def is_small_and_grey(images: Mapping[str, ImageRecord], max_pixels: int) -> bool:
     """Whether all images are of 64 pixels a side at most, and those looked at have no colour."""
     if not images or _side(images) > SMALL:

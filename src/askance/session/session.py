@@ -21,7 +21,7 @@ from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config, edit_config
 from askance.pool import FileImages
-from askance.session.choosing import choose_model, look_of_named
+from askance.session.choosing import choose_model, choose_strategy, look_of_named
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
@@ -33,7 +33,7 @@ from askance.session.exporting import (
 )
 from askance.session.labels import Imported, read_rows, take_rows
 from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
-from askance.vocab.config import Config
+from askance.vocab.config import Config, ModelConfig
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
     from askance.tasks.classification import Classification
@@ -128,11 +128,13 @@ class Session:
                 project.discard()
             raise
         chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
-        project = project.with_config(check_config({**settings, "model": chosen.settings}, CONFIG))
+        strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
+        settings = {**settings, "model": chosen.settings, "strategy": strategy}
+        project = project.with_config(check_config(settings, CONFIG))
         path = Path(labels) if labels is not None else None
         imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
         project.write()  # last: an init that was killed can simply be run again
-        return cls(project, chosen.notes), found, imported
+        return cls(project, (*chosen.notes, *notes)), found, imported
 
     @classmethod
     def open(cls, root: str | Path = ".") -> "Session":
