@@ -31,7 +31,7 @@ demo: setup  ## compare strategies on 1,797 real digits: curves, report and plot
 	@$(BIN)/askance demo
 
 RAW ?= benchmarks/papers/2026-11-27-trashnet.parquet
-ARMS ?= max-herding,margin,batchbald,random
+ARMS ?= uncertainty-herding,margin,power:bald,random
 
 picture: setup  ## draw the picture of the README from a study's raw rounds: RAW=FILE.parquet ARMS=a,b,random
 	@$(BIN)/python -m tools.picture "$(RAW)" ten docs/images/trashnet-ten.png --arms "$(ARMS)" --subject "TrashNet, ten labels a round"

@@ -9,6 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from askance.cli.main import app
+from askance.cli.show import console
 from askance.networks import DEFAULT, LISTED, listed
 from askance.session import Session
 from askance.vocab import ConfigError, PoolError
@@ -18,6 +19,7 @@ from tests.hub import keep
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console, "_width", 250)
     monkeypatch.setenv("COLUMNS", "250")
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -44,10 +44,10 @@ def test_equal_numbers_of_picked_and_random_images_are_compared(site, monkeypatc
         session.train()
         slices = slices_of(session)
         assert (len(slices.start), len(slices.picked), len(slices.random), slices.k) == (20, 6, 5, 5)
-        assert slices.how == ("uncertainty-herding",)
+        assert slices.how == ("margin",)
         said = paid(session)
         assert "5 " in said.verdict
-        assert "the first 5 picked images (uncertainty-herding)" in said.grounds[0]
+        assert "the first 5 picked images (margin)" in said.grounds[0]
         assert "Beside the same 20 labels to start from" in said.grounds[0]
 
 

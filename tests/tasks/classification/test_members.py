@@ -412,6 +412,7 @@ def test_starts_are_asked_for_one_after_another(world):
         return task._fresh(member)
 
     recipe = train.Recipe(TrainConfig(max_steps=2, weight_decay=(0.1,)), task._fabric, "all", False)
-    found = choose_members(Starts(start, further, 4), examples, task._validation(start, NONE), recipe, seed=0)
+    validation = task._reader.validation(start, NONE)
+    found = choose_members(Starts(start, further, 4), examples, validation, recipe, seed=0)
     assert asked == [1, 2, 3]
     assert all(a is b for a, b in zip(order, found.model.members[:3], strict=True))
