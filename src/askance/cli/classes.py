@@ -55,7 +55,9 @@ def _change(session: "Session", change: Change, names: list[str], into: str | No
     if not right[change]:
         form = {"rename": "rename OLD NEW", "merge": "merge A B --into C", "remove": "remove NAME"}[change]
         got = " ".join([change, *names, *(["--into", into] if into is not None else [])])
-        raise LabelError(f"askance classes {form}", f"askance classes {got}", "quote names with spaces in them")
+        whole = into is None and change == "merge" and len(names) >= 2
+        fix = f"say what they become: --into {names[-1]}" if whole else "quote names with spaces in them"
+        raise LabelError(f"askance classes {form}", f"askance classes {got}", fix)
     if change == "remove":
         config = remove_class(session.project, names[0])
         said = f"{names[0]} is no class any more"

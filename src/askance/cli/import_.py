@@ -28,10 +28,13 @@ def import_labels(
     """
     from askance.cli.imported import print_imported
     from askance.cli.options import default_who
+    from askance.cli.show import print_next
+    from askance.cli.status import next_command
     from askance.session import Session
 
     with Session.open(project) as session:
         imported = session.import_labels(path, who or default_who(), add_classes=add_classes, settle=settle)
         print_imported(imported)
+        print_next(next_command(session))
     if imported.rejected and not imported.taken:
         raise typer.Exit(1)

@@ -160,6 +160,7 @@ def _weights(root: Path, given: str | None) -> str | None:
     Raises:
         ConfigError: no such file.
     """
+    from askance.networks.hub import fault_of as broken
     from askance.vocab import ConfigError
     from askance.vocab.config import NO_WEIGHTS, PRETRAINED
 
@@ -171,6 +172,8 @@ def _weights(root: Path, given: str | None) -> str | None:
             f"no file {given}",
             "correct the path",
         )
+    if problem := broken(Path(given)):
+        raise ConfigError("a safetensors file for --weights", f"{given}: {problem}", "correct the path")
     return _from(root, given)
 
 

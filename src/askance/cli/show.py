@@ -26,6 +26,9 @@ from askance.vocab import Progress as ProgressFunction
 console = Console(markup=False, highlight=False, soft_wrap=True)
 errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
 
+NAME = 48
+"""First cells of up to so many characters are shown whole in one line."""
+
 EVERY = 20.0
 """Seconds between two lines on how far work is, where no bar can be drawn."""
 
@@ -79,9 +82,10 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     """A title and a table; columns of numbers are set to the right."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     rows = list(rows)
+    short = all(len(row[0]) <= NAME for row in rows)  # a name that is to be typed again is not broken
     for i, column in enumerate(columns):
         numbers = i > 0 and all(row[i][:1] in _NUMBER for row in rows)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
+        table.add_column(column, justify="right" if numbers else "left", overflow="fold", no_wrap=i == 0 and short)
     for row in rows:
         table.add_row(*row)
     console.print(title, style="bold")

@@ -55,6 +55,11 @@ def _print_pool(session: "Session", now: "Status") -> None:
         console.print(said)
 
 
+def next_command(session: "Session") -> str:
+    """The command that a person would type now."""
+    return _next(session, session.status())[1]
+
+
 def _counted(session: "Session", now: "Status") -> list[str]:
     """What labels are counted by: the classes, and what else was answered."""
     classes = list(session.config.classes)
@@ -81,7 +86,9 @@ def _next(session: "Session", now: "Status") -> tuple[str, str]:
     from askance.cli.next import paste
 
     if now.pending:
-        return _label_it(session, now.pending, "the last batch", session.batch_name())
+        because, command = _label_it(session, now.pending, "the last batch", session.batch_name())
+        some = now.rounds[-1].state == "picked" and now.labels["train"].total() > now.rounds[-1].labels
+        return because + (f"; or go on with those that have: {paste('train', session)}" if some else ""), command
     if not any(now.labels["train"][name] for name in session.config.classes):
         return "no image for training has a label yet", paste("pick", session)
     lacking = now.asked["test"] - now.labels["test"].total()

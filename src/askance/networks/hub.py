@@ -137,7 +137,8 @@ def how_to_get(file: HubFile) -> str:
     folder = repo.rpartition("/")[2]
     return (
         f"where there is internet: {_command(file)} --local-dir {folder}\n"
-        f'then here: model.weights = "PATH/{file.name}" in askance.toml (at init: --weights PATH/{file.name})'
+        f"then here: askance init FOLDER --weights {folder}/{file.name}; in a project that is there, under [model] "
+        f'in askance.toml: weights = "/whole/path/to/{folder}/{file.name}"'
     )
 
 
