@@ -80,7 +80,7 @@ class Strategy:
         acquisition, selection = config.acquisition, selections[config.selection]
         if "scores" not in selection.needs and acquisition in _UNSET:
             acquisition = _score_of(selection.name)
-        if acquisition == "random" and "features" in selection.needs:  # a file that says no more than that
+        if acquisition == "random" and {"scores", "features"} <= selection.needs:  # a file that says no more
             selection = selections["random"]
         return cls(acquisition, selection.name, config.draws, n_targets=config.n_targets, beta=config.beta)
 

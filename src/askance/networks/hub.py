@@ -137,7 +137,7 @@ def how_to_get(file: HubFile) -> str:
     folder = repo.rpartition("/")[2]
     return (
         f"where there is internet: {_command(file)} --local-dir {folder}\n"
-        f"then here: askance init FOLDER --weights {folder}/{file.name}; in a project that is there, under [model] "
+        f"then here: askance init FOLDER --weights {folder}/{file.name}; for a project there is, under [model] "
         f'in askance.toml: weights = "/whole/path/to/{folder}/{file.name}"'
     )
 
