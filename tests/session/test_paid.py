@@ -1,13 +1,17 @@
 """Did it pay? What a project says, and what it says is missing."""
 
+import shlex
 from pathlib import Path
 
 import pytest
 
+from askance.cli.options import settings_of
+from askance.loop.strategy import Strategy
 from askance.session import paid as room
 from askance.session.paid import paid, slices_of
 from askance.session.reporting import write_project_report
 from askance.session.round_rows import beside, round_row
+from askance.session.simulations import settings_for
 
 
 def turn(site, session, n, strategy=None):
@@ -32,6 +36,24 @@ def test_without_a_random_slice_it_says_what_is_missing(site):
         assert "A test set of 50 images is needed, and 10 are labelled." in text
         assert "needs about 300: 265 are missing" in text
         assert said.commands[0].startswith("askance pick --split test -n 200 -p ")
+
+
+def test_the_simulation_that_is_recommended_is_of_the_projects_own_settings(site, monkeypatch):
+    monkeypatch.setattr(room, "OWN", 30)
+    monkeypatch.setattr(room, "OWN_EACH", 1)
+    strategy = {"draws": 6, "selection": "max-herding"}
+    with site.init(strategy=strategy) as session:
+        turn(site, session, 5)
+        changed = session.override("model", options={"grey": True, "way": "same"}, size=8)
+        command = paid(changed).commands[-1]
+    words = shlex.split(command)
+    assert words[words.index("--strategies") + 1] == "max-herding,random"
+    assert Strategy.parse("max-herding").name == "max-herding"
+    said = settings_of([words[i + 1] for i, word in enumerate(words) if word == "--set"])
+    assert said["model"]["options"] == {"grey": True, "way": "same"}
+    model, train = settings_for("own-labels", said)
+    assert model == changed.config.model
+    assert train == changed.config.train
 
 
 def test_equal_numbers_of_picked_and_random_images_are_compared(site, monkeypatch):

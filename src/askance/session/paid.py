@@ -5,17 +5,20 @@ batch picked at random, after the first, is enough to ask. Models trained on ran
 are no stand-in: those images were picked, and are not like the pool.
 """
 
+import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
 from askance.report.data import Paid
 from askance.session.evidence import kept_in, write_kept
 from askance.vocab import Json, Labelled, Progress, Round, silent
+from askance.vocab.config import NO_WEIGHTS
 
 if TYPE_CHECKING:
     from askance.session.session import Session
@@ -188,31 +191,33 @@ def _own(session: "Session", n: int, where: str) -> tuple[str, tuple[str, ...]]:
     if n < needed:
         text = f"A simulation on your own labels needs about {needed:,}: {needed - n:,} are missing. {caution}"
         return text, ()
-    strategy = session.config.strategy
-    name = (
-        strategy.selection
-        if strategy.selection == "uncertainty-herding"
-        else f"{strategy.selection}:{strategy.acquisition}"
-    )
+    name = Strategy.of(session.config.strategy).name
     budget = n // 4
     batch = max(5, budget // 10)
-    options = _options(session)
+    strategies, options = ",".join(dict.fromkeys((name, "random"))), _options(session)
     simulate = (
-        f"askance simulate --data own-labels --strategies {name},random --seeds 8 --start {2 * classes} "
+        f"askance simulate --data own-labels --strategies {strategies} --seeds 8 --start {2 * classes} "
         f"--batch {batch} --until {2 * classes + batch * (budget // batch)}{options}"
     )
     text = f"Your {n:,} labels are enough for a simulation. {caution}"
     return text, (f"askance export --labels own-labels {where}", simulate)
 
 
+_LOOK = ("name", "weights", "size", "channels", "mean", "std")
+"""What a simulation would choose by the images where nobody says it."""
+
+
 def _options(session: "Session") -> str:
-    """The model's settings that are not the defaults, as options."""
-    said: list[str] = []
-    for name, value in session.config.model.model_dump(mode="json", exclude_defaults=True).items():
-        file = name == "weights" and value not in ("pretrained", "none")
-        told = (session.project.root / str(value)).resolve() if file else value
-        pairs: Sequence[tuple[str, object]] = (
-            [(f"{name}.{key}", one) for key, one in told.items()] if isinstance(told, dict) else [(name, told)]
-        )
-        said += [f" --set {shlex.quote(f'model.{key}={one}')}" for key, one in pairs]
-    return "".join(said)
+    """The settings of model and training that are not the defaults, as options; values as TOML writes them."""
+    config = session.config
+    model = config.model.model_dump(mode="json", exclude_defaults=True)
+    model = {**config.model.model_dump(mode="json", include=set(_LOOK)), **model}
+    weights = config.model.weights_under(session.project.root.resolve()).weights or NO_WEIGHTS
+    options = model.pop("options", {})
+    said = {f"model.{name}": value for name, value in {**model, "weights": weights}.items()}
+    said |= {f"model.options.{name}": value for name, value in options.items()}
+    train = config.train.model_dump(mode="json", exclude_defaults=True)
+    said |= {f"train.{name}": value for name, value in train.items()}
+    return "".join(
+        f" --set {shlex.quote(f'{name}={json.dumps(one, ensure_ascii=False)}')}" for name, one in said.items()
+    )
