@@ -3,12 +3,13 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from askance.cli.options import settings_of
 from askance.loop.strategy import Strategy
 from askance.session import paid as room
-from askance.session.paid import paid, slices_of
+from askance.session.paid import difference, paid, slices_of
 from askance.session.reporting import write_project_report
 from askance.session.round_rows import beside, round_row
 from askance.session.simulations import settings_for
@@ -71,6 +72,42 @@ def test_equal_numbers_of_picked_and_random_images_are_compared(site, monkeypatc
         assert "5 " in said.verdict
         assert "the first 5 picked images (margin)" in said.grounds[0]
         assert "Beside the same 20 labels to start from" in said.grounds[0]
+
+
+def test_the_interval_is_of_test_images_and_of_batches():
+    whole = np.array([[1.0, 0.0, 0.0, -1.0, 1.0], [1.0, 0.0, 1.0, 0.0, 1.0]])
+    halves = np.array([0.1, 0.5] * 5)
+    gain, low, high = difference(whole, halves)
+    error = np.sqrt(0.4 / 9 + np.var([1, 0, 0.5, -0.5, 1], ddof=1) / 5)
+    assert gain == pytest.approx(0.4)
+    assert (low, high) == pytest.approx((0.4 - 2.262 * error, 0.4 + 2.262 * error))
+
+
+@pytest.mark.parametrize("tested", [200, 1000])
+def test_two_random_batches_are_seldom_said_to_differ(tested):
+    generator = np.random.default_rng(0)
+    centres = 0.8 * generator.standard_normal((5, 10))
+
+    def some(n):
+        targets = generator.integers(0, 5, n)
+        return centres[targets] + generator.standard_normal((n, 10)), targets
+
+    def right(batch, start, test, n):
+        chosen = generator.permutation(20)[:n]
+        x, y = (np.concatenate([one, other[chosen]]) for one, other in zip(start, batch, strict=True))
+        means = np.stack([x[y == c].mean(axis=0) if c in y else np.full(10, 1e3) for c in range(5)])
+        return (((means**2).sum(axis=1) - 2 * test[0] @ means.T).argmin(axis=1) == test[1]).astype(float)
+
+    wrong = wrong_by_images_alone = 0
+    for _ in range(200):
+        test, start, one, other = some(tested), some(20), some(20), some(20)
+        gain = right(one, start, test, 20) - right(other, start, test, 20)
+        halves = [(right(one, start, test, 10) - right(other, start, test, 10)).mean() for _ in range(10)]
+        _, low, high = difference(gain[None], np.array(halves))
+        wrong += not low <= 0 <= high
+        wrong_by_images_alone += abs(gain.mean()) > 1.96 * gain.std() / np.sqrt(tested)
+    assert wrong <= 0.08 * 200
+    assert wrong_by_images_alone >= 0.12 * 200
 
 
 def test_what_was_compared_is_kept(site, monkeypatch):
