@@ -9,7 +9,7 @@ import pytest
 from askance.cli.options import settings_of
 from askance.loop.strategy import Strategy
 from askance.session import paid as room
-from askance.session.paid import difference, paid, slices_of
+from askance.session.paid import Slices, difference, paid, slices_of
 from askance.session.reporting import write_project_report
 from askance.session.round_rows import beside, round_row
 from askance.session.simulations import settings_for
@@ -120,6 +120,29 @@ def test_what_was_compared_is_kept(site, monkeypatch):
         first = paid(session)
         monkeypatch.setattr(type(session), "task", lambda self: pytest.fail("trained again"))
         assert paid(session) == first
+        with pytest.raises(pytest.fail.Exception, match="trained again"):  # of other settings
+            paid(session.override("model", dropout=0.4))
+        names = sorted(site.truth)
+        session.import_labels(site.csv([(names[25], site.truth[names[25]])], name="one.csv"), "me")
+        with pytest.raises(pytest.fail.Exception, match="trained again"):  # of other labels, not trained on yet
+            paid(session)
+
+
+def test_only_the_strategies_whose_images_are_compared_are_named():
+    slices = Slices(("a",), ("b", "c", "d"), ("e", "f"), ("bald", "bald", "margin"))
+    assert slices.how == ("bald",)
+
+
+def test_where_a_comparison_would_train_whole_networks_it_says_that(site, monkeypatch):
+    monkeypatch.setattr(room, "SLICE", 5)
+    monkeypatch.setattr(room, "TESTED", 10)
+    with site.init() as session:
+        turn(site, session, 5)
+        turn(site, session, 5, "random")
+        session.train()
+        said = paid(session)
+    assert said.verdict.startswith("Not known: training moves the whole network here")
+    assert "A comparison takes 26 trainings." in said.grounds[1]
 
 
 def test_rounds_are_set_beside_each_other_on_the_images_that_both_saw(site):

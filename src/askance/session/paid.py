@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from askance.loop.already import fingerprint
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed, keyed_uniform
 from askance.report.data import Paid
@@ -53,13 +54,18 @@ class Slices:
         start: labelled before a model picked anything: given, or of a first batch.
         picked: picked by a strategy with a model, in order.
         random: picked at random after the first batch, in order.
-        how: the strategies that picked.
+        by: the strategy that picked each of the picked ones.
     """
 
     start: tuple[str, ...]
     picked: tuple[str, ...]
     random: tuple[str, ...]
-    how: tuple[str, ...]
+    by: tuple[str, ...]
+
+    @property
+    def how(self) -> tuple[str, ...]:
+        """The strategies that picked those of the picked that are compared."""
+        return tuple(dict.fromkeys(self.by[: self.k]))
 
     @property
     def k(self) -> int:
@@ -93,19 +99,18 @@ def slices_of(session: "Session") -> Slices:
     project = session.project
     labelled = project.labelled("train").ids
     kinds: dict[str, str] = {}
-    hows: dict[str, None] = {}
+    hows: dict[str, str] = {}
     for one in project.store.rounds():
         how = str(one.config.get("picked_by", ""))
         for pick in project.store.picks(one.number):
             kinds[pick.image_id] = "start" if not one.labels else "random" if how == "random" else "picked"
-            if kinds[pick.image_id] == "picked" and pick.image_id in labelled:
-                hows[how] = None
+            hows[pick.image_id] = how
     of = {
         kind: tuple(name for name, found in kinds.items() if found == kind and name in labelled)
         for kind in ("picked", "random")
     }
     start = tuple(name for name in labelled if kinds.get(name, "start") == "start")
-    return Slices(start, of["picked"], of["random"], tuple(hows))
+    return Slices(start, of["picked"], of["random"], tuple(hows[name] for name in of["picked"]))
 
 
 def _cheap(last: Round) -> bool:
@@ -139,11 +144,12 @@ def _compared(session: "Session", slices: Slices, last: Round, progress: Progres
     """Both trained on as many labels and tested on the same images; kept in the round's folder."""
     project = session.project
     path = project.round_folder(last.number) / "paid.json"
-    basis = [last.config.get("inputs"), list(slices.picked), list(slices.random)]
-    if kept := kept_in(path, basis, _Found):
-        return kept.found
     k, total = slices.k, 2 * (FITS + HALVES)
     batches = {"random": slices.random[:k], "picked": slices.picked[:k]}
+    inputs = fingerprint(project, *(project.labelled(split) for split in ("train", "val", "test")))
+    basis = [inputs, project.config.strategy.draws, list(slices.start), *map(list, batches.values())]
+    if kept := kept_in(path, basis, _Found):
+        return kept.found
     right: dict[str, list[NDArray[np.float64]]] = {kind: [] for kind in batches}
     for done in range(total):
         kind, fit = ("random", "picked")[done % 2], done // 2
@@ -216,8 +222,15 @@ def _missing(session: "Session", slices: Slices, test: int, *, cheap: bool) -> P
         commands.append(f"askance pick --strategy random -n {max(more, SLICE)} {where}")
     elif cheap and len(slices.picked) < SLICE:
         grounds.append(f"{SLICE - len(slices.picked)} more labels of picked images are needed.")
+    verdict = "Not known: there is nothing to compare with yet."
+    if not cheap:
+        verdict = "Not known: training moves the whole network here, and a report does not do that to compare."
+        grounds.append(
+            f"A comparison takes {2 * (FITS + HALVES)} trainings. It is made where only the head is trained: "
+            'pretrained weights, and no model.train = "all".'
+        )
     own, commands_own = _own(session, n + test, where)
-    return Paid("Not known: there is nothing to compare with yet.", (*grounds, own), (*commands, *commands_own))
+    return Paid(verdict, (*grounds, own), (*commands, *commands_own))
 
 
 def _own(session: "Session", n: int, where: str) -> tuple[str, tuple[str, ...]]:
