@@ -7,6 +7,7 @@ from PIL import Image
 from askance.networks import DEFAULT, listed
 from askance.session import Session
 from askance.session.choosing import small_network_costs
+from askance.session.simulations import chosen_for, settings_for
 from askance.vocab import ConfigError, ModelError, PoolError
 from askance.vocab.config import ModelConfig
 from tests.hub import keep
@@ -143,3 +144,27 @@ def test_a_network_that_is_taken_as_it_is_is_picked_from_by_draws(tmp_path, cach
             strategy = session.config.strategy
             assert (strategy.acquisition, strategy.selection) == due
             assert any("power:bald" in note for note in session.notes) == (not given)
+
+
+@pytest.mark.parametrize(("side", "colour"), [(28, False), (28, True), (65, False)])
+def test_a_simulation_over_a_folder_takes_what_init_takes(tmp_path, cache, file, side, colour):
+    keep(cache, DEFAULT.file.repo, file)
+    source = pool(tmp_path / "pool", side, colour=colour)
+    expected, _ = init(tmp_path, source)
+    model, _, notes = chosen_for(source, {})
+    assert model == expected
+    words = f"network: {model.name} at {model.size} x {model.size} pixels, weights {model.weights}"
+    assert notes == (words,)
+
+
+def test_a_named_network_of_a_simulation_is_pretrained_where_nothing_else_is_said(tmp_path, cache):
+    source = pool(tmp_path / "pool", 65, colour=True)
+    model, train, notes = chosen_for(source, {"model": {"name": DEFAULT.name}, "train": {"max_steps": 30}})
+    assert (model.weights, model.mean, train.max_steps) == ("pretrained", DEFAULT.mean, 30)
+    assert f"hf download {DEFAULT.file.repo} model.safetensors" in notes[1]
+    model, _, notes = chosen_for(source, {"model": {"name": DEFAULT.name, "weights": "none"}})
+    assert (model.weights, len(notes)) == ("none", 1)
+    assert chosen_for("digits", {"model": {"hidden": 5}}) == (
+        *settings_for("digits", {"model": {"hidden": 5}}),
+        (),
+    )

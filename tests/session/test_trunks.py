@@ -52,6 +52,24 @@ def test_a_project_goes_on_when_the_hubs_cache_has_gone(site):
         assert len(kept) == 1  # the same features, computed once
 
 
+def test_without_the_cache_one_trunk_serves_all_rounds(site):
+    with init(site) as session:
+        session.train()
+        (site / "hub").rename(site / "moved")
+        folder, found = session.project.root / "features" / "trunks", []
+        for steps in (25, 30):
+            session.pick(1)
+            (pick,) = session.project.store.picks(session.project.last_round().number)
+            name = session.project.store.images()[pick.image_id].uri.rpartition("/")[2]
+            rows = site / f"answer-{steps}.csv"
+            rows.write_text(f"path,label\n{name},{['dark', 'bright'][int(name[0]) % 2]}\n")
+            session.import_labels(rows, "me")
+            session.override("train", max_steps=steps).train()
+            found.append({path.name for path in folder.glob("*.safetensors")})
+        assert session.project.last_round().number == 3
+        assert found[0] == found[1]
+
+
 def test_weights_that_never_were_here_stop_training_and_say_how_to_get_them(site):
     with init(site) as session:
         (site / "hub").rename(site / "moved")

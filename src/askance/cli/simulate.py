@@ -55,15 +55,17 @@ def simulate(
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
     from askance.cli.options import settings_of
-    from askance.cli.show import bars
+    from askance.cli.show import bars, console
 
     numbers, settings = _numbers(levels), settings_of(setting or [])
     named = _checked(strategies, data, settings)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
         from askance.loop.experiment import Experiment
-        from askance.session.simulations import settings_for
-    model, train = settings_for(data, settings)
+        from askance.session.simulations import chosen_for
+    model, train, notes = chosen_for(data, settings)
+    for note in notes:
+        console.print(note)
     experiment = Experiment(
         strategies=named,
         seeds=tuple(range(seeds)),

@@ -15,7 +15,7 @@ from askance.loop.experiment import Problem
 from askance.maths import keyed_uniform
 from askance.pool import MAX_PIXELS, ArrayImages, FileImages, Look, scan
 from askance.session.labels import read_rows
-from askance.vocab import ConfigError, Labelled, Sighting
+from askance.vocab import ConfigError, ImageRecord, Labelled, Sighting
 from askance.vocab.config import ModelConfig, TrainConfig
 
 TEST_SHARE = 0.3
@@ -139,6 +139,12 @@ def image_folder(folder: str) -> Problem:
     return Problem(FileImages(uris, max_pixels=MAX_PIXELS), classes, pool, test)
 
 
+def images_in(folder: str) -> dict[str, ImageRecord]:
+    """The images of a folder that can be read, by id."""
+    found = (sighting.image for sighting in scan(folder, {}, max_pixels=MAX_PIXELS))
+    return {image.id: image for image in found if image is not None}
+
+
 def of_one_class(said: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Image -> its class, in the order they come, without images that are said to be of two.
 
@@ -174,7 +180,7 @@ def classification(
 
 
 def natural_look(name: str) -> dict[str, Any]:
-    """Model settings that suit what `--data` names."""
+    """Model settings that suit what `--data` names; none for a folder of images, which has to be looked at."""
     if name == "digits":
         return {"name": "gal-cnn", "size": 8, "channels": 1, "mean": 0.0, "std": 1.0}
     if find_idx(Path(name)) is not None:

@@ -17,13 +17,15 @@ from askance.loop.runs import read_runs
 from askance.loop.settings import check_config
 from askance.loop.simulate import Lab, simulate
 from askance.maths.curves import quartiles
+from askance.pool import MAX_PIXELS
 from askance.report import ReportData, plot_curves, refuse_other_files, write_report
 from askance.report.compare import sizes_to
 from askance.report.levels import levels_of
 from askance.report.verdict import finding, headline
 from askance.report.words import count, show, words_for
+from askance.session.choosing import choose_model, look_of_named
 from askance.session.machine import made
-from askance.session.problems import anew, classification, natural_look, problem_from
+from askance.session.problems import anew, classification, images_in, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -107,6 +109,25 @@ def settings_for(data: str, settings: Mapping[str, Mapping[str, Any]]) -> tuple[
     model = natural_look(data) | sections.pop("model", {})
     config = check_config({"pool": {"source": data}, "model": model, **sections}, "--set")
     return config.model, config.train
+
+
+def chosen_for(
+    data: str, settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[ModelConfig, TrainConfig, tuple[str, ...]]:
+    """The same, where a folder of images gets the network that `init` would choose for it; and notes on that.
+
+    Raises:
+        ConfigError: as `settings_for`.
+        ModelError: a network that nobody knows.
+        PoolError: no images there.
+    """
+    model, train = settings_for(data, settings)
+    if natural_look(data):
+        return model, train, ()
+    chosen = choose_model(look_of_named(settings.get("model", {})), images_in(data), MAX_PIXELS)
+    model, train = settings_for(data, {**settings, "model": chosen.settings})
+    network = f"network: {model.name} at {model.size} x {model.size} pixels, weights {model.weights}"
+    return model, train, (network, *chosen.notes)
 
 
 def demo_experiment(seeds: int) -> Experiment:

@@ -16,8 +16,8 @@ _log = logging.getLogger(__name__)
 def model_of(project: Project) -> ModelConfig:
     """The project's `[model]`, with weights that can be found from anywhere.
 
-    Pretrained weights that are no longer in their library's cache are taken from the last round's own model, where
-    that has them as they came: under a trunk that training did not move.
+    Pretrained weights that are no longer in their library's cache are taken from a round's own model, where that
+    has them as they came: under a trunk that training did not move.
     """
     model = project.config.model.weights_under(project.root)
     if model.weights == PRETRAINED and not is_here(model.name) and (kept := _kept(project, model)) is not None:
@@ -27,11 +27,11 @@ def model_of(project: Project) -> ModelConfig:
 
 
 def _kept(project: Project, model: ModelConfig) -> str | None:
-    """The file of the newest round that was trained over the same frozen trunk."""
+    """The file of the first round that was trained over the same frozen trunk: round after round the same file."""
     if model.train == "all" or model.head == "own":
         return None
     now = model.model_dump(mode="json")
-    for one in reversed(project.store.rounds()):
+    for one in project.store.rounds():
         settings = one.config.get("settings")
         then = settings.get("model") if isinstance(settings, dict) else None
         file = model_file(project, one.number)

@@ -4,6 +4,7 @@ import os
 import shutil
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -14,6 +15,7 @@ from askance.tasks.classification.posteriors import tensors_of
 from askance.tasks.classification.trunks import KnownTrunk, given_trunk, made_from, stays
 from askance.vocab import Labelled
 from askance.vocab.config import ModelConfig
+from tests.hub import keep
 
 NONE = Labelled((), ())
 
@@ -104,6 +106,35 @@ class TestTheName:
     def test_every_setting_that_makes_a_network_counts(self, tmp_path, other):
         config = weights(tmp_path / "w")
         assert made_from(config.model_copy(update=other)) != made_from(config)
+
+    def test_pretrained_weights_are_those_in_the_cache_and_without_it_the_last(
+        self, tmp_path, monkeypatch, builds
+    ):
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        config, path = ModelConfig(name="mobilenetv2_100.ra_in1k", weights="pretrained", size=32), tmp_path / "w"
+        without, found = made_from(config), []
+        for seed in (1, 2):
+            blank = config.model_copy(update={"weights": None})
+            state = timm.create_model(config.name, pretrained=False).state_dict()
+            save_file(state | build_trunk(blank, seed).state_dict(), path)
+            keep(tmp_path / "hub", "timm/mobilenetv2_100.ra_in1k", path)
+            given_trunk(config, tmp_path)
+            found.append(made_from(config))
+        assert len({without, *found}) == 3
+        (tmp_path / "hub").rename(tmp_path / "moved")
+        builds.clear()
+        trunk, _ = given_trunk(config, tmp_path)
+        assert builds == []
+        expected = load_file(path)
+        assert all(torch.equal(one, expected[name]) for name, one in trunk.state_dict().items())
+
+    def test_a_trunk_that_an_earlier_version_kept_serves_without_the_cache(self, tmp_path, monkeypatch, builds):
+        monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+        config = ModelConfig(name="mobilenetv2_100.ra_in1k", weights="pretrained", size=32)
+        trunks._write(tmp_path / "trunks" / f"{made_from(config)}.safetensors", nn.Linear(2, 3), 3)
+        trunk, width = given_trunk(config, tmp_path)
+        assert (builds, width, set(trunk.state_dict())) == ([], 3, {"weight", "bias"})
 
     @pytest.mark.parametrize("library", trunks.LIBRARIES)
     def test_the_version_of_each_library_counts(self, tmp_path, monkeypatch, library):

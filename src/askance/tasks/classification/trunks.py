@@ -11,6 +11,7 @@ Letters: N images, D features.
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b, file_digest
 from importlib.metadata import PackageNotFoundError, version
@@ -23,10 +24,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from askance.networks import PIXELS
+from askance.networks import PIXELS, TRANSFORMERS, HubFile, cached, library_of, listed
 from askance.tasks.classification.model import build_trunk, features_of, is_own
 from askance.uncertainty.split import laid_out
-from askance.vocab.config import ModelConfig
+from askance.vocab.config import PRETRAINED, ModelConfig
 from askance.vocab.files import write_whole
 
 FORMAT = "askance-trunk-1"
@@ -108,7 +109,7 @@ def given_trunk(config: ModelConfig, folder: Path | None) -> tuple[nn.Module, in
     Raises:
         ModelError: as `build_trunk`.
     """
-    path = folder / "trunks" / f"{made_from(config)}.safetensors" if folder and stays(config) else None
+    path = _place(folder / "trunks", config) if folder and stays(config) else None
     known = _read(path) if path else None
     if known is not None:
         trunk = filled_later(config)
@@ -124,13 +125,45 @@ def given_trunk(config: ModelConfig, folder: Path | None) -> tuple[nn.Module, in
 def made_from(config: ModelConfig) -> str:
     """Of all that a trunk's weights follow from, in 32 hex digits: settings, weights, versions of the libraries.
 
-    Of a weights file its content counts, not its name. Weights that are no file here are their library's own for
-    that network, as they were when they were read first.
+    Of a weights file its content counts, not its name. Pretrained weights are their file in the hub's cache, as it
+    is now: its link leads to a name made of its content. Of those that are not there, or are of a network that
+    only its library can tell the file of, the name of the network counts.
     """
+    return _key(config, _library_file(config))
+
+
+def _place(folder: Path, config: ModelConfig) -> Path:
+    """The file of a trunk. Without pretrained weights in the cache it is the one that was read last."""
+    file, nameless = _library_file(config), _key(config, None)
+    key, note = _key(config, file), folder / f"{nameless}.last"
+    if file is None:
+        with suppress(OSError, UnicodeDecodeError):
+            last = folder / f"{note.read_text('utf-8').strip()}.safetensors"
+            return last if last.is_file() else folder / f"{nameless}.safetensors"
+    elif not note.is_file() or note.read_bytes() != key.encode():
+        write_whole(note, key.encode())
+    return folder / f"{key}.safetensors"
+
+
+def _library_file(config: ModelConfig) -> Path | None:
+    """The file of pretrained weights in the hub's cache, if it is there and known without a library's import."""
+    if config.weights != PRETRAINED:
+        return None
+    if (known := listed(config.name)) is not None:
+        return cached(known.file)
+    library, repo = library_of(config.name)
+    return cached(HubFile(repo)) if library == TRANSFORMERS else None
+
+
+def _key(config: ModelConfig, library_file: Path | None) -> str:
+    """See `made_from`."""
     path = Path(str(config.weights))
     if path.is_file():
         with path.open("rb") as file:
             weights = file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+    elif library_file is not None:
+        stat = library_file.stat()
+        weights = f"{library_file.resolve()} {stat.st_size} {stat.st_mtime_ns}"
     else:
         weights = f"not a file: {config.weights}"
     look = (config.name, sorted(config.options.items()), config.size, config.channels)
