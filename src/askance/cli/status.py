@@ -84,10 +84,9 @@ def _next(session: "Session", now: "Status") -> tuple[str, str]:
         return _label_it(session, now.pending, "the last batch", session.batch_name())
     if not any(now.labels["train"][name] for name in session.config.classes):
         return "no image for training has a label yet", paste("pick", session)
-    lacking = now.asked["test"] - now.labels["test"].total()
-    if lacking > 0:
+    if lacking := now.lacking["test"]:
         name = session.batch_name("test")
-        return _label_it(session, lacking, "the test set", name, "--split test")
+        return _label_it(session, len(lacking), "the test set", name, "--split test")
     untested = now.labels["test"].total() > 0 and "test_accuracy" not in now.metrics
     if now.rounds and now.rounds[-1].state == "trained" and not untested:
         more = now.unlabelled > 0

@@ -1,7 +1,7 @@
 """Batches and labels out: what was picked on one side, files that people can work with on the other."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -120,6 +120,18 @@ def batch_name(project: Project, split: Split | None = None, number: int | None 
     return f"batch-{split}" if split is not None else f"batch-{_round(project, number).number:04d}"
 
 
+def lacking(
+    split: Split, splits: Mapping[str, Split], images: Container[str], labels: Container[str]
+) -> list[str]:
+    """Images of a split that nobody has labelled or answered yet, of those that are in the pool, by id.
+
+    >>> lacking("test", {"c": "test", "b": "val", "a": "test", "gone": "test"}, {"a", "b", "c"}, {"a"})
+    ['c']
+    """
+    frozen = (image_id for image_id, where in splits.items() if where == split)
+    return sorted(image_id for image_id in frozen if image_id in images and image_id not in labels)
+
+
 def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     if split is not None:
         picks, title = _lacking(project, split), f"{'test' if split == 'test' else 'validation'} set"
@@ -142,8 +154,8 @@ def _round(project: Project, number: int | None) -> Round:
 
 
 def _lacking(project: Project, split: Split) -> list[Pick]:
-    labels = project.store.labels()
-    ids = sorted(name for name, where in project.store.splits().items() if where == split and name not in labels)
+    store = project.store
+    ids = lacking(split, store.splits(), store.images(), store.labels())
     if not ids:
         raise SelectionError(
             f"unlabelled images in the {split} set", "none", f"askance pick --split {split} -n 200"

@@ -30,6 +30,7 @@ from askance.session.exporting import (
     export_batch,
     export_labels,
     export_package,
+    lacking,
 )
 from askance.session.labels import Imported, read_rows, take_rows
 from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
@@ -48,6 +49,7 @@ class Status:
         quarantined: places that hold none.
         labels: split -> class -> how many.
         asked: split -> images frozen in it, labelled or not.
+        lacking: split -> images frozen in it that nobody has labelled or answered, of those still in the pool.
         unlabelled: images that may be picked.
         rounds: all rounds, oldest first.
         metrics: of the last round.
@@ -60,6 +62,7 @@ class Status:
     quarantined: int
     labels: dict[Split, Counter[str]]
     asked: Counter[str]
+    lacking: dict[Split, list[str]]
     unlabelled: int
     rounds: list[Round]
     metrics: dict[str, float]
@@ -317,6 +320,7 @@ class Session:
             quarantined=len(store.quarantined()),
             labels=by_split,
             asked=Counter(splits.values()),
+            lacking={split: lacking(split, splits, images, labels) for split in by_split},
             unlabelled=len(self.project.unlabelled()),
             rounds=rounds,
             metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
