@@ -72,6 +72,14 @@ def test_three_people_differ_and_one_settles_it(site, three):
     assert people(three.project) == after
 
 
+def test_a_settled_difference_stays_settled_until_somebody_says_otherwise(site, three):
+    three.import_labels(site.csv([("031.png", "1")], name="settled.csv"), "anna", settle=True)
+    for value, is_open in (("1", False), ("2", True)):
+        three.import_labels(site.csv([("031.png", value)], name="late.csv"), "zoe")
+        found = people(three.project)
+        assert (found.disagreements[0].name.endswith("031.png"), found.settled) == (is_open, int(not is_open))
+
+
 def test_the_same_files_again_change_nothing(site, three):
     before = three.project.store.revisions()
     for who in ("carl", "anna", "bob", "carl"):

@@ -75,6 +75,15 @@ def test_confirming_a_label_that_somebody_disputes_settles_it_and_is_kept(store)
     assert store.add_labels([label(1, "cat")], settle=True) == Added(settled=1)
 
 
+def test_who_agrees_later_with_what_was_settled_does_not_open_it_again(store):
+    store.add_labels([label(1, "cat"), label(1, "dog", who="bob")])
+    store.add_labels([label(1, "cat")], settle=True)
+    assert store.add_labels([label(1, "cat", who="eve")]) == Added(agreed=1)
+    assert store.add_labels([label(1, "cat")], settle=True) == Added(unchanged=1)
+    store.add_labels([label(1, "dog", who="eve")])
+    assert store.add_labels([label(1, "cat")], settle=True) == Added(settled=1)
+
+
 def test_where_nobody_differs_there_is_nothing_to_settle(store):
     store.add_labels([label(1, "cat")])
     assert store.add_labels([label(1, "cat")], settle=True) == Added(unchanged=1)

@@ -14,6 +14,7 @@ from askance.integrations.files import csv_bytes
 from askance.integrations.read import LABELS, PATHS, plain_name
 from askance.integrations.write import FOR_PEOPLE
 from askance.loop.project import Project
+from askance.store.said import is_settled
 from askance.vocab import ImageRecord, Label, said
 from askance.vocab.files import write_free
 
@@ -184,17 +185,17 @@ def _persons(words: Mapping[str, Mapping[str, Label]]) -> tuple[Person, ...]:
 def _differing(
     words: Mapping[str, Mapping[str, Label]], images: Mapping[str, ImageRecord]
 ) -> tuple[tuple[Differing, ...], int]:
-    """Those to be settled, and how many are settled: there the last word is the one that settles."""
+    """Those to be settled, and how many are settled."""
     found, settled = [], 0
     for image_id, one in words.items():
         if len({said(label) for label in one.values()}) < 2:
             continue
-        if list(one.values())[-1].settles:
+        force = next((label for label in one.values() if not label.opinion), None)
+        if is_settled(force, one):
             settled += 1
             continue
-        force = next((who for who, label in one.items() if not label.opinion), None)
         told = {who: said(label) for who, label in one.items()}
-        found.append(Differing(image_id, name_of(image_id, images), told, force))
+        found.append(Differing(image_id, name_of(image_id, images), told, force.who if force else None))
     return tuple(sorted(found, key=lambda differing: differing.name)), settled
 
 
