@@ -91,6 +91,15 @@ def test_where_nobody_differs_there_is_nothing_to_settle(store):
     assert not any(one.settles for one in store.revisions())
 
 
+def test_who_corrects_their_own_word_settles_nothing(store):
+    store.add_labels([label(1, "cat")])
+    assert store.add_labels([label(1, "dog")], settle=True) == Added(changed=1)
+    store.add_labels([label(1, "cow", who="bob")])
+    assert store.add_labels([label(1, "dog", who="bob")], settle=True) == Added(agreed=1)
+    assert force(store) == ("dog", "ann")
+    assert not any(one.settles for one in store.revisions())
+
+
 def test_people_withdraw_their_own_words(store):
     store.add_labels([label(1, "cat"), label(1, "dog", who="bob")])
     assert store.add_labels([label(1, None, who="eve")]) == Added(unchanged=1)
@@ -148,7 +157,7 @@ class Slow:
                 self.force = None
             self.said.pop(one.who, None)
             return
-        disputed = any(value != one.value for value in self.said.values())
+        disputed = any(value != one.value for who, value in self.said.items() if who != one.who)
         if free or (settle and disputed):
             self.force = one
         self.said[one.who] = one.value

@@ -66,8 +66,8 @@ class _Known:
         return self._write("agreed" if same else "differed", replace(label, opinion=True))
 
     def _is_open(self, label: Label) -> bool:
-        """Whether somebody says otherwise, and this person has not settled that already."""
-        others = any(_what(word) != _what(label) for word in self.words.values())
+        """Whether somebody else says otherwise, and this person has not settled that already."""
+        others = any(_what(word) != _what(label) for who, word in self.words.items() if who != label.who)
         mine = self.force is not None and self.force.who == label.who and _what(self.force) == _what(label)
         done = mine and is_settled(self.force, self.words)
         return others and not done
