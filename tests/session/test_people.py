@@ -102,6 +102,19 @@ def test_people_keep_their_words_when_a_class_is_renamed(site, three):
         assert after.changes == ()
 
 
+def test_a_file_whose_name_speaks_of_classes_is_a_file(site):
+    from askance.session.classes import rename_class
+    from askance.session.withdraw import withdraw
+
+    with site.init(n_labels=0, n_test=0) as session:
+        for value in "01":
+            session.import_labels(site.csv([("031.png", value)], name="labels (classes 1-5).csv"), "anna")
+        assert [(one.before, one.after) for one in people(session.project).changes] == [("0", "1")]
+        rename_class(session.project, "1", "one (big)", "eve")
+        assert len(people(session.project).changes) == 1
+        assert withdraw(session.project, by="eve", source="labels (classes 1-5).csv").total == 1
+
+
 def test_a_list_of_differences_never_takes_the_place_of_another(site, three):
     first = write_disagreements(three.project, site.folder / "differ.csv")
     assert write_disagreements(three.project, site.folder / "differ.csv") == first

@@ -1,6 +1,7 @@
 """Who said what: each person's words, how far people agree, where they differ, and who changed what."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,8 +19,8 @@ from askance.store.said import is_settled
 from askance.vocab import ImageRecord, Label, said
 from askance.vocab.files import write_free
 
-REWRITTEN = " (classes "
-"""In the source of a label that was said anew because its class was renamed; nobody changed their mind."""
+_REWRITTEN = re.compile(r"( \(classes (rename|merge): [^\n]*, by [^\n]*\))\Z")
+"""At the end of the source of a label that was said anew as its class was renamed; nobody changed their mind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,17 @@ def people(project: Project) -> People:
     )
 
 
+def source_of(source: str) -> str:
+    """Where a label came from at first, without what renamed classes added to it.
+
+    >>> source_of("a.csv (classes rename: 1 to one, by eve) (classes merge: one into few, by eve)")
+    'a.csv'
+    >>> source_of("labels (classes rename: 1-5).csv")
+    'labels (classes rename: 1-5).csv'
+    """
+    return _REWRITTEN.sub("", source)
+
+
 def persons_and_differences(project: Project) -> tuple[tuple[Person, ...], int]:
     """Everybody who said something that stands, most labels first, and how many images are to be settled."""
     words = project.store.opinions()
@@ -233,7 +245,7 @@ def _changes(revisions: Iterable[Label], images: Mapping[str, ImageRecord]) -> l
             continue
         before = force.get(label.image_id)
         force[label.image_id] = label
-        if before is None or not said(before) or said(before) == said(label) or REWRITTEN in label.source:
+        if before is None or not said(before) or said(before) == said(label) or _REWRITTEN.search(label.source):
             continue
         name = name_of(label.image_id, images)
         found.append(ChangeOfLabel(name, said(before), said(label), before.who, label.who, label.at, label.source))
