@@ -183,6 +183,16 @@ class TestBack:
         said = "2 different labels for one image: cat (labels.csv, line 2), dog (dog/001_1.png)"
         assert [one.reason for one in found.rejected] == [said, said]
 
+    def test_classes_that_differ_in_a_sign_are_two(self, folder: Path, batch: Batch) -> None:
+        fill(folder, {1: "a-b", 2: "none_of_these"})
+        sort(folder, 1, "a_b")  # stands for a/b
+        sort(folder, 2, "none of these")
+        found = came_back(folder, batch)
+        assert values(found, batch) == [None, "none of these", None, None, None]
+        assert {one.reason for one in found.rejected} == {
+            "2 different labels for one image: a-b (labels.csv, line 2), a/b (a_b/001_1.png)"
+        }
+
     def test_an_image_in_two_folders(self, folder: Path, batch: Batch) -> None:
         file = sort(folder, 1, "cat")
         shutil.copy(file, folder / "dog" / file.name)

@@ -14,7 +14,7 @@ from askance.integrations.rows import LabelRow
 from askance.pool import content_id
 from askance.pool.passed_over import is_nothing
 from askance.pool.sources import SUFFIXES
-from askance.vocab import LabelError
+from askance.vocab import LabelError, answer_of
 
 _SHEETS = ("labels.xlsx", "labels.xls", "labels.ods", "labels.numbers")
 """What a spreadsheet may have been saved as, in place of `labels.csv`."""
@@ -191,7 +191,9 @@ def _agreed(image_id: str, ones: list[_Said], known: Container[str]) -> list[Lab
     if not ones:
         return [LabelRow(image_id, None)]
     answers = {one.row.value or "" for one in ones}
-    alike = len(set(map(plain_name, answers))) == 1 and not all(answer in known for answer in answers)
+    alike = len({answer_of(answer) or answer for answer in answers}) == 1 and not all(
+        answer in known for answer in answers
+    )
     if len(answers) == 1 or alike:
         return [next((one.row for one in ones if one.row.value in known), ones[0].row)]
     both = ", ".join(f"{one.row.value} ({one.where})" for one in ones)

@@ -17,7 +17,7 @@ from askance.integrations.labelled_folder import is_untouched
 from askance.integrations.sheet import render_sheet
 from askance.integrations.write import batch_csv, batch_file_name, labels_csv
 from askance.loop.project import Project
-from askance.vocab import Pick, Progress, Round, SelectionError, Split, silent
+from askance.vocab import ANSWERS, Pick, Progress, Round, SelectionError, Split, silent
 from askance.vocab.files import free_name, write_whole
 
 
@@ -141,7 +141,7 @@ def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     images = project.store.images()
     present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
     classes = project.config.classes
-    answers = [name for name in ("unreadable", "none of these") if name not in classes]
+    answers = [name for name in ANSWERS.values() if name not in classes]
     return Batch(title, present, images, classes, answers, project.source, project.config.pool.max_pixels)
 
 
