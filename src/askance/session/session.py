@@ -256,7 +256,7 @@ class Session:
                 classes and sets names aside that look like slips; a later one sets new names aside.
             settle: these labels are in force, whoever said otherwise.
         """
-        rows, known = read_rows(Path(path)), list(self.config.classes)
+        rows, known = read_rows(Path(path), self.project.store.images()), list(self.config.classes)
         asked = question(rows) if not known and not add_classes else None
         named = asked.classes if asked else class_names(rows, known) if add_classes else ()
         new = [name for name in named if name not in known]
