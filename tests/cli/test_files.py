@@ -267,6 +267,28 @@ def test_an_answered_test_image_and_one_that_is_gone_are_asked_for_no_more(place
     assert "unlabelled images in the test set" in run("askance export --split test", fails=True).wanted
 
 
+def test_only_a_folder_that_holds_the_images_is_to_be_labelled(place):
+    init("other")
+    init()
+    picked(4, "other", start=10)
+    picked(4)
+    run("askance export -p other")
+    assert next_of(run("askance status -p p")) == "askance export -p p"  # what lies here is the other project's
+    assert "batch-0000-2" in run("askance export -p p")
+    said = run("askance status -p p")
+    assert "4 images of the last batch have no label yet: label them in batch-0000-2" in said
+    assert next_of(said) == "askance import batch-0000-2 -p p"
+    fill(place / "batch-0000-2" / "labels.csv")
+    run(next_of(said))
+    for n, name in ((2, "batch-test"), (4, "batch-test-2")):
+        run(f"askance pick --split test -n {n} -p p")
+        assert next_of(run("askance status -p p")) == "askance export --split test -p p"
+        assert f"2 images to label: {name}" in run("askance export --split test -p p")
+        assert next_of(run("askance status -p p")) == f"askance import {name} -p p"
+        fill(place / name / "labels.csv")
+        run(f"askance import {name} -p p")
+
+
 def test_no_markup_reaches_the_screen():
     """Looks are given by style=: markup in a text would be shown as it stands."""
     here = Path(__file__).parents[2] / "src" / "askance" / "cli"

@@ -1,7 +1,7 @@
 """Batches and labels out: what was picked on one side, files that people can work with on the other."""
 
 import itertools
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from askance.integrations import (
     write_labels_csv,
     write_labels_image_folder,
 )
-from askance.integrations.batch_folder import plan
+from askance.integrations.batch_folder import plan, read_mark
 from askance.integrations.labelled_folder import is_untouched
 from askance.integrations.sheet import render_sheet
 from askance.integrations.write import batch_csv, batch_file_name, labels_csv
@@ -118,6 +118,20 @@ def export_labels(project: Project, path: Path) -> tuple[int, Path]:
 def batch_name(project: Project, split: Split | None = None, number: int | None = None) -> str:
     """What the folder of a batch is called: by its round, or by the split it is for."""
     return f"batch-{split}" if split is not None else f"batch-{_round(project, number).number:04d}"
+
+
+def find_package(wanted: Path, ids: Collection[str]) -> Path | None:
+    """The first folder under a batch's name, or one that `export_package` takes next, that holds all these images.
+
+    None where there is none: a folder of that name may be of another batch, or of another project.
+    """
+    for place in _names(wanted):
+        if not place.exists() and not place.is_symlink():
+            return None
+        mark = read_mark(place)
+        if mark is not None and set(ids) <= set(mark.files.values()):
+            return place
+    return None
 
 
 def lacking(

@@ -53,7 +53,7 @@ class Status:
         unlabelled: images that may be picked.
         rounds: all rounds, oldest first.
         metrics: of the last round.
-        pending: picks of the last batch without a label, of those that are still in the pool.
+        waiting: picks of the last batch without a label, of those that are still in the pool, by id.
         strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
         answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
     """
@@ -66,9 +66,14 @@ class Status:
     unlabelled: int
     rounds: list[Round]
     metrics: dict[str, float]
-    pending: int
+    waiting: list[str]
     strange: int
     answers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pending(self) -> int:
+        """How many are waiting for a label."""
+        return len(self.waiting)
 
     @property
     def test_size(self) -> int:
@@ -324,7 +329,7 @@ class Session:
             unlabelled=len(self.project.unlabelled()),
             rounds=rounds,
             metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
-            pending=sum(pick.image_id not in labels and pick.image_id in images for pick in picks),
+            waiting=sorted({pick.image_id for pick in picks} & (images.keys() - labels.keys())),
             strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
             answers=Counter(said(label) for label in labels.values() if label.answer is not None),
         )
