@@ -243,6 +243,52 @@ def test_one_image_alone(place):
     assert next_of(run("askance status")) == "askance train"
 
 
+def test_an_answered_test_image_and_one_that_is_gone_are_asked_for_no_more(place):
+    init()
+    picked(6)
+    run("askance export")
+    fill(place / "batch-0000" / "labels.csv")
+    run("askance import batch-0000")
+    run("askance pick --split test -n 3")
+    with Session.open("p") as session:
+        images, ids = session.project.store.images(), session.status().lacking["test"]
+        answered, gone = (Path(images[image_id].uri) for image_id in ids[:2])
+    Path("test.csv").write_text(f"path,label\n{answered.name},unreadable\n")
+    run("askance import test.csv")
+    assert "2 images of the test set have no label yet" in run("askance status")
+    gone.unlink()
+    run("askance scan")
+    said = run("askance status")
+    assert "1 image of the test set has no label yet" in said
+    assert "1 image to label: batch-test" in run(next_of(said))
+    fill(place / "batch-test" / "labels.csv")
+    assert "1 new" in run("askance import batch-test")
+    assert next_of(run("askance status")) == "askance train"
+    assert "unlabelled images in the test set" in run("askance export --split test", fails=True).wanted
+
+
+def test_only_a_folder_that_holds_the_images_is_to_be_labelled(place):
+    init("other")
+    init()
+    picked(4, "other", start=10)
+    picked(4)
+    run("askance export -p other")
+    assert next_of(run("askance status -p p")) == "askance export -p p"  # what lies here is the other project's
+    assert "batch-0000-2" in run("askance export -p p")
+    said = run("askance status -p p")
+    assert "4 images of the last batch have no label yet: label them in batch-0000-2" in said
+    assert next_of(said) == "askance import batch-0000-2 -p p"
+    fill(place / "batch-0000-2" / "labels.csv")
+    run(next_of(said))
+    for n, name in ((2, "batch-test"), (4, "batch-test-2")):
+        run(f"askance pick --split test -n {n} -p p")
+        assert next_of(run("askance status -p p")) == "askance export --split test -p p"
+        assert f"2 images to label: {name}" in run("askance export --split test -p p")
+        assert next_of(run("askance status -p p")) == f"askance import {name} -p p"
+        fill(place / name / "labels.csv")
+        run(f"askance import {name} -p p")
+
+
 def test_no_markup_reaches_the_screen():
     """Looks are given by style=: markup in a text would be shown as it stands."""
     here = Path(__file__).parents[2] / "src" / "askance" / "cli"

@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -183,6 +184,16 @@ class TestBack:
         said = "2 different labels for one image: cat (labels.csv, line 2), dog (dog/001_1.png)"
         assert [one.reason for one in found.rejected] == [said, said]
 
+    def test_classes_that_differ_in_a_sign_are_two(self, folder: Path, batch: Batch) -> None:
+        fill(folder, {1: "a-b", 2: "none_of_these"})
+        sort(folder, 1, "a_b")  # stands for a/b
+        sort(folder, 2, "none of these")
+        found = came_back(folder, batch)
+        assert values(found, batch) == [None, "none of these", None, None, None]
+        assert {one.reason for one in found.rejected} == {
+            "2 different labels for one image: a-b (labels.csv, line 2), a/b (a_b/001_1.png)"
+        }
+
     def test_an_image_in_two_folders(self, folder: Path, batch: Batch) -> None:
         file = sort(folder, 1, "cat")
         shutil.copy(file, folder / "dog" / file.name)
@@ -209,6 +220,16 @@ class TestBack:
         one.rename(folder / "cat" / two.name)
         two.rename(folder / "dog" / one.name)
         assert values(came_back(folder, batch), batch)[:2] == ["cat", "dog"]
+
+    def test_an_image_of_another_batch_is_itself_whatever_it_is_called(self, batch: Batch, tmp_path: Path) -> None:
+        first, second = (replace(batch, picks=picks) for picks in (batch.picks[:1], batch.picks[1:]))
+        stray = write_batch_package(tmp_path / "batch-0001", first).folder / "001_1.png"
+        folder = write_batch_package(tmp_path / "batch-0002", second).folder
+        assert (folder / "001_1.png").is_file()  # another image of the same name
+        stray.rename(folder / "dog" / stray.name)
+        rows = read_batch_folder(folder, batch.images)
+        found = match(rows, batch.images, {}, CLASSES, roots=[str(folder)])
+        assert values(found, batch) == ["dog", None, None, None, None]
 
     def test_one_column_sorted_without_the_others(self, folder: Path, batch: Batch) -> None:
         table = (folder / "labels.csv").read_text(encoding="utf-8-sig")

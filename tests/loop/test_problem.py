@@ -7,12 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from askance.loop.experiment import Experiment, Problem
 from askance.loop.runs import read_runs
 from askance.loop.simulate import Lab, simulate
 from askance.pool import ArrayImages
-from askance.session.problems import mistaken
+from askance.session.problems import image_folder, mistaken
 from askance.vocab import ConfigError, LabelError, Labelled
 from tests.loop.fakes import BoxTask
 
@@ -137,6 +138,15 @@ def test_each_of_these_makes_another_problem():
 def test_refuses_a_problem_that_cannot_be(changes, said):
     with pytest.raises(ConfigError, match=said):
         problem(**changes)
+
+
+def test_folders_of_answers_are_no_classes(tmp_path):
+    for i, name in enumerate(["cat", "dog", "none of these", "Unreadable"] * 5):
+        (tmp_path / name).mkdir(exist_ok=True)
+        Image.new("L", (8, 8), i).save(tmp_path / name / f"{i}.png")
+    found = image_folder(str(tmp_path))
+    assert found.classes == ("cat", "dog")
+    assert Counter([*found.pool.targets, *found.test.targets]) == {0: 5, 1: 5}
 
 
 def test_mistakes_are_another_class_for_about_the_share_each_as_often():

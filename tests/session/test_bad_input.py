@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from askance.session import Session
-from askance.vocab import Busy, ConfigError, LabelError, PoolError, SelectionError, StoreError
+from askance.vocab import Busy, ConfigError, LabelError, Pick, PoolError, Round, SelectionError, StoreError
 
 
 def rejected(imported):
@@ -292,3 +293,16 @@ def test_a_damaged_store_is_said_not_overwritten(site, damage):
     with pytest.raises(StoreError):
         Session.open(site.folder / "project")
     assert database.read_bytes() == damage
+
+
+def test_an_image_that_was_put_into_another_batch_is_itself(site):
+    with site.init(n_labels=0, n_test=0) as session:
+        store = session.project.store
+        own, other = sorted(store.images())[:2]
+        store.save_round(Round(0, "trained", 0, 0, {}, datetime(2026, 1, 1, tzinfo=UTC)), {})
+        store.save_picks(0, [Pick(own, 1, 0.1)])
+        (folder,) = session.export_package(site.folder).written
+        (file,) = folder.glob("001_*")
+        (folder / "7" / file.name).write_bytes(Path(store.images()[other].uri).read_bytes())
+        session.import_labels(folder, "me")
+        assert {image_id: label.value for image_id, label in store.labels().items()} == {other: "7"}

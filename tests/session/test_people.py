@@ -72,6 +72,14 @@ def test_three_people_differ_and_one_settles_it(site, three):
     assert people(three.project) == after
 
 
+def test_a_settled_difference_stays_settled_until_somebody_says_otherwise(site, three):
+    three.import_labels(site.csv([("031.png", "1")], name="settled.csv"), "anna", settle=True)
+    for value, is_open in (("1", False), ("2", True)):
+        three.import_labels(site.csv([("031.png", value)], name="late.csv"), "zoe")
+        found = people(three.project)
+        assert (found.disagreements[0].name.endswith("031.png"), found.settled) == (is_open, int(not is_open))
+
+
 def test_the_same_files_again_change_nothing(site, three):
     before = three.project.store.revisions()
     for who in ("carl", "anna", "bob", "carl"):
@@ -92,6 +100,19 @@ def test_people_keep_their_words_when_a_class_is_renamed(site, three):
         ]
         assert (after.pairs, after.alpha, after.people) == (before.pairs, before.alpha, before.people)
         assert after.changes == ()
+
+
+def test_a_file_whose_name_speaks_of_classes_is_a_file(site):
+    from askance.session.classes import rename_class
+    from askance.session.withdraw import withdraw
+
+    with site.init(n_labels=0, n_test=0) as session:
+        for value in "01":
+            session.import_labels(site.csv([("031.png", value)], name="labels (classes 1-5).csv"), "anna")
+        assert [(one.before, one.after) for one in people(session.project).changes] == [("0", "1")]
+        rename_class(session.project, "1", "one (big)", "eve")
+        assert len(people(session.project).changes) == 1
+        assert withdraw(session.project, by="eve", source="labels (classes 1-5).csv").total == 1
 
 
 def test_a_list_of_differences_never_takes_the_place_of_another(site, three):

@@ -75,10 +75,28 @@ def test_confirming_a_label_that_somebody_disputes_settles_it_and_is_kept(store)
     assert store.add_labels([label(1, "cat")], settle=True) == Added(settled=1)
 
 
+def test_who_agrees_later_with_what_was_settled_does_not_open_it_again(store):
+    store.add_labels([label(1, "cat"), label(1, "dog", who="bob")])
+    store.add_labels([label(1, "cat")], settle=True)
+    assert store.add_labels([label(1, "cat", who="eve")]) == Added(agreed=1)
+    assert store.add_labels([label(1, "cat")], settle=True) == Added(unchanged=1)
+    store.add_labels([label(1, "dog", who="eve")])
+    assert store.add_labels([label(1, "cat")], settle=True) == Added(settled=1)
+
+
 def test_where_nobody_differs_there_is_nothing_to_settle(store):
     store.add_labels([label(1, "cat")])
     assert store.add_labels([label(1, "cat")], settle=True) == Added(unchanged=1)
     assert store.add_labels([label(1, "cat", who="bob")], settle=True) == Added(agreed=1)
+    assert not any(one.settles for one in store.revisions())
+
+
+def test_who_corrects_their_own_word_settles_nothing(store):
+    store.add_labels([label(1, "cat")])
+    assert store.add_labels([label(1, "dog")], settle=True) == Added(changed=1)
+    store.add_labels([label(1, "cow", who="bob")])
+    assert store.add_labels([label(1, "dog", who="bob")], settle=True) == Added(agreed=1)
+    assert force(store) == ("dog", "ann")
     assert not any(one.settles for one in store.revisions())
 
 
@@ -139,7 +157,7 @@ class Slow:
                 self.force = None
             self.said.pop(one.who, None)
             return
-        disputed = any(value != one.value for value in self.said.values())
+        disputed = any(value != one.value for who, value in self.said.items() if who != one.who)
         if free or (settle and disputed):
             self.force = one
         self.said[one.who] = one.value

@@ -85,14 +85,13 @@ def _next(session: "Session", now: "Status") -> tuple[str, str]:
     """What a person would do now: why, and the command."""
     from askance.cli.next import paste
 
-    if now.pending:
-        because, command = _label_it(session, now.pending, "the last batch", session.batch_name())
+    if now.waiting:
+        because, command = _label_it(session, now.waiting, "the last batch", session.batch_name())
         some = now.rounds[-1].state == "picked" and now.labels["train"].total() > now.rounds[-1].labels
         return because + (f"; or go on with those that have: {paste('train', session)}" if some else ""), command
     if not any(now.labels["train"][name] for name in session.config.classes):
         return "no image for training has a label yet", paste("pick", session)
-    lacking = now.asked["test"] - now.labels["test"].total()
-    if lacking > 0:
+    if lacking := now.lacking["test"]:
         name = session.batch_name("test")
         return _label_it(session, lacking, "the test set", name, "--split test")
     untested = now.labels["test"].total() > 0 and "test_accuracy" not in now.metrics
@@ -109,11 +108,13 @@ def _next(session: "Session", now: "Status") -> tuple[str, str]:
     return "there are labels that no model has seen", paste("train", session)
 
 
-def _label_it(session: "Session", n: int, what: str, name: str, options: str = "") -> tuple[str, str]:
+def _label_it(session: "Session", ids: list[str], what: str, name: str, options: str = "") -> tuple[str, str]:
     """To label a batch: take it back where it lies here, else write it."""
     from askance.cli.next import paste
+    from askance.session.exporting import find_package
 
+    n = len(ids)
     waiting = f"{n:,} {'image' if n == 1 else 'images'} of {what} {'has' if n == 1 else 'have'} no label yet"
-    if Path(name).is_dir():
-        return f"{waiting}: label them in {name}", paste("import", session, name)
+    if (folder := find_package(Path(name), ids)) is not None:
+        return f"{waiting}: label them in {folder}", paste("import", session, str(folder))
     return waiting, paste(f"export {options}".strip(), session)

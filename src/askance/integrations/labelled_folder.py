@@ -14,7 +14,7 @@ from askance.integrations.rows import LabelRow
 from askance.pool import content_id
 from askance.pool.passed_over import is_nothing
 from askance.pool.sources import SUFFIXES
-from askance.vocab import LabelError
+from askance.vocab import LabelError, answer_of
 
 _SHEETS = ("labels.xlsx", "labels.xls", "labels.ods", "labels.numbers")
 """What a spreadsheet may have been saved as, in place of `labels.csv`."""
@@ -39,18 +39,22 @@ def find_batch_folder(path: Path) -> Path | None:
     return inside[0] if len(inside) == 1 and _is_batch_folder(inside[0]) else None
 
 
-def read_batch_folder(folder: Path) -> list[LabelRow]:
+def read_batch_folder(folder: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
     """Read a batch folder: one row an image, or more where several things were said of it.
 
     A filled cell of `labels.csv` counts, and the folder an image was moved into; either may be missing, and an
     image of which neither is known has an empty row. Where they contradict each other, each comes back with
-    `problem` set. An image is known by its content, or by its name in the folder if that has changed. Keys are
-    image ids; of images that are not of this batch, absolute paths.
+    `problem` set. An image is known by its content, or by its name in the folder where no image has that content.
+    Keys are image ids; of images that neither the batch nor the pool holds, absolute paths.
+
+    Args:
+        folder: where.
+        pool: ids of all images of the pool: an image of another batch that was put here is still itself.
 
     Raises:
         LabelError: `labels.csv` cannot be read as text, or there is nothing in the folder.
     """
-    names = _Names(read_mark(folder) or BatchMark({}, {}, False), _table(folder))
+    names = _Names(read_mark(folder) or BatchMark({}, {}, False), _table(folder), pool)
     said: dict[str, list[_Said]] = {image_id: [] for image_id in names.ids}
     loose: list[LabelRow] = []
     for one in [*_cells(folder, names), *_sorted(folder, names)]:
@@ -101,6 +105,7 @@ class _Names:
 
     mark: BatchMark
     table: Mapping[int, Mapping[str, str]]
+    pool: Container[str]
 
     @cached_property
     def ids(self) -> list[str]:
@@ -117,12 +122,12 @@ class _Names:
         return replace(row, key=by_name or row.key)
 
     def of_file(self, path: Path) -> str | None:
-        """The image in a file: by its content, else by its name."""
+        """The image in a file: by its content, else, where that is no image of the pool, by its name."""
         try:
             found = content_id(path.read_bytes())
         except OSError:
             found = ""
-        return found if found in self._known else self.find(path.name)
+        return found if found in self._known or found in self.pool else self.find(path.name)
 
     def find(self, name: str) -> str | None:
         """The image of a name, whatever its folder or ending now, and whatever a system added to a copy's name."""
@@ -191,7 +196,9 @@ def _agreed(image_id: str, ones: list[_Said], known: Container[str]) -> list[Lab
     if not ones:
         return [LabelRow(image_id, None)]
     answers = {one.row.value or "" for one in ones}
-    alike = len(set(map(plain_name, answers))) == 1 and not all(answer in known for answer in answers)
+    alike = len({answer_of(answer) or answer for answer in answers}) == 1 and not all(
+        answer in known for answer in answers
+    )
     if len(answers) == 1 or alike:
         return [next((one.row for one in ones if one.row.value in known), ones[0].row)]
     both = ", ".join(f"{one.row.value} ({one.where})" for one in ones)

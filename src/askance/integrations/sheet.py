@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from askance.pool import BadImage, thumbnail
-from askance.vocab import ImageRecord, Json, Pick, Progress, silent
+from askance.vocab import ANSWERS, ImageRecord, Json, Pick, Progress, silent
 
 SIDE = 240
 """Pixels of a thumbnail's longer side."""
@@ -43,7 +43,7 @@ class Batch:
     picks: Sequence[Pick]
     images: Mapping[str, ImageRecord]
     classes: Sequence[str]
-    answers: Sequence[str] = ("unreadable", "none of these")
+    answers: Sequence[str] = tuple(ANSWERS.values())
     source: str = ""
     max_pixels: int = 120_000_000
 

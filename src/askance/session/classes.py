@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from askance.loop.project import CONFIG, Project
 from askance.loop.settings import edit_classes
-from askance.session.people import REWRITTEN
 from askance.vocab import LabelError, Split, answer_of
 from askance.vocab.config import Config
 
@@ -107,7 +106,7 @@ def _rewrite(project: Project, old: list[str], new: str, why: str) -> Rewritten:
             [name for name in old if name != new],
             (None, answer) if answer else (new, None),
             at=datetime.now(UTC),
-            source=lambda was: f"{was}{REWRITTEN}{why.removeprefix('classes ')})",
+            source=lambda was: f"{was} ({why})",
         )
         config = edit_classes(project.root / CONFIG, old, None if answer else new)
     return Rewritten(config, told, new)

@@ -1,7 +1,7 @@
 """Batches and labels out: what was picked on one side, files that people can work with on the other."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from askance.integrations import (
     write_labels_csv,
     write_labels_image_folder,
 )
-from askance.integrations.batch_folder import plan
+from askance.integrations.batch_folder import plan, read_mark
 from askance.integrations.labelled_folder import is_untouched
 from askance.integrations.sheet import render_sheet
 from askance.integrations.write import batch_csv, batch_file_name, labels_csv
 from askance.loop.project import Project
-from askance.vocab import Pick, Progress, Round, SelectionError, Split, silent
+from askance.vocab import ANSWERS, Pick, Progress, Round, SelectionError, Split, silent
 from askance.vocab.files import free_name, write_whole
 
 
@@ -120,6 +120,32 @@ def batch_name(project: Project, split: Split | None = None, number: int | None 
     return f"batch-{split}" if split is not None else f"batch-{_round(project, number).number:04d}"
 
 
+def find_package(wanted: Path, ids: Collection[str]) -> Path | None:
+    """The first folder under a batch's name, or one that `export_package` takes next, that holds all these images.
+
+    None where there is none: a folder of that name may be of another batch, or of another project.
+    """
+    for place in _names(wanted):
+        if not place.exists() and not place.is_symlink():
+            return None
+        mark = read_mark(place)
+        if mark is not None and set(ids) <= set(mark.files.values()):
+            return place
+    return None
+
+
+def lacking(
+    split: Split, splits: Mapping[str, Split], images: Container[str], labels: Container[str]
+) -> list[str]:
+    """Images of a split that nobody has labelled or answered yet, of those that are in the pool, by id.
+
+    >>> lacking("test", {"c": "test", "b": "val", "a": "test", "gone": "test"}, {"a", "b", "c"}, {"a"})
+    ['c']
+    """
+    frozen = (image_id for image_id, where in splits.items() if where == split)
+    return sorted(image_id for image_id in frozen if image_id in images and image_id not in labels)
+
+
 def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     if split is not None:
         picks, title = _lacking(project, split), f"{'test' if split == 'test' else 'validation'} set"
@@ -129,7 +155,7 @@ def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     images = project.store.images()
     present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
     classes = project.config.classes
-    answers = [name for name in ("unreadable", "none of these") if name not in classes]
+    answers = [name for name in ANSWERS.values() if name not in classes]
     return Batch(title, present, images, classes, answers, project.source, project.config.pool.max_pixels)
 
 
@@ -142,8 +168,8 @@ def _round(project: Project, number: int | None) -> Round:
 
 
 def _lacking(project: Project, split: Split) -> list[Pick]:
-    labels = project.store.labels()
-    ids = sorted(name for name, where in project.store.splits().items() if where == split and name not in labels)
+    store = project.store
+    ids = lacking(split, store.splits(), store.images(), store.labels())
     if not ids:
         raise SelectionError(
             f"unlabelled images in the {split} set", "none", f"askance pick --split {split} -n 200"

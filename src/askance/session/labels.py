@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,15 +83,20 @@ class Imported:
         return self.new + self.changed + self.unchanged + self.agreed + self.differed + self.settled
 
 
-def read_rows(path: Path) -> list[LabelRow]:
-    """The rows of a CSV file, a batch folder, or a folder with a folder a class."""
+def read_rows(path: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
+    """The rows of a CSV file, a batch folder, or a folder with a folder a class.
+
+    Args:
+        path: of the file or folder.
+        pool: ids of the pool's images, where there is a pool.
+    """
     if not path.exists():
         raise LabelError(
             "a CSV file or a folder with a folder a class", f"{path}, which is not there", "check the path"
         )
     batch = find_batch_folder(path)
     if batch is not None:
-        return read_batch_folder(batch)
+        return read_batch_folder(batch, pool)
     return read_image_folder(path) if path.is_dir() else read_label_csv(path)
 
 

@@ -1,6 +1,7 @@
 """Who said what: each person's words, how far people agree, where they differ, and who changed what."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from askance.integrations.files import csv_bytes
 from askance.integrations.read import LABELS, PATHS, plain_name
 from askance.integrations.write import FOR_PEOPLE
 from askance.loop.project import Project
+from askance.store.said import is_settled
 from askance.vocab import ImageRecord, Label, said
 from askance.vocab.files import write_free
 
-REWRITTEN = " (classes "
-"""In the source of a label that was said anew because its class was renamed; nobody changed their mind."""
+_REWRITTEN = re.compile(r"( \(classes (rename|merge): [^\n]*, by [^\n]*\))\Z")
+"""At the end of the source of a label that was said anew as its class was renamed; nobody changed their mind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +135,17 @@ def people(project: Project) -> People:
     )
 
 
+def source_of(source: str) -> str:
+    """Where a label came from at first, without what renamed classes added to it.
+
+    >>> source_of("a.csv (classes rename: 1 to one, by eve) (classes merge: one into few, by eve)")
+    'a.csv'
+    >>> source_of("labels (classes rename: 1-5).csv")
+    'labels (classes rename: 1-5).csv'
+    """
+    return _REWRITTEN.sub("", source)
+
+
 def persons_and_differences(project: Project) -> tuple[tuple[Person, ...], int]:
     """Everybody who said something that stands, most labels first, and how many images are to be settled."""
     words = project.store.opinions()
@@ -184,17 +197,17 @@ def _persons(words: Mapping[str, Mapping[str, Label]]) -> tuple[Person, ...]:
 def _differing(
     words: Mapping[str, Mapping[str, Label]], images: Mapping[str, ImageRecord]
 ) -> tuple[tuple[Differing, ...], int]:
-    """Those to be settled, and how many are settled: there the last word is the one that settles."""
+    """Those to be settled, and how many are settled."""
     found, settled = [], 0
     for image_id, one in words.items():
         if len({said(label) for label in one.values()}) < 2:
             continue
-        if list(one.values())[-1].settles:
+        force = next((label for label in one.values() if not label.opinion), None)
+        if is_settled(force, one):
             settled += 1
             continue
-        force = next((who for who, label in one.items() if not label.opinion), None)
         told = {who: said(label) for who, label in one.items()}
-        found.append(Differing(image_id, name_of(image_id, images), told, force))
+        found.append(Differing(image_id, name_of(image_id, images), told, force.who if force else None))
     return tuple(sorted(found, key=lambda differing: differing.name)), settled
 
 
@@ -232,7 +245,7 @@ def _changes(revisions: Iterable[Label], images: Mapping[str, ImageRecord]) -> l
             continue
         before = force.get(label.image_id)
         force[label.image_id] = label
-        if before is None or not said(before) or said(before) == said(label) or REWRITTEN in label.source:
+        if before is None or not said(before) or said(before) == said(label) or _REWRITTEN.search(label.source):
             continue
         name = name_of(label.image_id, images)
         found.append(ChangeOfLabel(name, said(before), said(label), before.who, label.who, label.at, label.source))

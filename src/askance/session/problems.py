@@ -15,7 +15,7 @@ from askance.loop.experiment import Problem
 from askance.maths import keyed_uniform
 from askance.pool import MAX_PIXELS, ArrayImages, FileImages, Look, scan
 from askance.session.labels import read_rows
-from askance.vocab import ConfigError, ImageRecord, Labelled, Sighting
+from askance.vocab import ConfigError, ImageRecord, Labelled, Sighting, answer_of
 from askance.vocab.config import ModelConfig, TrainConfig
 
 TEST_SHARE = 0.3
@@ -121,8 +121,11 @@ def repeated_mnist(folder: str, copies: int = 3, noise: float = 7.86, test: int 
 
 
 def image_folder(folder: str) -> Problem:
-    """A folder with a folder a class, 30 % of each class for testing; images under two classes are left out."""
-    rows = read_rows(Path(folder))
+    """A folder with a folder a class, 30 % of each class for testing; images under two classes are left out.
+
+    So are those in folders of answers: `unreadable` and `none of these` are no classes.
+    """
+    rows = [row for row in read_rows(Path(folder)) if row.value is not None and answer_of(row.value) is None]
     classes = tuple(sorted({row.value for row in rows if row.value is not None}))
     found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=MAX_PIXELS)}
     said: list[tuple[str, str]] = []

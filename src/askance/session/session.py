@@ -30,6 +30,7 @@ from askance.session.exporting import (
     export_batch,
     export_labels,
     export_package,
+    lacking,
 )
 from askance.session.labels import Imported, read_rows, take_rows
 from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
@@ -48,10 +49,11 @@ class Status:
         quarantined: places that hold none.
         labels: split -> class -> how many.
         asked: split -> images frozen in it, labelled or not.
+        lacking: split -> images frozen in it that nobody has labelled or answered, of those still in the pool.
         unlabelled: images that may be picked.
         rounds: all rounds, oldest first.
         metrics: of the last round.
-        pending: picks of the last batch without a label, of those that are still in the pool.
+        waiting: picks of the last batch without a label, of those that are still in the pool, by id.
         strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
         answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
     """
@@ -60,12 +62,18 @@ class Status:
     quarantined: int
     labels: dict[Split, Counter[str]]
     asked: Counter[str]
+    lacking: dict[Split, list[str]]
     unlabelled: int
     rounds: list[Round]
     metrics: dict[str, float]
-    pending: int
+    waiting: list[str]
     strange: int
     answers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pending(self) -> int:
+        """How many are waiting for a label."""
+        return len(self.waiting)
 
     @property
     def test_size(self) -> int:
@@ -253,7 +261,7 @@ class Session:
                 classes and sets names aside that look like slips; a later one sets new names aside.
             settle: these labels are in force, whoever said otherwise.
         """
-        rows, known = read_rows(Path(path)), list(self.config.classes)
+        rows, known = read_rows(Path(path), self.project.store.images()), list(self.config.classes)
         asked = question(rows) if not known and not add_classes else None
         named = asked.classes if asked else class_names(rows, known) if add_classes else ()
         new = [name for name in named if name not in known]
@@ -317,10 +325,11 @@ class Session:
             quarantined=len(store.quarantined()),
             labels=by_split,
             asked=Counter(splits.values()),
+            lacking={split: lacking(split, splits, images, labels) for split in by_split},
             unlabelled=len(self.project.unlabelled()),
             rounds=rounds,
             metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
-            pending=sum(pick.image_id not in labels and pick.image_id in images for pick in picks),
+            waiting=sorted({pick.image_id for pick in picks} & (images.keys() - labels.keys())),
             strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
             answers=Counter(said(label) for label in labels.values() if label.answer is not None),
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from askance.integrations import LabelRow, match
 from askance.loop.project import Project
-from askance.session.people import REWRITTEN
+from askance.session.people import source_of
 from askance.vocab import Label, LabelError, answer_of, said
 
 
@@ -109,7 +109,7 @@ def _answer(text: str | None) -> str | None:
 
 
 def _is_from(label: Label, source: str | None) -> bool:
-    return source is None or label.source.split(REWRITTEN)[0] in (source, Path(source).name)
+    return source is None or source_of(label.source) in (source, Path(source).name)
 
 
 def _found(project: Project, names: Sequence[str]) -> set[str]:
@@ -130,7 +130,7 @@ def _nothing(project: Project, source: str | None, who: str | None) -> LabelErro
         people = ", ".join(sorted({label.who for label in words})) or "nobody yet"
         return LabelError(f"labels that {who} said", "none", f"those who said any: {people}")
     if source is not None and not any(_is_from(label, source) for label in words):
-        files = sorted({label.source.split(REWRITTEN)[0] for label in words})
+        files = sorted({source_of(label.source) for label in words})
         more = f" and {len(files) - 10} more" if len(files) > 10 else ""
         return LabelError(
             f"labels from {source}", "none", f"those there are come from {', '.join(files[:10])}{more}"

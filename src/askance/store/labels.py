@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, insert
 
 from askance.store.images import few, unknown_images
-from askance.store.said import in_force, withdraws, words
+from askance.store.said import in_force, is_settled, withdraws, words
 from askance.store.schema import labels
 from askance.vocab import Answer, Label, LabelError
 
@@ -66,10 +66,10 @@ class _Known:
         return self._write("agreed" if same else "differed", replace(label, opinion=True))
 
     def _is_open(self, label: Label) -> bool:
-        """Whether somebody says otherwise, and this person has not settled that already."""
-        others = any(_what(word) != _what(label) for word in self.words.values())
-        last = next(reversed(self.words.values()), None)
-        done = last is not None and last.settles and last.who == label.who and _what(last) == _what(label)
+        """Whether somebody else says otherwise, and this person has not settled that already."""
+        others = any(_what(word) != _what(label) for who, word in self.words.items() if who != label.who)
+        mine = self.force is not None and self.force.who == label.who and _what(self.force) == _what(label)
+        done = mine and is_settled(self.force, self.words)
         return others and not done
 
     def _withdraw(self, label: Label, *, here: bool) -> tuple[Outcome, Label | None]:

@@ -1,12 +1,13 @@
 """What people said about images, read back, as functions of a connection."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from itertools import dropwhile
 
 from sqlalchemy import Connection, Select, func, select
 
 from askance.store.images import batches
 from askance.store.schema import labels
-from askance.vocab import Label
+from askance.vocab import Label, said
 
 _label = select(
     labels.c.revision,
@@ -24,6 +25,19 @@ _label = select(
 def withdraws(label: Label) -> bool:
     """Whether it says that nothing is said any more."""
     return label.value is None and label.answer is None
+
+
+def is_settled(force: Label | None, words: Mapping[str, Label]) -> bool:
+    """Whether the word in force settles, and nobody has said something else since.
+
+    Args:
+        force: the label in force.
+        words: person -> their newest word, oldest word first.
+    """
+    if force is None or not force.settles:
+        return False
+    since = dropwhile(lambda who: who != force.who, words)
+    return all(said(words[who]) == said(force) for who in since)
 
 
 def in_force(connection: Connection, ids: Collection[str] | None = None) -> dict[int, Label]:
