@@ -61,8 +61,8 @@ def test_offline_and_not_in_the_cache_says_how_to_get_it_in_two_lines(cache):
     assert str(cache) in caught.value.got
     first, second = caught.value.fix.splitlines()
     assert "hf download timm/tiny.of_ours model.safetensors" in first
-    assert "model.weights" in second
-    assert "--weights" in second
+    assert "--weights tiny.of_ours/model.safetensors" in second
+    assert 'under [model] in askance.toml: weights = "' in second
 
 
 def as_(content):

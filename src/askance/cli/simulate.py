@@ -14,6 +14,11 @@ _Levels = Annotated[
     str | None,
     typer.Option(help="Values of it to count labels to, comma separated; else round ones that the curves reach."),
 ]
+_Targets = Annotated[
+    Literal["pool", "test"],
+    typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels)."),
+]
+_Subset = Annotated[int | None, typer.Option(help="Score only this many of the pool, at random, a round.")]
 _Resplit = Annotated[
     bool,
     typer.Option(
@@ -37,13 +42,8 @@ def simulate(
     batch: Annotated[int, typer.Option(help="Labels a round.")] = 10,
     until: Annotated[int, typer.Option(help="Training labels at which a run ends.")] = 200,
     draws: Annotated[int, typer.Option("-k", help="Networks drawn from the posterior.")] = 100,
-    subset: Annotated[
-        int | None, typer.Option(help="Score only this many of the pool, at random, a round.")
-    ] = None,
-    targets: Annotated[
-        Literal["pool", "test"],
-        typer.Option(help="What EPIG is to predict well: pool, or test (its images, never its labels)."),
-    ] = "pool",
+    subset: _Subset = None,
+    targets: _Targets = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
     resplit: _Resplit = False,
     metric: _Metric = "error",
