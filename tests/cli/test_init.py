@@ -123,7 +123,7 @@ def test_doctor_loads_what_train_will_load(place, mobilenet):
 
 
 def test_doctor_finds_weights_of_another_network_and_a_file_that_is_gone(place, shared_data):
-    weights = shared_data / "weights/mobilenetv2_100_imagenet.safetensors"
+    weights = (shared_data / "weights/mobilenetv2_100_imagenet.safetensors").resolve()
     run("init", "photos", "--model", "resnet18", "--weights", weights, "--size", 32)
     wrong = run("doctor", fails=True)
     assert "not [64]" in wrong.output
