@@ -95,3 +95,11 @@ def shared_data() -> Path:
 def as_users_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the runtime shape checks that tests switch on: what users meet is our own door."""
     monkeypatch.setattr("jaxtyping.config.jaxtyping_disable", True)
+
+
+@pytest.fixture
+def world():
+    """Small separable images, and tasks over them."""
+    from tests.world import World  # here: it imports torch
+
+    return World()

@@ -23,7 +23,13 @@ ROOMS = (
 """Rooms that export what they are for in their `__init__`."""
 
 ELSEWHERE = {
-    "simulation": ("loop.contract", "loop.experiment", "loop.simulate", "loop.strategy", "session.problems"),
+    "simulation": (
+        "loop.contract",
+        "loop.strategy",
+        "simulation.experiment",
+        "simulation.simulate",
+        "studies.problems",
+    ),
     "tasks": ("tasks.classification", "vocab.config"),
 }
 """Pages of rooms whose public names are those that `askance` exports, or that one folder below does."""

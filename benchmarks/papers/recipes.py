@@ -18,14 +18,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from askance.loop.experiment import Experiment, Problem
 from askance.report.claims import Claim
-from askance.session.papers.batchbald2019 import NETWORK
-from askance.session.papers.mnist import mnist_folder
-from askance.session.problems import mnist
-from askance.session.simulations import settings_for
-from askance.session.studies import Part, Study, run_study
-from askance.session.study_files import write_study
+from askance.simulation.experiment import Experiment, Problem
+from askance.studies.papers.batchbald2019 import NETWORK
+from askance.studies.papers.mnist import mnist_folder
+from askance.studies.problems import mnist
+from askance.studies.simulations import settings_for
+from askance.studies.studies import Part, Study, run_study
+from askance.studies.study_files import write_study
 from askance.vocab import Labelled
 
 HERE = Path(__file__).parent

@@ -27,7 +27,7 @@ from trashnet import TRAIN, model, problem
 from askance.acquisition import bald
 from askance.maths import Draws
 from askance.maths.entropies import mean_probs
-from askance.session.machine import machine
+from askance.studies.machine import machine
 from askance.tasks.classification import Classification
 from askance.uncertainty import dropout_masks, split
 from askance.uncertainty.posterior import shared_masks

@@ -29,15 +29,15 @@ import torch
 from scipy.stats import spearmanr
 
 from askance.acquisition import bald, novelty, predictive_entropy
-from askance.loop.experiment import Experiment, Problem, start_and_validation
-from askance.loop.simulate import Lab, simulate
 from askance.loop.step import random_subset
 from askance.maths import Draws
 from askance.maths.curves import interval, paired_difference
+from askance.networks.pixels import targets_of
 from askance.report import plot_curves
-from askance.session.problems import classification, image_folder
+from askance.simulation.experiment import Experiment, Problem, start_and_validation
+from askance.simulation.simulate import Lab, simulate
+from askance.studies.problems import classification, image_folder
 from askance.tasks.classification import Classification
-from askance.tasks.classification.data import targets_of
 from askance.uncertainty import SplitNet, fit_density
 from askance.vocab import Curve, Labelled
 from askance.vocab.config import ModelConfig, TrainConfig

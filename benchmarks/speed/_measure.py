@@ -64,7 +64,7 @@ INTERLEAVED = "variants interleaved; ratios are medians of the ratios in each re
 
 def write(name: str, lines: list[str], how: str = INTERLEAVED) -> Path:
     """A dated page under results/, with the machine, the versions, the command and `how` it was timed."""
-    from askance.session.machine import machine  # here, so that it is in no peak of memory that is measured
+    from askance.studies.machine import machine  # here, so that it is in no peak of memory that is measured
 
     now, about = datetime.now(UTC), machine()
     head = [

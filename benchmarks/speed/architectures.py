@@ -14,8 +14,8 @@ from _measure import deterministic, interleaved, ratio, write
 from torch import Tensor
 
 from askance.acquisition import bald
-from askance.tasks.classification.model import build
-from askance.tasks.classification.posteriors import drawing
+from askance.networks.model import build
+from askance.training.posteriors import drawing
 from askance.uncertainty import StochasticNet, is_plain, work_of
 from askance.vocab.config import ModelConfig
 

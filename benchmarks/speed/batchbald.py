@@ -25,14 +25,14 @@ from _measure import MNIST, PEER, ROOT, interleaved, said_by, write
 from peers.memory import forget_peak, mib
 from torch import Tensor
 
-from askance.loop.experiment import start_and_validation
 from askance.loop.step import random_subset
 from askance.maths import Draws, joint_entropy
 from askance.maths.joint import Configurations, lot_of
 from askance.selection import batchbald
 from askance.selection.lazy import Pool
-from askance.session.problems import classification, problem_from
-from askance.session.simulations import settings_for
+from askance.simulation.experiment import start_and_validation
+from askance.studies.problems import classification, problem_from
+from askance.studies.simulations import settings_for
 from askance.vocab import Labelled
 
 WORK = ROOT / "work"

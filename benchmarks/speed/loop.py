@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from _measure import MNIST, PEER, said_by, write
 
-from askance.loop.experiment import start_and_validation
 from askance.loop.step import pick, score_pool
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_uniform
 from askance.pool import Look
-from askance.session.papers.gal2017 import TRAIN
-from askance.session.problems import classification, problem_from
-from askance.session.simulations import settings_for
+from askance.simulation.experiment import start_and_validation
+from askance.studies.papers.gal2017 import TRAIN
+from askance.studies.problems import classification, problem_from
+from askance.studies.simulations import settings_for
 from askance.vocab import Labelled
 
 ROUNDS = 38

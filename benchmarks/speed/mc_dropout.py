@@ -26,9 +26,10 @@ from torch import Tensor, nn
 
 from askance.acquisition import bald
 from askance.maths import Draws
-from askance.tasks.classification.devices import OneDevice
-from askance.tasks.classification.model import build
-from askance.tasks.classification.train import Examples, Recipe, minimise
+from askance.networks.model import build
+from askance.tasks.classification.objective import CrossEntropy
+from askance.training.devices import OneDevice
+from askance.training.steps import Examples, Recipe, minimise
 from askance.uncertainty import DropoutMoments, DropoutPosterior, SplitNet, mc_dropout, split
 from askance.vocab.config import ModelConfig, TrainConfig
 
@@ -76,7 +77,7 @@ def trained(seed: int = 0) -> nn.Sequential:
         order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
         of_class = [order[labels[order] == digit][:10] for digit in range(10)]
         images, labels = images[torch.cat(of_class)], labels[torch.cat(of_class)]
-        recipe = Recipe(TrainConfig(device="cpu"), OneDevice(torch.device("cpu")), "all", False)
+        recipe = Recipe(TrainConfig(device="cpu"), OneDevice(torch.device("cpu")), CrossEntropy(), "all", False)
         minimise(own, Examples(lambda some: images[some], labels), recipe, decay=0.5, seed=seed)
         kept.parent.mkdir(exist_ok=True)
         save_file({name: weight.contiguous() for name, weight in own.state_dict().items()}, kept)

@@ -12,7 +12,7 @@ import torch
 from _measure import deterministic, interleaved, ratio, write
 
 from askance.networks import LISTED
-from askance.tasks.classification.model import build_trunk
+from askance.networks.model import build_trunk
 from askance.vocab.config import ModelConfig
 
 FIRST = "mobilenetv2_100.ra_in1k"

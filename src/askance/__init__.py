@@ -7,20 +7,22 @@ stable: a room may be built anew, what is exported here stays.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from askance import moved
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from askance.acquisition import acquisitions, score
     from askance.loop.contract import Task
-    from askance.loop.experiment import Experiment, Problem
-    from askance.loop.simulate import Lab, simulate
     from askance.loop.strategy import Strategy
     from askance.maths import Chunk, Draws, GaussianLogits, Units, aggregate, labels_to
     from askance.pool import ArrayImages, FileImages, Look
     from askance.report import plot_curves
     from askance.selection import select, selections
     from askance.session import Session
-    from askance.session.problems import classification
+    from askance.simulation.experiment import Experiment, Problem
+    from askance.simulation.simulate import Lab, simulate
+    from askance.studies.problems import classification
     from askance.uncertainty import (
         DropoutPosterior,
         SplitNet,
@@ -35,15 +37,15 @@ if TYPE_CHECKING:
 _ROOMS = {
     "askance.acquisition": ("acquisitions", "score"),
     "askance.loop.contract": ("Task",),
-    "askance.loop.experiment": ("Experiment", "Problem"),
-    "askance.loop.simulate": ("Lab", "simulate"),
+    "askance.simulation.experiment": ("Experiment", "Problem"),
+    "askance.simulation.simulate": ("Lab", "simulate"),
     "askance.loop.strategy": ("Strategy",),
     "askance.maths": ("Chunk", "Draws", "GaussianLogits", "Units", "aggregate", "labels_to"),
     "askance.pool": ("ArrayImages", "FileImages", "Look"),
     "askance.report": ("plot_curves",),
     "askance.selection": ("select", "selections"),
     "askance.session": ("Session",),
-    "askance.session.problems": ("classification",),
+    "askance.studies.problems": ("classification",),
     "askance.uncertainty": (
         "DropoutPosterior",
         "SplitNet",
@@ -94,6 +96,9 @@ __all__ = [
     "simulate",
     "stochastic_layers",
 ]
+
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

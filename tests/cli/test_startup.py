@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 from safetensors.torch import save_file
 
+from askance.networks.model import build_trunk
 from askance.session import Session
-from askance.tasks.classification.model import build_trunk
 from askance.vocab.config import ModelConfig
 
 NETWORKS = {"timm", "torchvision", "transformers", "lightning_fabric", "torchmetrics"}

@@ -65,11 +65,11 @@ def test_a_grandchild_is_found_across_files_and_through_type_arguments():
 @pytest.mark.parametrize(
     ("path", "call", "found"),
     [
-        ("src/askance/tasks/classification/torch_hub.py", "torch.load(p, weights_only=True)", 0),
-        ("src/askance/tasks/classification/torch_hub.py", "torch.load(p, weights_only=False)", 1),
-        ("src/askance/tasks/classification/torch_hub.py", "torch.load(p, weights_only=w)", 1),
-        ("src/askance/tasks/classification/torch_hub.py", "torch.load(p)", 1),
-        ("src/askance/tasks/classification/model.py", "torch.load(p, weights_only=True)", 1),
+        ("src/askance/networks/torch_hub.py", "torch.load(p, weights_only=True)", 0),
+        ("src/askance/networks/torch_hub.py", "torch.load(p, weights_only=False)", 1),
+        ("src/askance/networks/torch_hub.py", "torch.load(p, weights_only=w)", 1),
+        ("src/askance/networks/torch_hub.py", "torch.load(p)", 1),
+        ("src/askance/networks/model.py", "torch.load(p, weights_only=True)", 1),
     ],
 )
 def test_weights_alone_are_read_from_a_pickle_in_one_file(path, call, found):

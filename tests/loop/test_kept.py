@@ -4,19 +4,19 @@ import torch
 
 from askance.loop import kept as kept_module
 from askance.loop.batch import beside_even
-from askance.loop.experiment import start_and_validation
 from askance.loop.kept import Keeper
-from askance.loop.runs import RunFolder
-from askance.loop.simulate import simulate
 from askance.loop.step import Beside, pick, score_pool
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
 from askance.selection import batchbald, max_herding, select, uncertainty_herding
 from askance.selection.uncertainty_herding import covered
+from askance.simulation.experiment import start_and_validation
+from askance.simulation.runs import RunFolder
+from askance.simulation.simulate import simulate
 from askance.vocab import ConfigError, Labelled
 from askance.vocab.config import StrategyConfig
 from tests.loop.fakes import BoxTask
-from tests.loop.test_simulate import lab
+from tests.simulation.test_simulate import lab
 
 IDS = [f"image-{i:02d}" for i in range(23)]
 ONE_EACH = dict.fromkeys(IDS, 1)

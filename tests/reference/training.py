@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from askance.maths import keyed_seed
-from askance.tasks.classification.kept import Settled
-from askance.tasks.classification.train import minibatches
+from askance.training.averages import Settled
+from askance.training.steps import minibatches
 
 
 def weights(targets):

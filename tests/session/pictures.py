@@ -7,8 +7,8 @@ import timm
 from PIL import Image
 from safetensors.torch import save_file
 
-from askance.session.papers.isic2016 import CLASSES, TWICE
-from askance.session.papers.trunk import WEIGHTS
+from askance.studies.papers.isic2016 import CLASSES, TWICE
+from askance.studies.papers.trunk import WEIGHTS
 
 WASTE = ("cardboard", "glass", "metal", "paper", "plastic", "trash")
 

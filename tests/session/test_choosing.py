@@ -7,7 +7,7 @@ from PIL import Image
 from askance.networks import DEFAULT, listed
 from askance.session import Session
 from askance.session.choosing import small_network_costs
-from askance.session.simulations import chosen_for, settings_for
+from askance.studies.simulations import chosen_for, settings_for
 from askance.vocab import ConfigError, ModelError, PoolError
 from askance.vocab.config import ModelConfig
 from tests.hub import keep

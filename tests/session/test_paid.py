@@ -12,7 +12,7 @@ from askance.session import paid as room
 from askance.session.paid import Slices, difference, paid, slices_of
 from askance.session.reporting import write_project_report
 from askance.session.round_rows import beside, round_row
-from askance.session.simulations import settings_for
+from askance.studies.simulations import settings_for
 
 
 def turn(site, session, n, strategy=None):

@@ -12,7 +12,8 @@ from PIL import Image
 from askance.cli.imported import print_imported
 from askance.session import Session
 from askance.session.reporting import write_project_report
-from askance.tasks.classification import Classification, resume, train
+from askance.tasks.classification import Classification
+from askance.training import resume, steps
 from askance.vocab import ConfigError, ModelError, SelectionError
 
 
@@ -341,7 +342,7 @@ def test_a_project_is_found_from_a_folder_inside_it(site):
 
 
 def test_a_training_that_was_cut_off_goes_on_and_leaves_nothing_behind(site, monkeypatch):
-    taken, cut, real = [], [15], train._finite
+    taken, cut, real = [], [15], steps._finite
 
     def finite(loss, step, rate):
         if len(taken) == cut[0]:
@@ -351,7 +352,7 @@ def test_a_training_that_was_cut_off_goes_on_and_leaves_nothing_behind(site, mon
 
     monkeypatch.setattr(resume, "EVERY", 0.0)
     monkeypatch.setattr(resume, "SHARE", 1e9)
-    monkeypatch.setattr(train, "_finite", finite)
+    monkeypatch.setattr(steps, "_finite", finite)
     with site.init() as session:
         with pytest.raises(KeyboardInterrupt):
             session.train()

@@ -36,9 +36,9 @@ def bench(
 ) -> None:
     """Reproduce a paper: run its experiments, and write a dated page, figures, raw curves and configuration."""
     from askance.cli.show import bars, console
-    from askance.session.papers import PAPERS
-    from askance.session.studies import resume_study, run_study
-    from askance.session.study_files import write_study
+    from askance.studies.papers import PAPERS
+    from askance.studies.studies import resume_study, run_study
+    from askance.studies.study_files import write_study
 
     study = PAPERS[paper].study(PAPERS[paper].folder(data, download=download), quick=quick)
     study = study.only([name.strip() for name in parts.split(",")]) if parts else study

@@ -13,6 +13,6 @@ def demo(
 ) -> None:
     """Compare the default strategy, BALD and random on 1,797 real digits: curves, report, plot."""
     from askance.cli.simulate import show
-    from askance.session.simulations import demo_experiment
+    from askance.studies.simulations import demo_experiment
 
     show("digits", demo_experiment(seeds), out, workers)

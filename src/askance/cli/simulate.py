@@ -61,8 +61,8 @@ def simulate(
     named = _checked(strategies, data, settings)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
-        from askance.loop.experiment import Experiment
-        from askance.session.simulations import chosen_for
+        from askance.simulation.experiment import Experiment
+        from askance.studies.simulations import chosen_for
     model, train, notes = chosen_for(data, settings)
     for note in notes:
         console.print(note)
@@ -121,7 +121,7 @@ def _numbers(levels: str | None) -> tuple[float, ...] | None:
 
 def _view(metric: str, levels: tuple[float, ...] | None) -> Any:
     """What of the curves is looked at, as options say it."""
-    from askance.session.simulations import View
+    from askance.studies.simulations import View
 
     return View(metric) if levels is None else View(metric, levels)
 
@@ -132,7 +132,7 @@ def show(
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
     from askance.report.words import words_for
-    from askance.session.simulations import run_simulation
+    from askance.studies.simulations import run_simulation
 
     with bars() as progress:
         results = run_simulation(

@@ -63,7 +63,7 @@ def look_of_named(given: Mapping[str, Any]) -> dict[str, Any]:
         return _with_look(name, given, known.look)
     if not has_library_weights(name) or given.keys() >= {"size", "mean", "std"}:
         return dict(given)
-    from askance.tasks.classification.looks import look_of  # asks the libraries, which takes seconds to import
+    from askance.networks.looks import look_of  # asks the libraries, which takes seconds to import
 
     return _with_look(name, given, look_of(name))
 
@@ -201,6 +201,6 @@ def _side(images: Mapping[str, ImageRecord]) -> int:
 def _fetch(name: str) -> Path:
     if (known := listed(name)) is not None:
         return fetched(known.file, f"the pretrained weights of {name}")
-    from askance.tasks.classification.weights import fetch
+    from askance.networks.weights import fetch
 
     return fetch(name)

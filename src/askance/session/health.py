@@ -14,9 +14,9 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from askance.loop.project import Project
 from askance.loop.settings import check_config
+from askance.networks.model import build, is_of_networks
+from askance.networks.weights import given
 from askance.session.trunks import model_of
-from askance.tasks.classification.model import build, is_of_networks
-from askance.tasks.classification.weights import given
 from askance.uncertainty import SplitNet, StochasticNet, is_plain, stochastic_layers, work_of
 from askance.vocab import AskanceError, ConfigError, ModelError
 

@@ -4,7 +4,7 @@ import logging
 
 from askance.loop.already import model_file
 from askance.loop.project import Project
-from askance.tasks.classification.weights import is_here
+from askance.networks.weights import is_here
 from askance.vocab.config import PRETRAINED, ModelConfig
 
 _NETWORK = ("name", "head", "options", "channels", "size")

@@ -98,7 +98,7 @@ def test_the_loop_picks_by_them(world, fitted, name):
 def test_a_network_without_features_is_refused(world):
     options = {"drop_path_rate": 0.2, "in_chans": 1}
     task = world.task(model={"name": "resnet10t", "head": "own", "options": options})
-    net = task._fresh(0)
+    net = task._begin.fresh(0)
     assert isinstance(net, SplitNet)
     with pytest.raises(ModelError, match="trunk whose features stay"):
         task.log_density(net, world.ids, labelled=world.labelled(*range(12)))

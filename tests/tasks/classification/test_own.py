@@ -12,10 +12,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from askance.networks import drawing as drawing_room
+from askance.networks.drawing import drawing
+from askance.networks.model import build, classes_of
 from askance.pool import ArrayImages
-from askance.tasks.classification import Classification, posteriors
-from askance.tasks.classification.model import build, classes_of
-from askance.tasks.classification.posteriors import drawing
+from askance.tasks.classification import Classification
 from askance.uncertainty import HeadDraws, StochasticNet, look_at, mc_dropout
 from askance.vocab import Labelled, ModelError
 from askance.vocab.config import ModelConfig, TrainConfig
@@ -210,7 +211,7 @@ def test_what_is_random_is_looked_for_once_a_network(monkeypatch: pytest.MonkeyP
         looked.append(weakref.ref(head))
         return look_at(head)
 
-    monkeypatch.setattr(posteriors, "look_at", watched)
+    monkeypatch.setattr(drawing_room, "look_at", watched)
     options = {"img_size": 32, "attn_drop_rate": 0.3, "depth": 2}
     config = ModelConfig(name="vit_tiny_patch16_224", head="own", size=32, options=options)
     net, other = build(config, 3, seed=0), build(config, 3, seed=1)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from askance.pool import FeatureCache
-from askance.tasks.classification import data
-from askance.tasks.classification.data import Normalisation, read
+from askance.networks import pixels as looking
+from askance.networks.features import MemoryCache
+from askance.networks.pixels import Normalisation, read
+from askance.pool import FeatureCache, Look
 from askance.tasks.classification.metrics import metrics
-from askance.tasks.classification.predict import MemoryCache
 from askance.vocab import Labelled, ModelError
 
 NONE = Labelled((), ())
@@ -23,10 +23,10 @@ def test_normalisation_is_the_equation():
 
 @pytest.mark.parametrize("limit", [2 << 30, 100])
 def test_pixels_are_read_once_in_memory_or_on_disk(world, monkeypatch, limit):
-    monkeypatch.setattr(data, "IN_MEMORY", limit)
-    monkeypatch.setattr(data, "_READ", 7)
+    monkeypatch.setattr(looking, "IN_MEMORY", limit)
+    monkeypatch.setattr(looking, "_READ", 7)
     images = world.images(broken=[0, 13])
-    found = read(images, world.ids, data.Look(8, 1))
+    found = read(images, world.ids, Look(8, 1))
     assert images.reads == 40
     assert found.places == [i for i in range(40) if i not in (0, 13)]
     assert np.array_equal(found.values.numpy()[:, 0], world.pixels[found.places][:, 0])

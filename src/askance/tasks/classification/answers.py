@@ -11,7 +11,7 @@ from jaxtyping import Float, Float64, Int
 from torch import Tensor, nn
 
 from askance.maths import Draws, log_mean_probs
-from askance.tasks.classification.predict import Features
+from askance.networks.features import Features
 from askance.tasks.classification.units import stream
 from askance.uncertainty.split import evaluating, head_width
 from askance.vocab import Progress, silent

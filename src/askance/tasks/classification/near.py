@@ -6,8 +6,8 @@ Letters: N images asked for, n of a chunk that could be read, D features, C clas
 from collections.abc import Callable, Iterator, Sequence
 
 from askance.maths import Densities, Rows
-from askance.tasks.classification.data import by_id, targets_of
-from askance.tasks.classification.predict import Features
+from askance.networks.features import Features
+from askance.tasks.classification.targets import by_id, targets_of
 from askance.tasks.classification.units import chunks
 from askance.uncertainty import SplitNet, fit_density, is_plain
 from askance.vocab import Labelled, ModelError, Progress, silent

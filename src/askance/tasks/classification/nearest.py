@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
 
-from askance.tasks.classification.predict import Features
+from askance.networks.features import Features
 from askance.vocab import Neighbour
 
 _BLOCK = 256

@@ -5,42 +5,39 @@ Letters: N images, n that could be read, K draws, C classes.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from askance.maths import Chunk, Densities, Rows, keyed_seed
-from askance.pool import Images
-from askance.tasks.classification import checkpoint, data
-from askance.tasks.classification.answers import Answers, answers
-from askance.tasks.classification.devices import devices_of, fabric_of
-from askance.tasks.classification.diagnose import diagnosis
-from askance.tasks.classification.explain import explanations
-from askance.tasks.classification.fit import choose
-from askance.tasks.classification.members import Starts, choose_members
-from askance.tasks.classification.metrics import metrics
-from askance.tasks.classification.model import (
-    build,
-    build_head,
-    build_trunk,
+from askance.networks import checkpoint
+from askance.networks.drawing import Drawing, drawing
+from askance.networks.features import Extractor, draw
+from askance.networks.model import (
     classes_of,
-    features_of,
     is_of_networks,
     is_own,
-    join,
     moves_of,
 )
+from askance.pool import Images
+from askance.tasks.classification.answers import Answers, answers
+from askance.tasks.classification.begin import Begin
+from askance.tasks.classification.diagnose import diagnosis
+from askance.tasks.classification.explain import explanations
+from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.near import check_features_stay, log_densities, rows_of
 from askance.tasks.classification.nearest import neighbours
-from askance.tasks.classification.posteriors import Drawing, HeadTraining, check_posterior, drawing, fit_posterior
-from askance.tasks.classification.predict import Extractor, draw
+from askance.tasks.classification.objective import CrossEntropy
 from askance.tasks.classification.reader import Reader
-from askance.tasks.classification.resume import Bookmarks, clear, fingerprint
-from askance.tasks.classification.train import Examples, Recipe, check_options
-from askance.tasks.classification.trunks import given_trunk
+from askance.tasks.classification.targets import by_id, check_enough, targets_of
 from askance.tasks.classification.units import stream
+from askance.training.choice import choose
+from askance.training.devices import devices_of, fabric_of
+from askance.training.members import Starts, choose_members
+from askance.training.posteriors import HeadTraining, check_posterior, fit_posterior
+from askance.training.resume import Bookmarks, clear, fingerprint
+from askance.training.steps import Examples, Recipe, check_options
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import (
     ConfigError,
@@ -90,7 +87,7 @@ class Classification:
         self._model, self._train, self._images = model, train, images
         self._fabric, self._work = fabric_of(train), work
         devices_of(train, self._fabric)
-        self._features = features
+        self._begin = Begin(model, len(self.classes), features)
         self._extractor = Extractor(images, model, self._fabric, features)
         self._reader = Reader(images, model, train, self._extractor, self._fabric)
 
@@ -124,19 +121,21 @@ class Classification:
             ConfigError: an option of training that could have no effect, see `check_options`.
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
-        train, val = data.by_id(train), data.by_id(val)
-        data.targets_of(val, len(self.classes))
-        data.check_enough(data.targets_of(train, len(self.classes)), len(train), self.classes)
-        start, said = self._start(warm, seed)
+        train, val = by_id(train), by_id(val)
+        targets_of(val, len(self.classes))
+        check_enough(targets_of(train, len(self.classes)), len(train), self.classes)
+        start, said = self._begin.start(warm, seed)
         check_posterior(self._model, start)
         moves = moves_of(self._model, start)
         check_options(self._train, moves, validated=len(val) > 0)
         examples, validation = self._reader.examples(start, train, progress), self._reader.validation(start, val)
-        present = data.check_enough(examples.targets, len(train), self.classes)
+        present = check_enough(examples.targets, len(train), self.classes)
         bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
-        recipe = Recipe(self._train, self._fabric, moves, self._model.has_weights, bookmarks=bookmarks)
+        recipe = Recipe(
+            self._train, self._fabric, CrossEntropy(), moves, self._model.has_weights, bookmarks=bookmarks
+        )
         if is_of_networks(self._model, start):
-            starts = Starts(start, partial(self._further, start, seed), self._model.members)
+            starts = Starts(start, partial(self._begin.further, start, seed), self._model.members)
             fitted = choose_members(starts, examples, validation, recipe, seed=seed, progress=progress)
         else:
             fitted = choose(start, examples, validation, recipe, seed=seed, progress=progress)
@@ -194,7 +193,7 @@ class Classification:
                 cannot be had.
         """
         if model is None:
-            return rows_of(ids, partial(self._extractor.once, self._untrained), progress)
+            return rows_of(ids, partial(self._extractor.once, self._begin.untrained), progress)
         check_features_stay(model)
         return rows_of(ids, partial(self._extractor.of, model), progress)
 
@@ -265,7 +264,7 @@ class Classification:
         return checkpoint.load(path, self._model, self.classes)
 
     def _answers(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> Answers:
-        targets = data.targets_of(said, len(self.classes))
+        targets = targets_of(said, len(self.classes))
         posterior = self._posterior(model, k, seed)
         features, drawn = partial(self._extractor.all_of, model), partial(draw, posterior)
         return answers(said.ids, targets, features, drawn, model.head, progress)
@@ -289,7 +288,7 @@ class Classification:
         if net.others:
             return {"posterior": self._model.posterior}
         found = self._extractor.of(net, train.ids)
-        targets = data.targets_of(train, len(self.classes))[found.places]
+        targets = targets_of(train, len(self.classes))[found.places]
         rate = None if self._train.learning_rate is None else fitted.log["learning_rate"]
         config = self._train.model_copy(update={"learning_rate": rate, "trunk_learning_rate": None})
         recipe = replace(recipe, config=config, moves="head", freeze_statistics=True)
@@ -309,41 +308,3 @@ class Classification:
         return Bookmarks(
             self._work, fingerprint(start, *told, examples.ids, examples.targets, *val, keyed_seed("fit", seed))
         )
-
-    def _start(self, warm: SplitNet | None, seed: int) -> tuple[SplitNet, str]:
-        """Where training starts, and that in words."""
-        if warm is not None and classes_of(warm) == len(self.classes):
-            return warm, "the model given"
-        net = self._fresh(seed)
-        if warm is None:
-            return net, "scratch"
-        return net, f"scratch: the model given has {classes_of(warm)} classes, now there are {len(self.classes)}"
-
-    def _further(self, start: SplitNet, seed: int, member: int, last: SplitNet) -> SplitNet:
-        """Where another network of an ensemble starts; of snapshots, where the last one ended."""
-        if self._model.posterior == "snapshots":
-            return last
-        given = start.members[member : member + 1]
-        return given[0] if given else self._fresh(keyed_seed("member", seed, member))
-
-    def _fresh(self, seed: int, n_classes: int | None = None) -> SplitNet:
-        """A network that has not been trained here."""
-        n_classes = n_classes or len(self.classes)
-        if is_own(self._model):
-            return build(self._model, n_classes, keyed_seed("init", seed))
-        if self._model.has_weights:
-            trunk, width = self._given_trunk
-        else:
-            trunk = build_trunk(self._model, keyed_seed("init", seed))
-            width = features_of(trunk, self._model)
-        return join(trunk, build_head(self._model, width, n_classes, keyed_seed("init", seed)))
-
-    @cached_property
-    def _given_trunk(self) -> tuple[nn.Module, int]:
-        """The trunk with its weights, read once, and D; what is trained is a copy."""
-        return given_trunk(self._model, self._features)
-
-    @cached_property
-    def _untrained(self) -> SplitNet:
-        """The given trunk under a head that says nothing yet."""
-        return self._fresh(0, max(2, len(self.classes)))

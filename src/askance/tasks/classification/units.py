@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from askance.maths import Chunk, Draws, Units
-from askance.tasks.classification.predict import Features
+from askance.networks.features import Features
 from askance.vocab import Progress, silent
 
 CHUNK = 256

@@ -1,0 +1,189 @@
+"""Simulated runs on disk: a folder a run, a line a round, so that a kill costs one round at most."""
+
+import fcntl
+import json
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from askance.simulation.experiment import Experiment, Problem
+from askance.simulation.sources import code_of_strategy
+from askance.vocab import ConfigError, Curve
+from askance.vocab.files import write_json, write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Where one strategy on one seed writes what it did."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, out: Path, strategy: str, seed: int) -> "RunFolder":
+        """The folder of a run under an experiment's.
+
+        That of a strategy with a function of one's own has digits of its code in its name: another code, another
+        folder.
+        """
+        code = code_of_strategy(strategy)
+        return cls(out / "runs" / f"{_plain_name(strategy)}{'@' if code else ''}{code}-{seed}")
+
+    def model(self, number: int) -> Path:
+        """The file of a round's model."""
+        return self.path / f"model-{number:04d}.safetensors"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The rounds that were finished; a line cut short by a kill is not one."""
+        file = self.path / "curve.jsonl"
+        if not file.exists():
+            return []
+        whole, newline, _ = file.read_text(encoding="utf-8").rpartition("\n")
+        return [json.loads(text) for text in whole.splitlines()] if newline else []
+
+    def finished(self) -> int:
+        """How many rounds were finished, without reading what they hold."""
+        file = self.path / "curve.jsonl"
+        return file.read_bytes().count(b"\n") if file.exists() else 0
+
+    def open(self, rounds: int) -> list[dict[str, Any]]:
+        """Make the folder, cut off what cannot be gone on from, and return the finished rounds.
+
+        That is a half-written line, and a last round that bought nothing because it was the last of a smaller
+        budget: where more than these rounds are wanted now, it is run again.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "curve.jsonl").open("a+b") as file:
+            file.seek(0)
+            whole = file.read()
+            whole = whole[: whole.rfind(b"\n") + 1]
+            lines = whole.splitlines(keepends=True)
+            if lines and len(lines) < rounds and not json.loads(lines[-1])["picked"]:
+                lines.pop()
+            file.truncate(sum(map(len, lines)))
+        return self.lines()
+
+    def check_agrees(self, lines: list[dict[str, Any]]) -> None:
+        """Refuse rounds from elsewhere that are not those that are here, as far as both go.
+
+        Raises:
+            ConfigError: other labels, metrics or picks in the same round.
+        """
+        for own, other in zip(self.lines(), lines, strict=False):
+            picks = own["picked"] == other["picked"] or not (own["picked"] and other["picked"])
+            if own["labels"] != other["labels"] or own["metrics"] != other["metrics"] or not picks:
+                raise ConfigError(
+                    f"the same rounds as in {self.path}",
+                    f"another model with {other['labels']} labels (round {own['round']})",
+                    "choose another --out, or remove that folder",
+                )
+
+    def take_up(self, lines: list[dict[str, Any]]) -> int:
+        """Have rounds that were finished elsewhere, where they are more than there are here; how many more.
+
+        Raises:
+            ConfigError: see `check_agrees`.
+        """
+        with self.alone():
+            self.check_agrees(lines)
+            more = len(lines) - self.finished()
+            if more > 0:
+                text = "".join(json.dumps(line) + "\n" for line in lines)
+                write_whole(self.path / "curve.jsonl", text.encode())
+        return max(0, more)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Be the only process that writes here; another one ends its run first."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Write a finished round; its model's file must be whole by now. The model before it goes.
+
+        But not when nothing was bought, see `open`.
+        """
+        with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        if line["picked"]:
+            for before in (1, 2):  # two, where a round was the last of a smaller budget
+                self.model(line["round"] - before).unlink(missing_ok=True)
+
+
+def claim(out: Path, experiment: Experiment, problem: Problem, task: str = "") -> None:
+    """Make a folder this experiment's on these images.
+
+    Args:
+        task: digits of the code of a task that is not Askance's own, see `code_of`. Runs from before these were
+            kept go on.
+
+    Raises:
+        ConfigError: it holds runs with other settings, data or code of the task, which are named.
+    """
+    file = out / "experiment.json"
+    mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint(), "task": task}))
+    theirs = {"task": task} | json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
+    if theirs != mine:
+        differing = sorted(key for key in mine.keys() | theirs.keys() if theirs.get(key) != mine.get(key))
+        raise ConfigError(
+            "a folder for this experiment",
+            f"{out} holds runs with other settings: {', '.join(differing)}",
+            "choose another --out, or remove that folder",
+        )
+    write_json(file, mine)
+
+
+def warn_of_other_code(out: Path, experiment: Experiment) -> None:
+    """Say which runs were made by another code of a person's own functions, and so are begun anew."""
+    for strategy in experiment.strategies:
+        own = {RunFolder.of(out, strategy, seed).path for seed in experiment.seeds}
+        if not code_of_strategy(strategy) or any(path.exists() for path in own):
+            continue
+        name = _plain_name(strategy)
+        seeds = {f"{name}{code}-{seed}" for seed in experiment.seeds for code in ("", "@????????")}
+        others = {path.parent for seed in seeds for path in (out / "runs").glob(f"{seed}/curve.jsonl")}
+        if others:
+            warnings.warn(
+                f"the code of {strategy} is not what {len(others)} runs in {out / 'runs'} were made by: they stay "
+                f"({', '.join(sorted(path.name for path in others)[:3])}), and its runs are begun anew",
+                stacklevel=4,
+            )
+
+
+def _plain_name(strategy: str) -> str:
+    return strategy.replace(":", "_")
+
+
+def read_runs(out: Path, experiment: Experiment) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """Strategy and seed -> the rounds of it that a folder of runs holds, up to the experiment's end."""
+    return {
+        (strategy, seed): RunFolder.of(out, strategy, seed).lines()[: experiment.rounds]
+        for strategy in experiment.strategies
+        for seed in experiment.seeds
+    }
+
+
+def read_curves(out: Path, experiment: Experiment, *, whole: bool = False) -> list[Curve]:
+    """The curves that a folder of runs holds, as far as they have come; or those alone that are at their end."""
+    return [
+        _curve(*run, lines)
+        for run, lines in read_runs(out, experiment).items()
+        if len(lines) == experiment.rounds or not whole
+    ]
+
+
+def _curve(strategy: str, seed: int, lines: list[dict[str, Any]]) -> Curve:
+    metrics: defaultdict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        for key, value in line["metrics"].items():
+            metrics[key].append(value)
+    labels = tuple(int(line["labels"]) for line in lines)
+    return Curve(strategy, seed, labels, {key: tuple(values) for key, values in metrics.items()})
