@@ -169,8 +169,8 @@ def test_targets_that_cannot_be_read_are_left_out_and_without_any_the_loop_says_
 def test_epig_is_a_strategy_that_looks_at_pool_and_targets():
     assert Strategy.parse("epig", 7) == Strategy("epig", "top-k", 7)
     assert Strategy.parse("power:epig").looks
-    assert Strategy.parse("epig").aims
-    assert not Strategy.parse("bald").aims
+    assert "targets" in Strategy.parse("epig").asks
+    assert "targets" not in Strategy.parse("bald").asks
     with pytest.raises(ConfigError, match="train first"):
         score_pool(BoxTask(BOXES), None, IDS, Strategy("epig"), seed=0)
 
@@ -186,7 +186,7 @@ def test_novelty_is_what_the_task_says_of_the_labelled_images_and_asks_for_no_dr
 
     strategy = Strategy.parse(name, 5)
     assert strategy.looks
-    assert not strategy.draws_pool
+    assert "draws" not in strategy.asks
     scored = score_pool(NoDraws(BOXES, unreadable=IDS[:3]), 1.0, IDS, strategy, seed=0, beside=KNOWN)
     assert np.isnan(scored.scores[:3]).all()
     assert scored.scores[3:].tolist() == [BOXES[one] - 2.0 for one in IDS[3:]]  # of any sign
@@ -218,7 +218,7 @@ def test_novelty_needs_a_model_and_a_selection_that_takes_any_sign():
 
 
 def test_what_the_loop_cannot_bring_is_refused_before_anything_is_trained(monkeypatch):
-    monkeypatch.setattr(strategy, "_BROUGHT", {"draws", "ids", "seed"})
+    monkeypatch.setattr(strategy, "OF_SCORES", {"draws", "ids", "seed"})
     with pytest.raises(ConfigError, match="novelty, which needs log_density") as refused:
         Strategy.parse("softmax:novelty")
     assert 'score("novelty", log_density=...)' in refused.value.fix

@@ -98,7 +98,7 @@ def _print(session: "Session", done: "Picked") -> None:
 def _check_targets(targets: str, strategy: "Strategy") -> None:
     from askance.vocab import ConfigError
 
-    if not strategy.aims:
+    if "targets" not in strategy.asks:
         raise ConfigError(
             f"a strategy that asks about targets, as epig does, for --targets {targets}",
             strategy.name,

@@ -4,8 +4,9 @@ Letters: N images of the pool, n of a chunk, m kept, L labelled, K draws, C clas
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,8 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from askance.maths import Draws, Rows, Units, keyed_uniform
-from askance.selection import select, selections
+from askance.maths import Draws, Units, keyed_uniform
 from askance.selection.order import best_first
 from askance.vocab import ConfigError, Picks
 
@@ -34,25 +34,44 @@ class Kept:
 
     Attributes:
         positions: `[m]`, their places in the ids that were scored.
-        draws: `[m, K, C]`, of those with the highest scores; None where a selection does not look at draws.
-        left_out: how many scored images are not among them.
-        beyond: the highest score among those; 0 where there are none.
-        features: `[m, D]`; None where a selection does not look at features.
-        labelled: `[L, D]`, of the images that have a label.
+        shelf: what a selection asks for of them, by name: `draws` `[m, K, C]` of those with the highest scores,
+            `features` `[m, D]`, `labelled` `[L, D]` of the images that somebody has looked at, and so on.
+        left_out: how many images are not among them, though they could have been read.
+        beyond: the highest score among those whose draws were not kept; 0 where there are none.
     """
 
     positions: NDArray[np.int64]
-    draws: Draws | None
+    shelf: Mapping[str, Any]
     left_out: int
     beyond: float
-    features: Float[Tensor, "m D"] | None = None
-    labelled: Float[Tensor, "L D"] | None = None
 
-    def pick(self, selection: str, ids: Sequence[str], scores: NDArray[np.float64], *, n: int, seed: int) -> Picks:
-        """A batch of n by a selection that looks at draws or features; positions are places in `ids`.
+    @property
+    def draws(self) -> Draws | None:
+        """`[m, K, C]`; None where a selection does not look at draws."""
+        return self.shelf.get("draws")
 
-        Args:
-            scores: `[N]`, for a selection that weighs by them.
+    @property
+    def features(self) -> Float[Tensor, "m D"] | None:
+        """What the trunk makes of them; None where a selection does not look at features."""
+        return self.shelf.get("features")
+
+    @property
+    def labelled(self) -> Float[Tensor, "L D"] | None:
+        """The same of the images that somebody has looked at."""
+        return self.shelf.get("labelled")
+
+    def at(self, places: NDArray[np.int64], **more: Any) -> "Kept":
+        """Some of the images, and more that is known of each of these."""
+        rows = torch.from_numpy(places)
+        shelf = {name: value if name in WHOLE else value[rows] for name, value in self.shelf.items()}
+        return replace(self, positions=self.positions[places], shelf={**shelf, **more})
+
+    def beside(self, **more: Any) -> "Kept":
+        """The same images, and something that is of others; it is named in `WHOLE`."""
+        return replace(self, shelf={**self.shelf, **more})
+
+    def check_enough(self, n: int) -> None:
+        """Refuse a batch that cannot be picked from what was kept.
 
         Raises:
             ConfigError: a batch of more images than were kept, though there are more.
@@ -64,25 +83,14 @@ class Kept:
                 f"n = {n}",
                 "ask for fewer images or draws, or select by power",
             )
-        names = [ids[int(i)] for i in self.positions]
-        picks = select(
-            selection,
-            ids=names,
-            n=n,
-            seed=seed,
-            scores=scores[self.positions] if "scores" in selections[selection].needs else None,
-            draws=self.draws,
-            features=self.features,
-            labelled=self.labelled,
-        )
-        return Picks(picks.ids, tuple(int(self.positions[i]) for i in picks.positions), picks.gains)
 
     def doubt(self, picks: Picks) -> str:
         """What a person should know of such a batch; nothing where all is well."""
         if self.features is not None:
             some = f"{len(self.positions)} images at random were compared, the other {self.left_out} were not"
             return some if self.left_out else ""
-        assert self.draws is not None
+        if self.draws is None:
+            return ""
         said = []
         if below := sum(gain < self.beyond for gain in picks.gains):
             said.append(
@@ -98,40 +106,17 @@ class Kept:
         return "; ".join(said)
 
 
-def with_features(
-    kept: Kept | None,
-    ids: Sequence[str],
-    labelled: Sequence[str],
-    features: Callable[[Sequence[str]], Iterator[Rows]],
-    seed: int,
-) -> Kept | None:
-    """The same, or all of the ids, with their features; of more than `COMPARED` as many by lot.
+WHOLE = frozenset({"labelled", "targets"})
+"""What stands on a shelf and is not of the images that are picked from."""
 
-    Args:
-        labelled: ids of the images that have a label.
-        features: the task's, of the ids it is given; one that cannot be read is not kept.
 
-    Returns:
-        None where no image could be read.
-    """
-    kept = kept or Kept(np.arange(len(ids)), None, 0, 0.0)
-    names = [ids[int(i)] for i in kept.positions]
-    places = np.arange(len(names))
-    if len(names) > COMPARED:
-        places = np.sort(np.argpartition(keyed_uniform(names, seed, "compared"), COMPARED)[:COMPARED])
-    found = [one for one in features([names[int(i)] for i in places]) if len(one.rows)]
-    if not found:
-        return None
-    at = torch.from_numpy(places)[torch.cat([one.positions for one in found])]
-    rows = torch.cat([one.rows for one in found])
-    return Kept(
-        kept.positions[at.numpy()],
-        None if kept.draws is None else kept.draws[at],
-        kept.left_out + len(names) - len(places),
-        kept.beyond,
-        rows,
-        torch.cat([rows[:0], *(one.rows for one in features(labelled))]),
-    )
+def by_lot(found: Kept, ids: Sequence[str], seed: int) -> Kept:
+    """The same images; of more than `COMPARED` as many at random, and so said."""
+    if len(found.positions) <= COMPARED:
+        return found
+    names = [ids[int(i)] for i in found.positions]
+    places = np.sort(np.argpartition(keyed_uniform(names, seed, "compared"), COMPARED)[:COMPARED])
+    return replace(found.at(places), left_out=found.left_out + len(names) - len(places))
 
 
 class Keeper:
@@ -199,4 +184,4 @@ class Keeper:
         if self._log_probs is None:
             return None
         draws = Draws(self._log_probs[: len(self._positions)], self._joint)
-        return Kept(self._positions, draws, self._left_out, self._beyond)
+        return Kept(self._positions, {"draws": draws}, self._left_out, self._beyond)

@@ -100,7 +100,7 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         note = f"in place of the {len(earlier)} of this round that were picked before: label these, not those"
     current = last or Round(0, "trained", 0, keyed_seed("round", project.config.seed, 0), {}, datetime.now(UTC))
     model = _model_of(project, task, current)
-    aims = project.targets() if strategy.aims else None
+    aims = project.targets() if "targets" in strategy.asks else None
     beside = Beside(aims, project.labelled("train"), project.answered())
     clock = Clock(cast(dict[str, float], current.config.get("seconds", {})))
     if strategy.looks and model is None:
@@ -118,7 +118,7 @@ def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = 
         note = _joined(note, f"{n} were asked for and {len(picks)} are all there are")
     if scored.kept is not None and (doubt := scored.kept.doubt(picks)):
         note = _joined(note, doubt)
-    strange = standing(scored, picks) if strategy.compares else ()
+    strange = standing(scored, picks) if "log_density" in strategy.asks else ()
     about: dict[str, Json] = {
         "request": request_of(project, n),
         "scored": int(np.isfinite(scored.scores).sum()),

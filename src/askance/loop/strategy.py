@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from askance.loop.ingredients import OF_MODEL, OF_SCORES, OF_SELECTIONS, SEEN
 from askance.loop.names import acquisitions, selections
 from askance.vocab import ConfigError
 from askance.vocab.config import StrategyConfig
 
 if TYPE_CHECKING:
     from askance.maths import Aggregation
-
-_BROUGHT = {"draws", "targets", "log_density", "ids", "seed"}
-"""What the loop can bring to an acquisition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,20 @@ class Strategy:
     def __post_init__(self) -> None:
         entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
         selection = selections[self.selection].name
-        if lacking := sorted(entry.needs - _BROUGHT):
+        if lacking := sorted(entry.needs - OF_SCORES):
             raise ConfigError(
-                f"an acquisition of {', '.join(sorted(_BROUGHT))}, which is what the loop has",
+                f"an acquisition of {', '.join(sorted(OF_SCORES))}, which is what the loop has",
                 f"{entry.name}, which needs {', '.join(lacking)}",
                 f'score("{entry.name}", {lacking[0]}=...) and select(...) in Python',
             )
-        if self.together and entry.name != (needed := _score_of(selection)):
+        if lacking := sorted(self.picks_by - OF_SELECTIONS):
+            raise ConfigError(
+                f"a selection of {', '.join(sorted(OF_SELECTIONS))}, which is what the loop has",
+                f"{selection}, which needs {', '.join(lacking)}",
+                f'select("{selection}", {lacking[0]}=...) in Python, or give what it needs a default',
+            )
+        together = self.picks_together and "scores" not in self.picks_by
+        if together and entry.name != (needed := _score_of(selection)):
             raise ConfigError(
                 f"bald, which bounds what {selection} looks for in the draws itself"
                 if needed == "bald"
@@ -57,13 +62,13 @@ class Strategy:
                 f"{selection} of {self.acquisition}",
                 f'{selection} alone (in askance.toml acquisition = "{needed}" too), or top-k:{self.acquisition}',
             )
-        if self.spreads and not self.together and entry.name == "random":
+        if "features" in self.picks_by and not together and entry.name == "random":
             raise ConfigError(
                 f"a score that says how much an image is in doubt, for {selection} to weigh",
                 "random, which says nothing",
                 f"{selection} alone, which weighs by the margin; max-herding, which weighs nothing; or random",
             )
-        if self.compares and selection in ("power", "uncertainty-herding"):
+        if "log_density" in self.scores_by and selection in ("power", "uncertainty-herding"):
             raise ConfigError(
                 f"scores of zero or more, which {selection} can weigh",
                 f"{selection} of {entry.name}, a log density that may have any sign",
@@ -119,51 +124,39 @@ class Strategy:
         return selection.name if by_itself else f"{selection.name}:{self.acquisition}"
 
     @property
+    def scores_by(self) -> frozenset[str]:
+        """What its score asks for, by name."""
+        return acquisitions[self.acquisition].needs
+
+    @property
+    def picks_by(self) -> frozenset[str]:
+        """What its selection asks for, by name."""
+        return selections[self.selection].needs
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """All ingredients it asks for; `loop.pantry` makes them.
+
+        >>> sorted(Strategy.parse("uncertainty-herding").asks & OF_MODEL)
+        ['draws', 'features', 'labelled']
+        """
+        return self.scores_by | self.picks_by
+
+    @property
     def looks(self) -> bool:
-        """Whether it needs a model at all."""
-        return self.draws_pool or self.compares or self.spreads
+        """Whether images are looked at for it at all; `random` does not."""
+        return bool(self.asks & OF_MODEL)
 
     @property
-    def draws_pool(self) -> bool:
-        """Whether it needs draws of the images it picks from."""
-        asked = selections[self.selection].needs
-        return "draws" in acquisitions[self.acquisition].needs or bool({"draws", "groups"} & asked)
-
-    @property
-    def together(self) -> bool:
-        """Whether images are picked by what they are together, and not by scores at all."""
-        needs = selections[self.selection].needs
-        return bool({"draws", "features"} & needs) and "scores" not in needs
-
-    @property
-    def holds_draws(self) -> bool:
-        """Whether the draws of images are looked at again, when they are picked from."""
-        return "draws" in selections[self.selection].needs
-
-    @property
-    def spreads(self) -> bool:
-        """Whether it needs the features of the images it picks from, and of the labelled ones."""
-        return "features" in selections[self.selection].needs
+    def picks_together(self) -> bool:
+        """Whether images are picked by more than the score and the class of each."""
+        return bool(self.picks_by & (OF_MODEL - {"groups"}))
 
     @property
     def may_start(self) -> bool:
         """Whether it can pick before there is a model, by features alone: all images are then in doubt alike."""
-        return self.spreads and not self.holds_draws
-
-    @property
-    def compares(self) -> bool:
-        """Whether it asks how unlike the labelled images others are."""
-        return "log_density" in acquisitions[self.acquisition].needs
-
-    @property
-    def by_lot(self) -> bool:
-        """Whether images are drawn by lot, with chances that are as unequal as `beta` says."""
-        return "beta" in selections[self.selection].options
-
-    @property
-    def aims(self) -> bool:
-        """Whether it needs the draws of target images."""
-        return "targets" in acquisitions[self.acquisition].needs
+        seen = self.picks_by & OF_MODEL
+        return bool(seen) and seen <= SEEN
 
 
 def _score_of(selection: str) -> str:

@@ -39,7 +39,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
         draws: `[N, K, C]`, for those that look at what is thought of images together; BatchBALD wants them joint.
         features: `[N, D]`, for those that look at how alike images are.
         labelled: `[L, D]`, features of the images that have a label, for those that spread away from them.
-        options: what else the selection takes, as `beta`.
+        options: what else the selection takes, as `beta`; and whatever one of your own asks for by another name.
 
     Returns:
         Picks of the ids as they were given; their positions are places in `ids`.
@@ -76,6 +76,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
         ids = [ids[i] for i in kept]
     offered: dict[str, object] = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups}
     offered |= {"draws": draws, "features": features, "labelled": labelled}
+    offered |= {need: options.pop(need) for need in entry.needs & options.keys()}
     picked = entry.function(**entry.arguments(offered, options))
     if not isinstance(picked, Picks):
         raise SelectionError(

@@ -179,7 +179,7 @@ class Experiment:
                 f"{self.n_targets} of {self.targets}",
                 "--targets test --n-targets 200",
             )
-        if self.targets != "pool" and not any(strategy.aims for strategy in parsed):
+        if self.targets != "pool" and not any("targets" in strategy.asks for strategy in parsed):
             raise ConfigError(
                 f"a strategy that asks about targets, as epig does, for targets = {self.targets}",
                 ", ".join(self.strategies),
