@@ -20,6 +20,15 @@ def train(project: ProjectDir = Path(".")) -> None:
             done = session.train(progress)
         if not done.fresh:
             console.print(f"round {done.round.number} is trained on exactly these labels and settings already")
+        if done.unseen:
+            named = ", ".join(f"{count} for {split}" for split, count in done.unseen.items())
+            errors.print(
+                f"not seen: {sum(done.unseen.values())} labelled images whose files cannot be read ({named}). "
+                "They count in no number of this round; once they are back, askance train trains it again.",
+                style="yellow",
+                highlight=False,
+                soft_wrap=True,
+            )
         log = dict(done.log)
         headline: dict[str, object] = {
             key: log.pop(key) for key in ("steps", "loss", "balanced_loss") if key in log

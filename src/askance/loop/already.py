@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,7 @@ class Trained:
         fresh: False where this round had been trained on exactly this already.
         converged: whether training had settled before its step limit.
         log: what the task says of the training.
+        unseen: split -> how many of its labelled images could not be read: files that are broken, or away.
     """
 
     round: Round
@@ -33,6 +35,7 @@ class Trained:
     fresh: bool
     converged: bool
     log: Mapping[str, Json]
+    unseen: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +63,30 @@ class Picked:
 
 
 def trained_already(project: Project) -> Trained | None:
-    """The last round, if it is trained on exactly the labels and settings there are."""
+    """The last round, if it is trained on exactly the labels and settings there are.
+
+    A round that did not see some images, as their files were away, is not: once they are back it is trained again.
+    """
     last = project.last_round()
     inputs = fingerprint(project, *(project.labelled(split) for split in ("train", "val", "test")))
     if not last or last.config.get("inputs") != inputs or not model_file(project, last.number).exists():
         return None
-    log = cast(dict[str, Json], last.config.get("training", {}))
-    return Trained(last, project.store.metrics(last.number), False, bool(log.get("converged", True)), log)
+    unseen = unseen_by(last)
+    if any(unseen.values()) and not project.store.images().keys().isdisjoint(chain(*unseen.values())):
+        return None
+    return trained_of(last, project.store.metrics(last.number), fresh=False)
+
+
+def trained_of(one: Round, metrics: Mapping[str, float], *, fresh: bool) -> Trained:
+    """What is said of a training, from what its round keeps."""
+    log = cast(dict[str, Json], one.config.get("training", {}))
+    unseen = {split: len(ids) for split, ids in unseen_by(one).items() if ids}
+    return Trained(one, metrics, fresh, bool(log.get("converged", True)), log, unseen)
+
+
+def unseen_by(one: Round) -> dict[str, list[str]]:
+    """Split -> ids of its labelled images that a round was neither trained nor measured on."""
+    return cast(dict[str, list[str]], one.config.get("unseen", {}))
 
 
 def check_labels(project: Project) -> None:

@@ -24,6 +24,7 @@ from askance.loop.already import (
     picked_of,
     request_of,
     trained_already,
+    trained_of,
 )
 from askance.loop.batch import beside_even
 from askance.loop.contract import M, Task
@@ -33,7 +34,7 @@ from askance.loop.step import Beside, Scored, random_subset, score_pool, standin
 from askance.loop.step import pick as pick_from
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed
-from askance.vocab import Json, ModelError, Pick, Picks, Progress, Round, silent
+from askance.vocab import Json, LabelError, Labelled, ModelError, Pick, Picks, Progress, Round, silent
 from askance.vocab.files import write_json, write_whole
 
 
@@ -42,6 +43,9 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
 
     The same labels and settings as the last round's: nothing is done again. Labels that came since a batch was
     picked open the next round; before that they refine the current one.
+
+    A labelled image that could not be read is none of the round's: it counts in no number, and is kept by name, so
+    that the round is trained again when the file is back.
 
     Raises:
         LabelError: nothing to learn from.
@@ -58,9 +62,14 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     metrics: dict[str, float] = {}
     for name, split in (("val", val), ("test", test)):
         if len(split):
-            measured = task.measure(fitted.model, split, k=k, seed=seed, progress=progress)
+            measured = _measured(task, fitted.model, split, (k, seed), progress)
             metrics |= {f"{name}_{key}": value for key, value in measured.items()}
     clock.note("measure")
+    unseen = {
+        name: [one for one in split.ids if one in task.problems]
+        for name, split in (("train", train), ("val", val), ("test", test))
+    }
+    seen = train.without(set(unseen["train"]))
     quarantine_unreadable(project, dict(task.problems))
     log = {**fitted.log, "converged": fitted.converged}
     config: dict[str, Json] = {
@@ -68,17 +77,31 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
         "settings": project.config.model_dump(mode="json"),
         "training": log,
         "seconds": dict(clock.seconds),
-        "tested": len(test),
-        "labelled": {name: train.targets.count(i) for i, name in enumerate(project.config.classes)},
+        "tested": len(test) - len(unseen["test"]),
+        "unseen": cast(Json, unseen),
+        "labelled": {name: seen.targets.count(i) for i, name in enumerate(project.config.classes)},
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
     folder.mkdir(parents=True, exist_ok=True)
     task.save(fitted.model, model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
-    one = Round(number, "trained", len(train), seed, config, datetime.now(UTC))
+    one = Round(number, "trained", len(seen), seed, config, datetime.now(UTC))
     project.store.save_round(one, metrics)
-    return Trained(one, metrics, True, fitted.converged, log)
+    return trained_of(one, metrics, fresh=True)
+
+
+def _measured(
+    task: Task[M], model: M, split: Labelled, how: tuple[int, int], progress: Progress
+) -> Mapping[str, float]:
+    """Metrics of K draws, by a seed; none where no image of the split can be read."""
+    k, seed = how
+    try:
+        return task.measure(model, split, k=k, seed=seed, progress=progress)
+    except LabelError:
+        if all(name in task.problems for name in split.ids):
+            return {}
+        raise
 
 
 def pick_round(project: Project, task: Task[M], n: int, *, progress: Progress = silent) -> Picked:

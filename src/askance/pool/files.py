@@ -76,6 +76,7 @@ class FileImages:
         except BadImage as error:
             self.problems[image_id] = error.got
             return None
+        self.problems.pop(image_id, None)  # it could not be read before, and now it can
         self._cache.put((image_id, look), found)
         return found
 

@@ -1,6 +1,6 @@
 """The plain records that rooms hand each other. No torch, no behaviour."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
@@ -105,6 +105,15 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def without(self, ids: Collection[str]) -> "Labelled":
+        """The same but for some images.
+
+        >>> Labelled(("a", "b"), (0, 1)).without({"a"})
+        Labelled(ids=('b',), targets=(1,))
+        """
+        left = [(name, target) for name, target in zip(self.ids, self.targets, strict=True) if name not in ids]
+        return Labelled(tuple(name for name, _ in left), tuple(target for _, target in left))
 
 
 @dataclass(frozen=True, slots=True)
