@@ -23,6 +23,7 @@ from askance.integrations import (
 from askance.integrations.names import base_name
 from askance.loop.project import Project
 from askance.vocab import ImageRecord, Label, LabelError, said
+from askance.vocab.names import printable
 
 REJECTED = "rejected"
 """The project's folder of rows that could not be taken."""
@@ -127,14 +128,15 @@ def take_rows(
     matched = _kept_apart(project, found)
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
-    given = as_labels(matched, who=who, at=datetime.now(UTC), source=path.name)
-    added = store.add_labels(given, settle=settle)
+    given = as_labels(matched, who=who, at=datetime.now(UTC), source=printable(path.name))
+    again = set() if settle else _come_back(project, matched)
+    added = store.add_labels([label for label in given if label.image_id not in again], settle=settle)
     rejected = tuple(_named(one, images) for one in matched.rejected)
     file = write_rejected(project.root / REJECTED / f"{path.stem}.csv", rejected) if rejected else None
     return Imported(
         added.new,
         added.changed,
-        added.unchanged,
+        added.unchanged + len(again),
         matched.empty,
         rejected,
         file,
@@ -148,6 +150,18 @@ def take_rows(
         asked.notes,
         path.parent == project.root / REJECTED,
     )
+
+
+def _come_back(project: Project, matched: Matched) -> set[str]:
+    """Images whose row is the label in force, as it was exported: nobody says anything new by handing it back."""
+    if not any(row.who for row in matched.labels.values()):
+        return set()
+    force = project.store.labels()
+    return {
+        image_id
+        for image_id, row in matched.labels.items()
+        if (label := force.get(image_id)) is not None and label.who == row.who and said(label) == row.says
+    }
 
 
 def _named(one: Rejected, images: Mapping[str, ImageRecord]) -> Rejected:
