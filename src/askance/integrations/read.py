@@ -15,7 +15,6 @@ from askance.pool.tables import (
     open_table,
     plain_name,
     read_bytes,
-    rows_of,
     text_of,
 )
 from askance.vocab import LabelError
@@ -137,12 +136,18 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
     """
     place = printable(str(path))
     text = text_of(read_bytes(path, _A_FILE, LabelError), place, _A_FILE, LabelError)
-    headers = [next(rows_of(text, mark), Row(0, ())) for mark in DELIMITERS]
-    most = max(range(len(headers)), key=lambda i: len(headers[i].cells))
-    names = [plain_name(cell) for cell in headers[most].cells]
-    rows = rows_of(text, DELIMITERS[most], width=len(names))
-    next(rows, None)
-    return [(row.line, dict(reversed(list(zip(names, map(str.strip, row.cells), strict=False))))) for row in rows]
+    table = open_table(text, place, _known, LabelError) or open_table(text, place, tuple, LabelError)
+    if table is None:
+        return []
+    return [
+        (row.line, dict(reversed(list(zip(table.columns, map(str.strip, row.cells), strict=False)))))
+        for row in table.rows
+    ]
+
+
+def _known(names: Sequence[str]) -> tuple[str, ...] | None:
+    """The columns, if one of them is known."""
+    return tuple(names) if {*PATHS, *LABELS, "id"} & {*names} else None
 
 
 __all__ = [

@@ -27,10 +27,12 @@ class Folder(NamedTuple):
     error: OSError | None = None
 
 
-def folders_below(root: str) -> Iterator[Folder]:
+def folders_below(root: str, *, own: bool = False) -> Iterator[Folder]:
     """The folder and all below it. Each real folder comes once, by its own name before any link to it.
 
-    Askance's own folders below the root are left out, and so are hidden ones.
+    Args:
+        root: the folder.
+        own: whether Askance's own folders below it count too; hidden ones never do.
     """
     folders, links, seen = [root], list[str](), set[tuple[int, int]]()
     while folders or links:
@@ -45,7 +47,7 @@ def folders_below(root: str) -> Iterator[Folder]:
         except OSError as error:
             yield Folder(folder, [], error)
             continue
-        if folder != root and any(entry.name in OWN for entry in listing):
+        if not own and folder != root and any(entry.name in OWN for entry in listing):
             continue
         files = []
         for entry in listing:
