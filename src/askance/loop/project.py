@@ -11,7 +11,7 @@ from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, S
 from askance.vocab.config import Config
 from askance.vocab.errors import listed
 from askance.vocab.files import cannot_write
-from askance.vocab.names import tidy, tidy_place
+from askance.vocab.names import is_text, printable, tidy, tidy_place
 
 CONFIG = "askance.toml"
 
@@ -35,10 +35,14 @@ class Project:
         """Make the folder and the store; it becomes a project with `write`.
 
         Raises:
-            ConfigError: there is a project already.
+            ConfigError: there is a project already, or the folder's name is no UTF-8.
             StoreError: the folder cannot be written.
         """
         root = root.resolve()
+        if not is_text(str(root)):
+            raise ConfigError(
+                "a project's folder with a UTF-8 name", printable(str(root)), "rename it, or take another"
+            )
         if (root / CONFIG).exists():
             raise ConfigError(
                 "a new folder",

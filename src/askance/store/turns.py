@@ -26,7 +26,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @contextmanager
-def turn(engine: Engine, patience: float = PATIENCE) -> Iterator[None]:
+def turn(engine: Engine) -> Iterator[None]:
     """Have the turn while the block runs: of all processes with this database one at a time.
 
     It ends with the process, however that ends.
@@ -36,11 +36,11 @@ def turn(engine: Engine, patience: float = PATIENCE) -> Iterator[None]:
         StoreError: the lock beside a SQLite file cannot be made.
     """
     if engine.dialect.name == "sqlite":
-        with _of_file(Path(f"{engine.url.database}.turn"), patience):
+        with _of_file(Path(f"{engine.url.database}.turn")):
             yield
         return
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        _wait(lambda: bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})"))), patience)
+        _wait(lambda: bool(connection.scalar(text(f"SELECT pg_try_advisory_lock({_LOCK})"))))
         try:
             yield
         finally:
@@ -48,7 +48,7 @@ def turn(engine: Engine, patience: float = PATIENCE) -> Iterator[None]:
 
 
 @contextmanager
-def _of_file(path: Path, patience: float) -> Iterator[None]:
+def _of_file(path: Path) -> Iterator[None]:
     try:
         file = path.open("ab")
     except OSError as error:
@@ -64,14 +64,14 @@ def _of_file(path: Path, patience: float) -> Iterator[None]:
                 return error.errno in _NO_LOCKS
             return True
 
-        _wait(taken, patience)
+        _wait(taken)
         yield
 
 
-def _wait(taken: Callable[[], bool], patience: float) -> None:
-    until = time.monotonic() + patience
+def _wait(taken: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
     while not taken():
         if time.monotonic() > until:
-            got = f"another import or change of classes that has taken {patience:.0f} s"
+            got = f"another import or change of classes that has taken {PATIENCE:.0f} s"
             raise Busy("a turn to change labels and classes", got, "wait for it, or stop it, and run this again")
         time.sleep(_AGAIN)
