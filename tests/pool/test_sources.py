@@ -47,7 +47,7 @@ def test_a_text_list(pictures):
         ("l.csv", "\ufefffile,group\na.jpg,g1\nsub/b b.png\n"),
         ("l.csv", 'image;group\r\n"a.jpg";g1\r\nsub/b b.png;\r\n'),
         ("l.tsv", "group\turi\ng1\ta.jpg\n\tsub/b b.png\n"),
-        ("l.CSV", "whatever,group\na.jpg,g1\nsub/b b.png,\n\n,,\n"),
+        ("l.CSV", "Nr,File_Name,group\n1,a.jpg,g1\n2,sub/b b.png,\n\n,,\n"),
     ],
 )
 def test_tables_with_a_header(pictures, name, text):

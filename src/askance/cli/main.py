@@ -1,5 +1,6 @@
 """The program's front door. Heavy rooms are imported where a command uses them, so that `--help` is instant."""
 
+import io
 import sys
 from typing import Annotated
 
@@ -72,6 +73,9 @@ def main() -> None:
     """Run a command; a mistake a person can mend ends in three lines and exit status 1, not in a traceback."""
     from askance.vocab import AskanceError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except AskanceError as error:

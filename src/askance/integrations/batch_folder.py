@@ -117,7 +117,7 @@ def read_mark(folder: Path) -> BatchMark | None:
         files = {str(name): str(image_id) for name, image_id in found["files"].items()}
         folders = {str(name): str(value) for name, value in found["folders"].items()}
         return BatchMark(files, folders, bool(found["small"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 from askance.integrations.rows import LabelRow
 from askance.vocab import answer_of
+from askance.vocab.names import class_fault, tidy
 
 NOTHING = frozenset(
     {
@@ -21,6 +22,9 @@ NOTHING = frozenset(
 
 RARE, OFTEN, TIMES = 2, 5, 5
 """Rows that a slip has at most, that the name it is of has at least, and how many times as many."""
+
+COMPARED = 1000
+"""Names that are compared with each other at most, so that a column of sentences does not take hours."""
 
 TAKE = "askance import with --add-classes takes it as a class"
 SHOWN = 10
@@ -48,8 +52,30 @@ def class_names(rows: Iterable[LabelRow], known: Sequence[str] = ()) -> list[str
     >>> class_names([LabelRow("1.jpg", "glass"), LabelRow("2.jpg", "Unreadable"), LabelRow("3.jpg", None)])
     ['glass']
     """
-    values = {normalize("NFC", row.value) for row in rows if row.value is not None}
-    return sorted(value for value in values if value in known or answer_of(value) is None)
+    spell = Spelling(known)
+    values = {spell(row) for row in rows if row.problem is None} - {""}
+    return sorted(name for name in values if name in spell.known or _may_be(name))
+
+
+class Spelling:
+    """What class a row means, as a project spells it, whatever way accents are encoded and spaces stand around."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self.known = frozenset(classes)
+        self._spelt = {tidy(name): name for name in sorted(classes, key=lambda name: name == tidy(name))}
+
+    def __call__(self, row: LabelRow) -> str:
+        """A class of the project; else the text as it is kept; empty where there is none."""
+        if row.value_as_written in self.known:
+            return row.value_as_written
+        if row.value is None or row.value in self.known:
+            return row.value or ""
+        plain = tidy(row.value)
+        return self._spelt.get(plain, plain)
+
+
+def _may_be(name: str) -> bool:
+    return answer_of(name) is None and class_fault(name) is None
 
 
 def question(rows: Sequence[LabelRow]) -> Questioned:
@@ -63,8 +89,8 @@ def question(rows: Sequence[LabelRow]) -> Questioned:
     >>> question(rows).doubtful["Plastic"].split("?")[0]
     'the class Plastic: did you mean plastic (9 rows)'
     """
-    names = [normalize("NFC", row.value) for row in rows if row.value is not None]
-    counts = Counter(name for name in names if answer_of(name) is None)
+    names = [tidy(row.value) for row in rows if row.value is not None and row.problem is None]
+    counts = Counter(name for name in names if name and _may_be(name))
     doubtful = {name: _no_answer(name) for name in counts if _is_nothing(name, counts)}
     spelt: dict[str, str] = {}
     for name in sorted(counts.keys() - doubtful.keys(), key=lambda name: (-counts[name], name)):
@@ -72,27 +98,34 @@ def question(rows: Sequence[LabelRow]) -> Questioned:
         if first != name:
             doubtful[name] = _did_you_mean(name, first, counts)
     taken = list(spelt.values())
-    for name in taken[::-1]:
-        near = next((other for other in taken if _is_slip(name, other, counts)), None)
+    often = [name for name in taken if counts[name] >= OFTEN][:COMPARED]
+    rare = [name for name in taken if counts[name] <= RARE][:COMPARED]
+    for name in rare[::-1]:
+        near = next((other for other in often if _is_slip(name, other, counts)), None)
         if near is not None:
             doubtful[name] = _did_you_mean(name, near, counts)
     classes = tuple(sorted(name for name in taken if name not in doubtful))
     return Questioned(classes, doubtful, _notes(classes, counts))
 
 
-def unknown_class(value: str, classes: Sequence[str]) -> str:
+def unknown_class(value: str, classes: Sequence[str], *, near: bool = True) -> str:
     """Why a name that is none of a project's classes is not taken, and what to do.
+
+    Args:
+        value: the name.
+        classes: of the project.
+        near: whether one that it may be a slip of is looked for, which takes long for many names.
 
     >>> unknown_class("plastc", ["glass", "plastic"])
     'unknown class plastc: did you mean plastic? If not, --add-classes takes it as a new class'
     """
-    if _is_nothing(value, {value: 1}):
+    if _is_nothing(value, dict.fromkeys((value, *classes), 1)):
         return _no_answer(value)
     plain = {_plain(name): name for name in classes}
-    near = get_close_matches(_plain(value), plain, n=1)
-    if near:
+    found = get_close_matches(_plain(value), plain, n=1) if near else []
+    if found:
         return (
-            f"unknown class {value}: did you mean {plain[near[0]]}? If not, --add-classes takes it as a new class"
+            f"unknown class {value}: did you mean {plain[found[0]]}? If not, --add-classes takes it as a new class"
         )
     more = f" and {len(classes) - SHOWN} more" if len(classes) > SHOWN else ""
     listed = ", ".join(classes[:SHOWN]) + more
@@ -121,12 +154,14 @@ def _notes(classes: Sequence[str], counts: Mapping[str, int]) -> tuple[str, ...]
 
 
 def _is_nothing(name: str, counts: Mapping[str, int]) -> bool:
-    """Whether a name is what people write for want of one; `x` is one of the letters where those are classes."""
+    """Whether a name is what people write for want of one.
+
+    `x` is one of the letters where those are classes, and a class where there is no other.
+    """
     plain = " ".join(re.sub(r"[_-]+", " ", name.casefold()).split())
     if plain == "x":
-        return not any(
-            other and len(other) == 1 and other.isalpha() and other.casefold() != "x" for other in counts
-        )
+        others = [other for other in counts if other.casefold() != "x"]
+        return bool(others) and not any(len(other) == 1 and other.isalpha() for other in others)
     return name.casefold() in NOTHING or plain in NOTHING or not any(letter.isalnum() for letter in name)
 
 

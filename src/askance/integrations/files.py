@@ -18,12 +18,12 @@ How = Literal["link", "copy"]
 
 
 def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[object]], *, encoding: str) -> bytes:
-    """A CSV file's bytes: commas, quotes where needed, one newline a row."""
+    """A CSV file's bytes: commas, quotes where needed, one newline a row; what is no text in escapes."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(rows)
-    return out.getvalue().encode(encoding)
+    return out.getvalue().encode(encoding, "backslashreplace")
 
 
 def write_new(path: Path, data: bytes) -> None:

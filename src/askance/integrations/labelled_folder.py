@@ -12,9 +12,11 @@ from askance.integrations.names import same_name
 from askance.integrations.read import is_content_id, plain_name, read_label_csv, read_table
 from askance.integrations.rows import LabelRow
 from askance.pool import content_id
+from askance.pool.endings import SUFFIXES, ending
+from askance.pool.folders import folders_below
 from askance.pool.passed_over import is_nothing
-from askance.pool.sources import SUFFIXES
 from askance.vocab import LabelError, answer_of
+from askance.vocab.names import printable, tidy
 
 _SHEETS = ("labels.xlsx", "labels.xls", "labels.ods", "labels.numbers")
 """What a spreadsheet may have been saved as, in place of `labels.csv`."""
@@ -35,7 +37,10 @@ def find_batch_folder(path: Path) -> Path | None:
     """The batch folder that a path names: itself, or the only folder in it (an unpacked archive); else None."""
     if _is_batch_folder(path):
         return path
-    inside = [entry for entry in path.iterdir() if not is_nothing(entry.name)] if path.is_dir() else []
+    try:
+        inside = [entry for entry in path.iterdir() if not is_nothing(entry.name)] if path.is_dir() else []
+    except OSError:  # reading it says why
+        return None
     return inside[0] if len(inside) == 1 and _is_batch_folder(inside[0]) else None
 
 
@@ -114,8 +119,9 @@ class _Names:
 
     def of_line(self, line: int, row: LabelRow) -> LabelRow:
         """A row of `labels.csv` with the image's id as its key."""
-        name = self.table[line].get("path", "")
-        by_name, by_id = self.find(name), self.table[line].get("id", "")
+        cells = self.table.get(line, {})
+        name = cells.get("path", "")
+        by_name, by_id = self.find(name), cells.get("id", "")
         if by_name and is_content_id(by_id) and by_name != by_id:
             problem = f"its path {name} and its id are of two images: was one column sorted without the others?"
             return replace(row, problem=row.problem or problem)
@@ -124,7 +130,7 @@ class _Names:
     def of_file(self, path: Path) -> str | None:
         """The image in a file: by its content, else, where that is no image of the pool, by its name."""
         try:
-            found = content_id(path.read_bytes())
+            found = content_id(path.read_bytes()) if path.is_file() else ""
         except OSError:
             found = ""
         return found if found in self._known or found in self.pool else self.find(path.name)
@@ -169,23 +175,23 @@ def _cells(folder: Path, names: _Names) -> Iterator[_Said]:
 
 def _sorted(folder: Path, names: _Names) -> Iterator[_Said]:
     """The images that lie in folders named after what they show."""
-    folders = {same_name(name): value for name, value in names.mark.folders.items()}
+    folders = {same_name(tidy(name)): value for name, value in names.mark.folders.items()}
     for path in _files(folder):
-        inside = path.relative_to(folder).parts
-        value = folders.get(same_name(inside[0]), inside[0])
+        inside = tuple(map(printable, path.relative_to(folder).parts))
+        name = tidy(inside[0])
+        value = folders.get(same_name(name), name)
         where = "/".join(inside)
         known = names.of_file(path)
-        ending = path.name.rpartition(".")[2].lower()
-        problem = None if known or ending in SUFFIXES else f"{where} is no image that Askance reads"
-        yield _Said(LabelRow(known or os.path.abspath(path), value, problem=problem, name=where), where)
+        problem = None if known or ending(path.name) in SUFFIXES else f"{where} is no image that Askance reads"
+        key = known or printable(os.path.abspath(path))
+        yield _Said(LabelRow(key, value, problem=problem, name=where, value_as_written=inside[0]), where)
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All files in folders of the folder, hidden ones and those of systems left out."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_nothing(name))
-        if Path(place) != folder:
-            yield from (Path(place) / name for name in sorted(files) if not is_nothing(name))
+    """All files in folders of the folder, links followed, hidden ones and those of systems left out."""
+    found = folders_below(str(folder), own=True)
+    files = [Path(entry.path) for place in found if place.path != str(folder) for entry in place.files]
+    yield from sorted(files)
 
 
 def _agreed(image_id: str, ones: list[_Said], known: Container[str]) -> list[LabelRow]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from askance.vocab import ANSWERS, Answer, Split
+from askance.vocab.names import printable, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,9 @@ class LabelRow:
         problem: why the row cannot be taken, where that can be seen from the row alone.
         answer: what is said instead of a class; found by `match`, which knows the classes.
         name: what a person calls the image where the key is not it: the path beside an id, the path in a folder.
+        key_as_written: the key with the spaces around it that the file has.
+        value_as_written: the same of the class.
+        who: said it, where the file tells: in labels that were exported.
     """
 
     key: str
@@ -28,6 +32,9 @@ class LabelRow:
     problem: str | None = None
     answer: Answer | None = None
     name: str = field(default="", compare=False)
+    key_as_written: str = field(default="", compare=False)
+    value_as_written: str = field(default="", compare=False)
+    who: str = field(default="", compare=False)
 
     @property
     def says(self) -> str:
@@ -37,7 +44,7 @@ class LabelRow:
     @property
     def place(self) -> str:
         """Where it is, in words for people: `line 7, IMG_0843.jpg`."""
-        name = self.name or self.key
+        name = shortened(printable(self.name or self.key))
         return ", ".join(filter(None, (f"line {self.line}" if self.line else "", name)))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from askance.integrations.files import How, csv_bytes, write_new, write_new_folder
-from askance.integrations.names import base_name, image_name
+from askance.integrations.names import image_name, same_name
 from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
@@ -149,8 +149,8 @@ def write_labels_image_folder(
     """Put labelled images into folders named after their class, or after what was answered instead of one.
 
     Where `splits` is given, those lie below `train`, `val` and `test`; what no split claims is `train`. Images
-    that are gone are left out. Of two images with one name the later, by id, gets the first digits of its id in
-    front.
+    that are gone are left out. A name that does not end as images do gets the ending of its format. Of two images
+    with one name, or names that differ in case alone, the later, by id, gets the first digits of its id in front.
 
     Raises:
         LabelError: a class cannot name a folder, the folder has something in it, or an image cannot be read;
@@ -158,15 +158,22 @@ def write_labels_image_folder(
         StoreError: the disk said no.
     """
     files: dict[str, str] = {}
+    taken: set[str] = set()
     for image_id in sorted(labels.keys() & images.keys()):
-        value, uri = said(labels[image_id]), images[image_id].uri
+        value, image = said(labels[image_id]), images[image_id]
         if not value:
             continue
         if value in (".", "..") or "/" in value or "\\" in value:
             raise LabelError("classes that can name a folder", value, "export as CSV instead, or rename the class")
         top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
-        name = f"{top}/{base_name(uri)}"
-        files[name if name not in files else f"{top}/{image_id[:8]}_{base_name(uri)}"] = uri
+        name = next(
+            name
+            for digits in (0, 8, len(image_id))
+            if same_name(name := f"{top}/{image_id[:digits]}{'_' if digits else ''}{image_name(image)}")
+            not in taken
+        )
+        taken.add(same_name(name))
+        files[name] = image.uri
     return write_new_folder(folder, files, how)
 
 

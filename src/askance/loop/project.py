@@ -11,6 +11,7 @@ from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, S
 from askance.vocab.config import Config
 from askance.vocab.errors import listed
 from askance.vocab.files import cannot_write
+from askance.vocab.names import is_text, printable, tidy, tidy_place
 
 CONFIG = "askance.toml"
 
@@ -34,10 +35,14 @@ class Project:
         """Make the folder and the store; it becomes a project with `write`.
 
         Raises:
-            ConfigError: there is a project already.
+            ConfigError: there is a project already, or the folder's name is no UTF-8.
             StoreError: the folder cannot be written.
         """
         root = root.resolve()
+        if not is_text(str(root)):
+            raise ConfigError(
+                "a project's folder with a UTF-8 name", printable(str(root)), "rename it, or take another"
+            )
         if (root / CONFIG).exists():
             raise ConfigError(
                 "a new folder",
@@ -79,6 +84,11 @@ class Project:
     def with_config(self, config: Config) -> "Project":
         """The same project under a changed configuration."""
         return replace(self, config=config)
+
+    def with_classes(self) -> "Project":
+        """The same project with the classes that `askance.toml` has by now: others may have added some."""
+        classes = read_config(self.root / CONFIG).classes
+        return self.with_config(self.config.model_copy(update={"classes": classes}))
 
     def round_folder(self, number: int) -> Path:
         """Where a round's files lie."""
@@ -178,11 +188,11 @@ def _named(
     pattern: str, source: str, sightings: Mapping[str, Sighting], images: Mapping[str, ImageRecord]
 ) -> set[str]:
     """Images at a place whose name below the source the pattern fits (of a list, the end), or whose group."""
-    below = source.rstrip("/") + "/"
-    fits = {image_id for image_id, image in images.items() if fnmatchcase(image.group or "", pattern)}
+    below, pattern = source.rstrip("/") + "/", tidy(pattern)
+    fits = {image_id for image_id, image in images.items() if fnmatchcase(tidy(image.group or ""), pattern)}
     for uri, sighting in sightings.items():
         end, like = (uri.removeprefix(below), pattern) if uri.startswith(below) else (uri, f"*/{pattern}")
-        if sighting.image is not None and sighting.image.id in images and fnmatchcase(end, like):
+        if sighting.image is not None and sighting.image.id in images and fnmatchcase(tidy_place(end), like):
             fits.add(sighting.image.id)
     return fits
 

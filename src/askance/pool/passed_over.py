@@ -27,6 +27,15 @@ def is_nothing(name: str) -> bool:
     return name.startswith(".") or name.lower() in _NOTHING
 
 
+def is_beside(end: str) -> bool:
+    """Whether files of this ending lie beside images and are none.
+
+    >>> is_beside("csv"), is_beside("heic")
+    (True, False)
+    """
+    return end in _BESIDE
+
+
 def by_ending(counts: Mapping[str, int]) -> str:
     """How many files of each ending, the most frequent first.
 

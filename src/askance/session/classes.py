@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from askance.loop.project import CONFIG, Project
 from askance.loop.settings import edit_classes
 from askance.vocab import LabelError, Split, answer_of
 from askance.vocab.config import Config
+from askance.vocab.errors import listed
+from askance.vocab.names import class_fault, tidy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,21 @@ class Rewritten:
     into: str
 
 
+def tidy_classes(given: Any) -> Any:
+    """The classes that somebody names for a new project, without spaces around them.
+
+    Raises:
+        LabelError: one of them is empty, there twice, or no name.
+    """
+    if not isinstance(given, list | tuple):
+        return given  # what is wrong with it is said where all settings are checked
+    names = [_class(name) if isinstance(name, str) else name for name in given]
+    twice = sorted({str(name) for name in names if names.count(name) > 1})
+    if twice:
+        raise LabelError("classes with different names", f"{listed(twice)} twice", "name each class once")
+    return names
+
+
 def class_counts(project: Project) -> list[ClassCount]:
     """The classes of `askance.toml` in their order, then those that only labels have."""
     splits = project.store.splits()
@@ -61,10 +79,12 @@ def rename_class(project: Project, old: str, new: str, by: str) -> Rewritten:
     Raises:
         LabelError: there is no class of the old name, or there is one of the new.
     """
-    if new in project.config.classes and old in project.config.classes:
-        fix = f"{_merge(old, new, into=new)} puts both together"
-        raise LabelError(f"a name that is free for {old}", f"{new} is a class already", fix)
-    return _rewrite(project, [old], new, f"classes rename: {old} to {new}, by {by}")
+    with project.store.turn():
+        project, new = project.with_classes(), _class(new)
+        if new in project.config.classes and old in project.config.classes:
+            fix = f"{_merge(old, new, into=new)} puts both together"
+            raise LabelError(f"a name that is free for {old}", f"{new} is a class already", fix)
+        return _rewrite(project, [old], new, f"classes rename: {old} to {new}, by {by}")
 
 
 def merge_classes(project: Project, old: Sequence[str], into: str, by: str) -> Rewritten:
@@ -73,10 +93,13 @@ def merge_classes(project: Project, old: Sequence[str], into: str, by: str) -> R
     Raises:
         LabelError: one of them is no class, or the new name is that of a class that is not among them.
     """
-    if into in project.config.classes and into not in old:
-        fix = _merge(*old, into, into=into)
-        raise LabelError("a name that is free, or one of those that are merged", f"the class {into}", fix)
-    return _rewrite(project, list(old), into, f"classes merge: {', '.join(old)} into {into}, by {by}")
+    with project.store.turn():
+        project = project.with_classes()
+        into = into if into in old else _class(into)
+        if into in project.config.classes and into not in old:
+            fix = _merge(*old, into, into=into)
+            raise LabelError("a name that is free, or one of those that are merged", f"the class {into}", fix)
+        return _rewrite(project, list(old), into, f"classes merge: {', '.join(old)} into {into}, by {by}")
 
 
 def remove_class(project: Project, name: str) -> Config:
@@ -85,21 +108,31 @@ def remove_class(project: Project, name: str) -> Config:
     Raises:
         LabelError: there is no such class, or it is in use.
     """
-    used = sum(label.value == name for label in project.store.labels().values())
-    if used:
-        fix = f"{_merge(name, 'OTHER', into='OTHER')}, or label those images anew"
-        raise LabelError("a class that no label uses", f"{name} with {used} labels", fix)
-    if name not in project.config.classes:
-        raise _no_class(project, [name])
-    return edit_classes(project.root / CONFIG, [name], None)
+    with project.store.turn():
+        project = project.with_classes()
+        used = sum(label.value == name for label in project.store.labels().values())
+        if used:
+            fix = f"{_merge(name, 'OTHER', into='OTHER')}, or label those images anew"
+            raise LabelError("a class that no label uses", f"{name} with {used} labels", fix)
+        if name not in project.config.classes:
+            raise _no_class(project, [name])
+        return edit_classes(project.root / CONFIG, [name], None)
+
+
+def _class(name: str) -> str:
+    """A class's new name as it is kept."""
+    plain = tidy(name)
+    if not plain:
+        raise LabelError("a name for the class", "an empty one", "write it behind the old one")
+    if fault := class_fault(plain):
+        raise LabelError("a name for the class in one line", fault, "write another name")
+    return plain
 
 
 def _rewrite(project: Project, old: list[str], new: str, why: str) -> Rewritten:
     used = {count.name for count in class_counts(project)}
     if missing := [name for name in old if name not in used]:
         raise _no_class(project, missing)
-    if not new.strip():
-        raise LabelError("a name for the class", "an empty one", "write it behind the old one")
     answer = answer_of(new) if new not in project.config.classes else None
     with project.store.job("classes"):
         told = project.store.rewrite_labels(
@@ -117,5 +150,5 @@ def _merge(*names: str, into: str) -> str:
 
 
 def _no_class(project: Project, missing: list[str]) -> LabelError:
-    listed = ", ".join(project.config.classes) or "none yet"
-    return LabelError("a class of this project", ", ".join(missing), f"the classes are {listed}")
+    named = ", ".join(project.config.classes) or "none yet"
+    return LabelError("a class of this project", ", ".join(missing), f"the classes are {named}")

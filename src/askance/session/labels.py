@@ -13,16 +13,20 @@ from askance.integrations import (
     Questioned,
     Rejected,
     as_labels,
+    class_names,
     find_batch_folder,
     match,
+    question,
     read_batch_folder,
     read_image_folder,
     read_label_csv,
     write_rejected,
 )
 from askance.integrations.names import base_name
-from askance.loop.project import Project
+from askance.loop.project import CONFIG, Project
+from askance.loop.settings import edit_config
 from askance.vocab import ImageRecord, Label, LabelError, said
+from askance.vocab.names import printable, shortened
 
 REJECTED = "rejected"
 """The project's folder of rows that could not be taken."""
@@ -90,14 +94,44 @@ def read_rows(path: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
         path: of the file or folder.
         pool: ids of the pool's images, where there is a pool.
     """
-    if not path.exists():
-        raise LabelError(
-            "a CSV file or a folder with a folder a class", f"{path}, which is not there", "check the path"
-        )
+    if not _is_there(path):
+        got = f"{shortened(printable(str(path)))}, which is not there"
+        raise LabelError("a CSV file or a folder with a folder a class", got, "check the path")
     batch = find_batch_folder(path)
     if batch is not None:
         return read_batch_folder(batch, pool)
     return read_image_folder(path) if path.is_dir() else read_label_csv(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that can be none; a folder that may not be looked into
+        return False
+
+
+def take_file(
+    project: Project, path: Path, who: str, *, add_classes: bool = False, settle: bool = False
+) -> tuple[Project, Imported]:
+    """Read a file or folder and take what can be taken, as `Session.import_labels` says.
+
+    Classes are read, added and used in one turn: of two imports at once each knows of the other's, and none says a
+    class that is renamed at this moment.
+
+    Returns:
+        The project with its classes as they are then, and what became of the rows.
+    """
+    rows = read_rows(path, project.store.images())
+    with project.store.turn():
+        project = project.with_classes()
+        known = list(project.config.classes)
+        asked = question(rows) if not known and not add_classes else None
+        named = asked.classes if asked else class_names(rows, known) if add_classes else ()
+        new = [name for name in named if name not in known]
+        if new:
+            edit_config(project.root / CONFIG, {"classes": known + new})
+            project = project.with_classes()
+        return project, take_rows(project, rows, path, who, questioned=asked, settle=settle)
 
 
 def take_rows(
@@ -127,14 +161,15 @@ def take_rows(
     matched = _kept_apart(project, found)
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
-    given = as_labels(matched, who=who, at=datetime.now(UTC), source=path.name)
-    added = store.add_labels(given, settle=settle)
+    given = as_labels(matched, who=printable(who), at=datetime.now(UTC), source=printable(path.name))
+    again = set() if settle else _come_back(project, matched)
+    added = store.add_labels([label for label in given if label.image_id not in again], settle=settle)
     rejected = tuple(_named(one, images) for one in matched.rejected)
-    file = write_rejected(project.root / REJECTED / f"{path.stem}.csv", rejected) if rejected else None
+    file = write_rejected(project.root / REJECTED / f"{printable(path.stem)}.csv", rejected) if rejected else None
     return Imported(
         added.new,
         added.changed,
-        added.unchanged,
+        added.unchanged + len(again),
         matched.empty,
         rejected,
         file,
@@ -148,6 +183,18 @@ def take_rows(
         asked.notes,
         path.parent == project.root / REJECTED,
     )
+
+
+def _come_back(project: Project, matched: Matched) -> set[str]:
+    """Images whose row is the label in force, as it was exported: nobody says anything new by handing it back."""
+    if not any(row.who for row in matched.labels.values()):
+        return set()
+    force = project.store.labels()
+    return {
+        image_id
+        for image_id, row in matched.labels.items()
+        if (label := force.get(image_id)) is not None and label.who == row.who and said(label) == row.says
+    }
 
 
 def _named(one: Rejected, images: Mapping[str, ImageRecord]) -> Rejected:

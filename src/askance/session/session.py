@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from askance.integrations import class_names, question
+from askance.integrations import question
 from askance.loop.already import (
     Picked,
     Trained,
@@ -19,9 +19,10 @@ from askance.loop.already import (
 )
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
-from askance.loop.settings import check_config, edit_config
+from askance.loop.settings import check_config
 from askance.pool import FileImages
 from askance.session.choosing import choose_model, choose_strategy, look_of_named
+from askance.session.classes import tidy_classes
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
@@ -32,7 +33,7 @@ from askance.session.exporting import (
     export_package,
     lacking,
 )
-from askance.session.labels import Imported, read_rows, take_rows
+from askance.session.labels import Imported, read_rows, take_file, take_rows
 from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
 from askance.vocab.config import Config, ModelConfig
 
@@ -123,7 +124,8 @@ class Session:
         """
         rows = read_rows(Path(labels)) if labels is not None else []
         asked = None if settings.get("classes") else question(rows)
-        settings = {**settings, "classes": list(asked.classes)} if asked else settings
+        named = list(asked.classes) if asked else tidy_classes(settings["classes"])
+        settings = {**settings, "classes": named}
         config = check_config(settings, CONFIG)
         given = look_of_named(settings.get("model", {}))
         new = not os.path.exists(root)
@@ -261,14 +263,8 @@ class Session:
                 classes and sets names aside that look like slips; a later one sets new names aside.
             settle: these labels are in force, whoever said otherwise.
         """
-        rows, known = read_rows(Path(path), self.project.store.images()), list(self.config.classes)
-        asked = question(rows) if not known and not add_classes else None
-        named = asked.classes if asked else class_names(rows, known) if add_classes else ()
-        new = [name for name in named if name not in known]
-        if new:
-            config = edit_config(self.project.root / CONFIG, {"classes": known + new})
-            self.project = self.project.with_config(config)
-        return take_rows(self.project, rows, Path(path), who, questioned=asked, settle=settle)
+        self.project, done = take_file(self.project, Path(path), who, add_classes=add_classes, settle=settle)
+        return done
 
     def export_batch(
         self,

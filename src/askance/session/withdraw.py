@@ -10,6 +10,7 @@ from askance.integrations import LabelRow, match
 from askance.loop.project import Project
 from askance.session.people import source_of
 from askance.vocab import Label, LabelError, answer_of, said
+from askance.vocab.names import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ def withdraw(
     if not (names or source or who or answer):
         fix = "askance withdraw IMG_0843.jpg, or --source labels.csv, --who anna, --answer unreadable"
         raise LabelError("which labels to withdraw", "no name, file, person or answer", fix)
-    wanted = _answer(answer)
+    wanted, by = _answer(answer), printable(by)
+    who, source = (None if one is None else printable(one) for one in (who, source))
     ids = _found(project, names) if names else None
     opinions = project.store.opinions()
     gone = [
@@ -113,12 +115,12 @@ def _is_from(label: Label, source: str | None) -> bool:
 
 
 def _found(project: Project, names: Sequence[str]) -> set[str]:
-    rows = [LabelRow(name, "any") for name in names]
+    rows = [LabelRow(name.strip(), "any", key_as_written=name) for name in names]
     matched = match(
         rows, project.store.images(), project.store.sightings(), (), roots=(project.source, str(Path.cwd()))
     )
     if matched.rejected:
-        shown = "; ".join(f"{one.row.key}: {one.reason}" for one in matched.rejected[:5])
+        shown = "; ".join(f"{one.row.place}: {one.reason}" for one in matched.rejected[:5])
         more = f"; and {len(matched.rejected) - 5} more" if len(matched.rejected) > 5 else ""
         raise LabelError("names of images of the pool", shown + more, "correct these names; nothing was withdrawn")
     return set(matched.labels)

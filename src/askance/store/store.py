@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from askance.store import health, images, jobs, labels, migrate, rounds, said, splits
+from askance.store import health, images, jobs, labels, migrate, rounds, said, splits, turns
 from askance.store.engine import connect, parse, writer
 from askance.store.errors import teaching
 from askance.store.jobs import Job
@@ -230,6 +230,18 @@ class Store:
         self._hush(stop, heart)
         if not self._write(lambda connection: jobs.end(connection, job.id, "done", None)):
             raise Busy(f"{kind} to stay the only job", "silence, and another took over", "run it again")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Be the only one to take labels in or to change classes while the block runs; others wait.
+
+        Jobs and all other reading and writing go on besides. A turn within a turn would wait for itself.
+
+        Raises:
+            Busy: it was not this one's turn for five minutes.
+        """
+        with teaching(self._engine.url), turns.turn(self._engine):
+            yield
 
     def jobs(self) -> list[Job]:
         """All jobs there ever were, oldest first."""

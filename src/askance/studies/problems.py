@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from askance.integrations import class_names
 from askance.maths import keyed_uniform
 from askance.pool import MAX_PIXELS, ArrayImages, FileImages, Look, scan
 from askance.session.labels import read_rows
 from askance.simulation.experiment import Problem
 from askance.vocab import ConfigError, ImageRecord, Labelled, Sighting, answer_of
 from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab.names import tidy
 
 TEST_SHARE = 0.3
 """Of images that come without a test set of their own."""
@@ -126,14 +128,14 @@ def image_folder(folder: str) -> Problem:
     So are those in folders of answers: `unreadable` and `none of these` are no classes.
     """
     rows = [row for row in read_rows(Path(folder)) if row.value is not None and answer_of(row.value) is None]
-    classes = tuple(sorted({row.value for row in rows if row.value is not None}))
+    classes = tuple(class_names(rows))
     found: dict[str, Sighting] = {s.uri: s for s in scan(folder, {}, max_pixels=MAX_PIXELS)}
     said: list[tuple[str, str]] = []
     uris: dict[str, str] = {}
     for row in rows:
         sighting = found.get(row.key)
-        if sighting is not None and sighting.image is not None and row.value is not None:
-            said.append((sighting.image.id, row.value))
+        if sighting is not None and sighting.image is not None and (name := tidy(row.value or "")) in classes:
+            said.append((sighting.image.id, name))
             uris.setdefault(sighting.image.id, sighting.uri)
     class_of = of_one_class(said)
     ids = sorted(class_of)
