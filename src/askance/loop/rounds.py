@@ -73,7 +73,6 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
-    folder.mkdir(parents=True, exist_ok=True)
     task.save(fitted.model, model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
     one = Round(number, "trained", len(train), seed, config, datetime.now(UTC))

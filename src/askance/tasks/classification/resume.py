@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from askance.tasks.classification.adam import Optimiser
 from askance.tasks.classification.devices import Device
 from askance.tasks.classification.kept import Average, Best, Settled
+from askance.tasks.classification.tensor_file import read_tensors
 from askance.uncertainty import SplitNet
 from askance.vocab import Json, StoreError
 from askance.vocab.files import write_whole
@@ -172,12 +172,15 @@ def clear(folder: Path, but: str | None = None) -> None:
     """Remove the files of trainings, but those of one model, and the folder if nothing is left."""
     if not folder.is_dir():
         return
-    for pattern in ("*.safetensors", ".*.safetensors.*.tmp"):
-        for file in folder.glob(pattern):
-            if but is None or not file.name.startswith(but):
-                file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    try:
+        for pattern in ("*.safetensors", ".*.tmp"):
+            for file in folder.glob(pattern):
+                if but is None or not file.name.startswith(but):
+                    file.unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:  # they cost room and nothing else
+        _log.warning("%s cannot be cleared: %s", folder, error.strerror or error)
 
 
 def fingerprint(net: nn.Module, *words: object) -> str:
@@ -194,6 +197,15 @@ def fingerprint(net: nn.Module, *words: object) -> str:
     return found.hexdigest()
 
 
+@dataclass(frozen=True)
+class _About:
+    """What the file of a training says of itself."""
+
+    format: str
+    numbers: dict[str, Any]
+    digest: str
+
+
 def _write(path: Path, tensors: dict[str, Tensor], numbers: dict[str, Json]) -> None:
     about = {"format": FORMAT, "of": path.name, "numbers": numbers, "digest": _digest(path, tensors, numbers)}
     write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about)}))
@@ -204,14 +216,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     if not path.exists():
         return None
     try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["askance"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        if about["format"] == FORMAT and about["digest"] == _digest(path, tensors, about["numbers"]):
-            return tensors, about["numbers"]
+        tensors, about = read_tensors(path, _About)
+        if about.format == FORMAT and about.digest == _digest(path, tensors, about.numbers):
+            return tensors, about.numbers
         reason = "it is of another version, of another training, or damaged"
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        reason = str(error)
+    except StoreError as error:
+        reason = error.got
     _log.warning("this training starts over, as %s cannot be gone on from: %s", path, reason)
     return None
 
