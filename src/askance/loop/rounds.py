@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from importlib.metadata import version
 from typing import cast
 
@@ -177,7 +178,8 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
         for rank, (image_id, gain, why) in enumerate(zip(picks.ids, picks.gains, explain, strict=True), start=1)
     )
     folder = project.round_folder(current.number)
-    write_whole(folder / "scores.parquet", _parquet({"id": ids, "score": scored.scores, "group": scored.groups}))
+    scores = _parquet({"id": ids, "score": scored.scores, "group": scored.groups})
+    write_whole(folder / "scores.parquet", scores)
     write_json(
         folder / "picks.json",
         [{"id": row.image_id, "rank": row.rank, "gain": row.gain, "why": dict(row.why)} for row in rows],
@@ -185,7 +187,8 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     store = project.store
     if current.number not in {one.number for one in store.rounds()}:  # round 0, the cold start
         store.save_round(current, {})
-    config = {**current.config, **about}
+    digests: dict[str, Json] = {"scores.parquet": blake2b(scores, digest_size=16).hexdigest()}
+    config = {**current.config, **about, "digests": digests}
     store.save_picks(current.number, rows, config)
     return picked_of(replace(current, config=config), rows, fresh=True)
 

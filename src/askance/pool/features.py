@@ -5,7 +5,9 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 from askance.pool.places import Places, keys_of, runs
 from askance.pool.sums import of_keys, of_rows
 from askance.vocab import Damaged, ModelError, PoolError
-from askance.vocab.files import make_folder, reading, writing
+from askance.vocab.files import make_folder, read_json, reading, writing
 
 _HALF = np.dtype("<f2")
 _SUM = np.dtype("<u8")
@@ -23,6 +25,28 @@ _GONE = b"\0"
 """What stands, over and over, in place of the id of a row that was found damaged: no image has that id."""
 _GAP = 16 << 10
 """Rows up to this many bytes apart are read in one go: cheaper than a second request."""
+
+
+def open_cache(folder: Path) -> "FeatureCache":
+    """The cache that a folder holds, of whatever width.
+
+    Raises:
+        StoreError: there is none, or what it says of itself is damaged.
+    """
+    meta = read_json(folder / "meta.json", _Meta, _REBUILT)
+    return FeatureCache(folder, meta.dim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    """What a cache says of itself."""
+
+    version: int
+    dim: int
+    dtype: str
+
+
+_REBUILT = "delete that folder: it is rebuilt"
 
 
 class FeatureCache:
@@ -286,10 +310,6 @@ def _check_meta(path: Path, dim: int) -> None:
         fresh.write_text(json.dumps(mine))
         fresh.replace(path)
         return
-    try:
-        found = json.loads(path.read_text())
-    except (ValueError, RecursionError) as error:
-        fix = "delete the folder: it is rebuilt"
-        raise PoolError(f"a feature cache in {path.parent}", str(error), fix) from error
+    found = read_json(path, dict[str, Any], _REBUILT)
     if found != mine:
         raise PoolError(f"features {mine}", f"{found} in {path.parent}", "open another folder, or delete this one")

@@ -211,19 +211,32 @@ def _write(path: Path, tensors: dict[str, Tensor], numbers: dict[str, Json]) -> 
     write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about)}))
 
 
+def fault(path: Path) -> str | None:
+    """What is wrong with the file of a training; None if it is what was written."""
+    found = _whole(path)
+    return found if isinstance(found, str) else None
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """The state in a file, if there is one and it is what was written."""
     if not path.exists():
         return None
+    found = _whole(path)
+    if not isinstance(found, str):
+        return found
+    _log.warning("this training starts over, as %s cannot be gone on from: %s", path, found)
+    return None
+
+
+def _whole(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | str:
+    """The state in a file, or why there is none."""
     try:
         tensors, about = read_tensors(path, _About)
-        if about.format == FORMAT and about.digest == _digest(path, tensors, about.numbers):
-            return tensors, about.numbers
-        reason = "it is of another version, of another training, or damaged"
     except StoreError as error:
-        reason = error.got
-    _log.warning("this training starts over, as %s cannot be gone on from: %s", path, reason)
-    return None
+        return error.got
+    if about.format == FORMAT and about.digest == _digest(path, tensors, about.numbers):
+        return tensors, about.numbers
+    return "it is of another version, of another training, or damaged"
 
 
 def _digest(path: Path, tensors: Mapping[str, Tensor], numbers: object) -> str:

@@ -117,14 +117,17 @@ class _Team:
         self._files: dict[int, tuple[Tensor, Path]] = {}
         self._channels: list[Connection[Any, Any]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        path = {
+            "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), os.getcwd()]),
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        }
         threads = max(1, torch.get_num_threads() // size)
         for rank in range(size):
             ours, theirs = socket.socketpair()
             words = [theirs.fileno(), rank, size, threads, os.getpid(), folder]
             with theirs:
                 process = subprocess.Popen(
-                    [sys.executable, "-c", _START, *map(str, words)],
+                    [sys.executable, "-P", "-c", _START, *map(str, words)],
                     pass_fds=[theirs.fileno()],
                     env=os.environ | path,
                     stdin=subprocess.DEVNULL,

@@ -199,16 +199,28 @@ def _write(path: Path, trunk: nn.Module, width: int) -> None:
         _log.warning("the trunk is not kept: %s: %s", path, error.got)
 
 
+def fault(path: Path) -> str | None:
+    """What is wrong with the file of a trunk; None if it is what was written."""
+    found = _whole(path)
+    return found if isinstance(found, str) else None
+
+
 def _read(path: Path) -> tuple[dict[str, Tensor], int] | None:
     """The tensors in a file and D, if there is one and it is what was written."""
     if not path.exists():
         return None
+    found = _whole(path)
+    if not isinstance(found, str):
+        return found
+    _log.warning("the trunk is built anew, as %s cannot be used: %s", path, found)
+    return None
+
+
+def _whole(path: Path) -> tuple[dict[str, Tensor], int] | str:
+    """The tensors in a file and D, or why there are none."""
     try:
         tensors, about = read_tensors(path, _About)
-        if about.format == FORMAT and about.digest == digest_of(tensors):
-            return tensors, about.width
-        reason = "it is of another version, or damaged"
     except StoreError as error:
-        reason = error.got
-    _log.warning("the trunk is built anew, as %s cannot be used: %s", path, reason)
-    return None
+        return error.got
+    same = about.format == FORMAT and about.digest == digest_of(tensors)
+    return (tensors, about.width) if same else "it is of another version, or damaged"
