@@ -2,12 +2,14 @@
 
 import os
 import sys
+import tempfile
 
 # Before any import of torch or numpy: their thread pools are made as they are imported.
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="askance-tests-")  # nobody's own settings are touched
 
 import ipaddress
 import socket

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from collections import Counter
@@ -326,8 +327,9 @@ def test_an_experiment_that_outgrows_its_pool_is_refused_at_the_door(tmp_path):
 def test_a_line_that_was_cut_is_cut_off_and_the_rest_stays(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.open(9) == []
-    folder.append({"round": 0, "picked": ["a"]})
+    line = {"round": 0, "labels": 3, "metrics": {}, "picked": ["a"], "training": {}, "cpu_seconds": [], "mine": 1}
+    folder.append(line)
     with (tmp_path / "curve.jsonl").open("a") as file:
         file.write('{"round": 1, "la')
-    assert folder.open(9) == [{"round": 0, "picked": ["a"]}]
-    assert (tmp_path / "curve.jsonl").read_text() == '{"round": 0, "picked": ["a"]}\n'
+    assert folder.open(9) == [line]
+    assert (tmp_path / "curve.jsonl").read_text() == json.dumps(line) + "\n"

@@ -14,6 +14,10 @@ def doctor(
     setting: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of that model, as in --set model.head=own.")
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Let this project run the code that its settings name, from now on."),
+    ] = False,
 ) -> None:
     """Check the installation, the model's stochastic layers, and the project's files."""
     from askance.cli.show import bars, complain, console, print_table
@@ -23,6 +27,8 @@ def doctor(
         from askance.session.health import check_project, installation, randomness, weights_of
     from askance.vocab import AskanceError
 
+    if trust:
+        _trust(project)
     print_table("installation", ("what", "found"), installation())
     problems = check_project(project)
     try:
@@ -45,3 +51,17 @@ def doctor(
     if problems:
         raise typer.Exit(1)
     console.print("the project is sound")
+
+
+def _trust(folder: Path) -> None:
+    """Let a project run what its settings name."""
+    from askance.cli.show import console
+    from askance.loop.project import Project
+    from askance.session.trust import trust
+
+    project = Project.open(folder)
+    try:
+        words = trust(project)
+    finally:
+        project.close()
+    console.print(f"trusted: {', '.join(words)}" if words else "this project runs nothing but Askance")

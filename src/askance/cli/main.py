@@ -1,7 +1,11 @@
 """The program's front door. Heavy rooms are imported where a command uses them, so that `--help` is instant."""
 
 import io
+import logging
+import os
 import sys
+import warnings
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -52,9 +56,6 @@ app.command("doctor")(doctor.doctor)
 app.command("models")(models.models)
 app.command("demo")(demo.demo)
 
-STOPPED = 130
-"""The exit status of a command that Ctrl-C ended."""
-
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -70,20 +71,59 @@ def root(
 
 
 def main() -> None:
-    """Run a command; a mistake a person can mend ends in three lines and exit status 1, not in a traceback."""
-    from askance.vocab import AskanceError
-
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no reason to stop
-            stream.reconfigure(errors="backslashreplace")
+    """Run a command; an error ends in three lines and an exit status, not in a traceback: see `last_door`."""
+    _prepare()
     try:
-        app()
-    except AskanceError as error:
-        from askance.cli.show import complain
+        status = app(standalone_mode=False)
+        _flush()
+    except BaseException as error:
+        from askance.cli.last_door import told
 
-        complain(error)
-        sys.exit(1)
-    except SystemExit as stop:  # the way the parser passes Ctrl-C on
-        if stop.code == STOPPED:
-            typer.echo("\nStopped. Nothing is lost: run the same command again to go on.", err=True)
-        raise
+        status = told(error)
+    with suppress(OSError, ValueError):
+        _flush()
+        sys.exit(status if isinstance(status, int) else 0)
+    _let_go()
+    sys.exit(status or 1)
+
+
+def _prepare() -> None:
+    """Have what cannot be shown spelt out, and what libraries and our own rooms warn of shown as all else is."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    logging.basicConfig(handlers=[_Shown(logging.WARNING)], level=logging.WARNING)
+    warnings.showwarning = _warned
+
+
+class _Shown(logging.Handler):
+    """Shows a message as whatever else is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """On stderr."""
+        _tell(record.getMessage())
+
+
+def _warned(message: Warning | str, *_: object, **__: object) -> None:
+    _tell(str(message))
+
+
+def _tell(text: str) -> None:
+    from askance.cli.show import errors
+
+    with suppress(OSError):
+        errors.print(text)
+
+
+def _flush() -> None:
+    """What was printed is out, or the disk or pipe it goes to says why not."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _let_go() -> None:
+    """Have nothing more written where nothing can be, or the end of the program would say so again."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())

@@ -4,9 +4,11 @@ Nothing here is taken for markup: what people named, square brackets and all, is
 `style=`. Lines are not broken, so that a command or a path can be copied whole.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -23,8 +25,32 @@ from rich.text import Text
 from askance.vocab import AskanceError
 from askance.vocab import Progress as ProgressFunction
 
-console = Console(markup=False, highlight=False, soft_wrap=True)
-errors = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Letters that move a terminal's cursor, change its colours or turn text round, or that no terminal has."""
+
+
+def visible(text: str) -> str:
+    r"""A text with every letter in it that is not to be seen spelt out: a name cannot act on a terminal.
+
+    >>> print(visible("cat\x1b[2J.png"))
+    cat\x1b[2J.png
+    """
+    return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+class Screen(Console):
+    """A terminal that shows what it is given, letter by letter: no markup, no `:cat:` for a cat, no codes."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, soft_wrap=True)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """As it is."""
+        return super().render_str(visible(text), **options)
+
+
+console = Screen()
+errors = Screen(stderr=True)
 
 NAME = 48
 """First cells of up to so many characters are shown whole in one line."""
@@ -59,7 +85,7 @@ def bars() -> Iterator[ProgressFunction]:
 
         def progress(what: str, done: int, total: int | None) -> None:
             if what not in tasks:
-                tasks[what] = drawing.add_task(what, total=total)
+                tasks[what] = drawing.add_task(visible(what), total=total)
             drawing.update(tasks[what], completed=done, total=total)
 
         yield progress
@@ -109,7 +135,7 @@ def print_some(lines: Sequence[str], most: int | None, more: str = "") -> None:
 
 def print_next(command: str) -> None:
     """What to do now; it can be pasted."""
-    console.print(Text("next: ") + Text(command, "bold"))
+    console.print(Text("next: ") + Text(visible(command), "bold"))
 
 
 def complain(error: AskanceError) -> None:
@@ -120,4 +146,4 @@ def complain(error: AskanceError) -> None:
         ("got", "red", error.got),
         ("fix", "green", error.fix),
     ):
-        errors.print(Text(f"{word:<6}", f"bold {colour}") + Text(f" {text.replace(chr(10), more)}"))
+        errors.print(Text(f"{word:<6}", f"bold {colour}") + Text(f" {visible(text).replace(chr(10), more)}"))

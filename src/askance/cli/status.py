@@ -8,7 +8,7 @@ from askance.cli.people import people_lines
 
 if TYPE_CHECKING:
     from askance.session import Session
-    from askance.session.session import Status
+    from askance.session.status import Status
     from askance.vocab import Split
 
 SPLITS: tuple["Split", ...] = ("train", "val", "test")

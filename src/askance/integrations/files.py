@@ -12,7 +12,7 @@ from typing import Literal
 
 from askance.pool.storage import Storage, explain, local_path
 from askance.vocab import LabelError
-from askance.vocab.files import cannot_write, write_whole
+from askance.vocab.files import cannot_write, reading, write_whole
 
 How = Literal["link", "copy"]
 
@@ -33,7 +33,9 @@ def write_new(path: Path, data: bytes) -> None:
         LabelError: there is a file with other content.
         StoreError: the disk said no.
     """
-    if path.exists() and not (path.is_file() and path.read_bytes() == data):
+    with reading(path):
+        other = path.exists() and not (path.is_file() and path.read_bytes() == data)
+    if other:
         raise LabelError(
             "a file that is not there yet", f"{path} with other content", "move it away or choose another name"
         )

@@ -1,7 +1,6 @@
 """Bring the store up to date with the pool: what is new, changed, broken, gone."""
 
 import gc
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,8 +11,8 @@ from typing import TypeVar
 
 from askance.loop.project import CONFIG, Project
 from askance.pool import scan
-from askance.vocab import PoolError, Progress, Sighting, silent
-from askance.vocab.files import write_json
+from askance.vocab import PoolError, Progress, Sighting, StoreError, silent
+from askance.vocab.files import read_json, write_json
 
 T = TypeVar("T")
 
@@ -70,9 +69,8 @@ def source_is_missing(project: Project) -> bool:
 def passed_over_before(project: Project) -> dict[str, int]:
     """Ending -> files that the last scan passed over; empty where nothing is known of it."""
     try:
-        counts = json.loads((project.root / _PASSED).read_bytes())
-        return {str(ending): int(n) for ending, n in counts.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return read_json(project.root / _PASSED, dict[str, int])
+    except StoreError:
         return {}
 
 

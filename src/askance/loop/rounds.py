@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import blake2b
 from importlib.metadata import version
 from typing import cast
 
@@ -83,7 +84,6 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
-    folder.mkdir(parents=True, exist_ok=True)
     task.save(fitted.model, model_file(project, number))
     write_json(folder / "config.json", {**config, "seed": seed, "metrics": dict(metrics)})
     one = Round(number, "trained", len(seen), seed, config, datetime.now(UTC))
@@ -201,7 +201,8 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
         for rank, (image_id, gain, why) in enumerate(zip(picks.ids, picks.gains, explain, strict=True), start=1)
     )
     folder = project.round_folder(current.number)
-    write_whole(folder / "scores.parquet", _parquet({"id": ids, "score": scored.scores, "group": scored.groups}))
+    scores = _parquet({"id": ids, "score": scored.scores, "group": scored.groups})
+    write_whole(folder / "scores.parquet", scores)
     write_json(
         folder / "picks.json",
         [{"id": row.image_id, "rank": row.rank, "gain": row.gain, "why": dict(row.why)} for row in rows],
@@ -209,7 +210,8 @@ def _record(  # noqa: PLR0913, PLR0917 - the whole of one round meets here and n
     store = project.store
     if current.number not in {one.number for one in store.rounds()}:  # round 0, the cold start
         store.save_round(current, {})
-    config = {**current.config, **about}
+    digests: dict[str, Json] = {"scores.parquet": blake2b(scores, digest_size=16).hexdigest()}
+    config = {**current.config, **about, "digests": digests}
     store.save_picks(current.number, rows, config)
     return picked_of(replace(current, config=config), rows, fresh=True)
 

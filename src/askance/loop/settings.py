@@ -46,7 +46,8 @@ def check_config(raw: dict[str, Any], where: str) -> Config:
             fix = f"did you mean {near[0]}?" if near else f"known here: {', '.join(section.model_fields)}"
             raise ConfigError("a setting that exists", f"{place} in {where}", fix) from None
         got = "nothing" if first["type"] == "missing" else repr(first.get("input"))
-        raise ConfigError(f"{place}: {first['msg']}", f"{got} in {where}", "change that value") from None
+        wanted = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{place}: {wanted}", f"{got} in {where}", "change that value") from None
 
 
 def write_config(path: Path, config: Config) -> None:

@@ -3,33 +3,61 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from askance.networks.drawing import fill, tensors_of
 from askance.networks.model import build, build_head, join
+from askance.networks.tensor_file import digest_of, read_tensors
 from askance.networks.trunks import filled_later, stays
 from askance.uncertainty import SplitNet
-from askance.vocab import ModelError
+from askance.vocab import Damaged, ModelError, StoreError
 from askance.vocab.config import ModelConfig
 from askance.vocab.files import write_whole
 
 FORMAT = "askance-classification-1"
 """Changes when an older file can no longer be read."""
 
+_ANEW = "delete that file: askance train then makes the model anew, from the same labels"
+
 _STARTS = ("weights", "train", "prior")
 """What decides how training began and went, not what the network is, nor how its posterior is read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a file says of itself; the digest came later."""
+
+    format: str | None = None
+    model: dict[str, Any] = field(default_factory=dict)
+    classes: list[str] = field(default_factory=list)
+    digest: str | None = None
+
+
 def save(net: SplitNet, config: ModelConfig, classes: Sequence[str], path: Path) -> None:
     """Write the network, whole or not at all; same network, same bytes."""
+    tensors = tensors_of(net)
     about = {"format": FORMAT, "model": config.model_dump(mode="json"), "classes": list(classes)}
-    content = to_bytes(tensors_of(net), metadata={"askance": json.dumps(about, sort_keys=True)})
-    write_whole(path, content)
+    about["digest"] = digest_of(tensors)
+    write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about, sort_keys=True)}))
+
+
+def read_whole(path: Path) -> tuple[dict[str, Tensor], _About]:
+    """What a model's file holds, and says of itself; one from before there were digests is taken at its word.
+
+    Raises:
+        StoreError: it cannot be read.
+        Damaged: it is not as it was written.
+    """
+    tensors, about = read_tensors(path, _About)
+    if about.digest is not None and about.digest != digest_of(tensors):
+        raise Damaged(f"{path} as Askance wrote it", "other numbers than its digest says", _ANEW)
+    return tensors, about
 
 
 def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
@@ -39,19 +67,18 @@ def load(path: Path, config: ModelConfig, classes: Sequence[str]) -> SplitNet:
     can be trained on from (then from scratch) and is refused for everything else.
 
     Raises:
-        ModelError: no such file, not of this format, of another network, or of other classes.
+        ModelError: no such file, a damaged one, not of this format, of another network, or of other classes.
     """
     fix = "run with the configuration it was trained under, or train again"
     try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {}).get("askance", "{}"))
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-    except (OSError, SafetensorError) as error:
-        raise ModelError("a model saved by Askance", f"{path}: {error}", fix) from error
-    if about.get("format") != FORMAT:
-        raise ModelError(f"a file of format {FORMAT}", f"{about.get('format')} in {path}", fix)
-    _check(about["model"], config, path, fix)
-    saved = about["classes"]
+        tensors, about = read_whole(path)
+    except StoreError as error:
+        way = _ANEW if isinstance(error, Damaged) else fix
+        raise ModelError("a model saved by Askance", f"{path}: {error.got}", way) from error
+    if about.format != FORMAT:
+        raise ModelError(f"a file of format {FORMAT}", f"{about.format} in {path}", fix)
+    _check(about.model, config, path, fix)
+    saved = about.classes
     if len(saved) == len(classes) and list(saved) != list(classes):
         raise ModelError(f"the classes {', '.join(classes)}", f"{', '.join(saved)} in {path}", fix)
     try:

@@ -3,6 +3,7 @@
 Letters: N images asked for, n that could be read, D features, K draws.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
@@ -21,8 +22,10 @@ from askance.networks.model import moves_of
 from askance.networks.pixels import Normalisation, Pixels, look, read
 from askance.pool import FeatureCache, Images
 from askance.uncertainty import SplitNet
-from askance.vocab import ModelError
+from askance.vocab import Damaged, ModelError
 from askance.vocab.config import ModelConfig
+
+_log = logging.getLogger(__name__)
 
 _BATCH = 64
 """Images of one pass through the trunk. The last is filled up: a row's rounding must not depend on its company."""
@@ -120,8 +123,15 @@ class Extractor:
         return self.each(net.members, ids) if several else self.of(net, ids)
 
     def once(self, net: SplitNet, ids: Sequence[str]) -> Features:
-        """Features of a frozen trunk, from the cache where they are known."""
+        """Features of a frozen trunk, from the cache where they are known and as they were written."""
         cache = self._cache(net)
+        try:
+            return self._known(cache, net, ids)
+        except Damaged as error:
+            _log.warning("%s: they are computed anew", error.got)
+        return self._known(cache, net, ids)
+
+    def _known(self, cache: Cache, net: SplitNet, ids: Sequence[str]) -> Features:
         new = [ids[place] for place in cache.missing(ids)]
         if new:
             fresh = self.now(net, new)

@@ -29,14 +29,15 @@ def transformers_model(
         raise ModelError("the library transformers", str(error), "pip install 'askance[transformers]'") from error
     seen = {"image_size": config.size, "num_channels": config.channels, "num_labels": n_classes or 2}
     look = {**seen, **config.options}
+    own = {"trust_remote_code": bool(look.pop("trust_remote_code", False))}  # else the library would ask
     described = fetched(HubFile(name, "config.json"), f"what {config.name} is made of") if "/" in name else None
     try:
         if described is None:
             wanted = AutoConfig.for_model(name, **look)
         else:
-            wanted = AutoConfig.from_pretrained(described.parent, **look)
+            wanted = AutoConfig.from_pretrained(described.parent, **own, **look)
         if weights is None:
-            made: nn.Module = AutoModelForImageClassification.from_config(wanted)  # type: ignore[no-untyped-call]
+            made: nn.Module = AutoModelForImageClassification.from_config(wanted, **own)  # type: ignore[no-untyped-call]
             return made, frozenset()
         with _without_reports():
             made, found = AutoModelForImageClassification.from_pretrained(
@@ -45,6 +46,7 @@ def transformers_model(
                 ignore_mismatched_sizes=True,
                 use_safetensors=True,
                 output_loading_info=True,
+                **own,
             )
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, ImportError) as error:
         raise ModelError(

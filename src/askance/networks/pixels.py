@@ -3,7 +3,8 @@
 Letters: n images that could be read, of those asked for, b of a minibatch, c channels, s pixels a side.
 """
 
-import tempfile
+import mmap
+import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from askance.pool import Images, Look
 from askance.vocab import Progress, silent
 from askance.vocab.config import ModelConfig
+from askance.vocab.files import open_room
 
 IN_MEMORY = 2 << 30
 """Bytes of pixels that training keeps in memory; more go to a temporary file, decoded once all the same."""
@@ -64,7 +66,11 @@ def look(config: ModelConfig) -> Look:
 
 
 def read(images: Images, ids: Sequence[str], look: Look, progress: Progress = silent) -> Pixels:
-    """Decode each image once, into memory or, beyond `IN_MEMORY`, into a temporary file."""
+    """Decode each image once, into memory or, beyond `IN_MEMORY`, into a temporary file.
+
+    Raises:
+        StoreError: there is no room for that file.
+    """
     values = _room((len(ids), look.channels, look.size, look.size))
     places: list[int] = []
     for start in range(0, len(ids), _READ):
@@ -76,7 +82,11 @@ def read(images: Images, ids: Sequence[str], look: Look, progress: Progress = si
 
 
 def _room(shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    if np.prod(shape, dtype=np.int64) <= IN_MEMORY:
+    size = int(np.prod(shape, dtype=np.int64))
+    if size <= IN_MEMORY:
         return np.empty(shape, np.uint8)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps the unnamed file alive
-        return np.memmap(file, np.uint8, "w+", shape=shape)
+    handle = open_room(size)
+    try:
+        return np.frombuffer(mmap.mmap(handle, size), np.uint8).reshape(shape)
+    finally:
+        os.close(handle)  # the mapping keeps the unnamed file alive

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from askance.networks.hub import ERROR_PAGE, is_offline, unreachable
 from askance.vocab import WeightsMissing
+from askance.vocab.files import make_folder
 
 _HASH = re.compile(r"-([0-9a-f]{8,})\.")
 
@@ -89,7 +90,7 @@ def _fetch(address: str, path: Path, what: str, how: str) -> None:
         raise WeightsMissing(wanted, f"offline mode (HF_HUB_OFFLINE), and {absent}", how)
     if problem := unreachable(address):
         raise WeightsMissing(wanted, f"no answer from {address} ({problem}), and {absent}", how)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     try:
         torch.hub.download_url_to_file(address, str(path), progress=False)
     except (OSError, URLError, RuntimeError) as error:

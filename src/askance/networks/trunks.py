@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b, file_digest
 from importlib.metadata import PackageNotFoundError, version
@@ -20,13 +21,14 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from askance.networks import PIXELS, TRANSFORMERS, HubFile, cached, library_of, listed
 from askance.networks.model import build_trunk, features_of, is_own
+from askance.networks.tensor_file import digest_of, read_tensors
 from askance.uncertainty.split import laid_out
+from askance.vocab import StoreError
 from askance.vocab.config import PRETRAINED, ModelConfig
 from askance.vocab.files import write_whole
 
@@ -178,32 +180,47 @@ def _version(library: str) -> str:
         return "none"
 
 
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a trunk's file says of itself."""
+
+    format: str
+    width: int
+    digest: str
+
+
 def _write(path: Path, trunk: nn.Module, width: int) -> None:
+    """Keep a trunk; a disk that says no costs the next round the time to build it."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in trunk.state_dict().items()}
-    about = {"format": FORMAT, "width": width, "digest": _digest(tensors)}
-    write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about)}))
+    about = {"format": FORMAT, "width": width, "digest": digest_of(tensors)}
+    try:
+        write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about)}))
+    except StoreError as error:
+        _log.warning("the trunk is not kept: %s: %s", path, error.got)
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with the file of a trunk; None if it is what was written."""
+    found = _whole(path)
+    return found if isinstance(found, str) else None
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], int] | None:
     """The tensors in a file and D, if there is one and it is what was written."""
     if not path.exists():
         return None
-    try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["askance"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        if about["format"] == FORMAT and about["digest"] == _digest(tensors):
-            return tensors, int(about["width"])
-        reason = "it is of another version, or damaged"
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        reason = str(error)
-    _log.warning("the trunk is built anew, as %s cannot be used: %s", path, reason)
+    found = _whole(path)
+    if not isinstance(found, str):
+        return found
+    _log.warning("the trunk is built anew, as %s cannot be used: %s", path, found)
     return None
 
 
-def _digest(tensors: Mapping[str, Tensor]) -> str:
-    found = blake2b(digest_size=16)
-    for name, tensor in sorted(tensors.items()):
-        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()
+def _whole(path: Path) -> tuple[dict[str, Tensor], int] | str:
+    """The tensors in a file and D, or why there are none."""
+    try:
+        tensors, about = read_tensors(path, _About)
+    except StoreError as error:
+        return error.got
+    same = about.format == FORMAT and about.digest == digest_of(tensors)
+    return (tensors, about.width) if same else "it is of another version, or damaged"

@@ -2,22 +2,29 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from askance.networks import TRANSFORMERS, HubFile, cached, check_library, fetched, library_of, listed
 from askance.networks.backbones import Backbone, Logits, is_timm, torchvision_names
 from askance.networks.hub import WEIGHTS, fault_of
 from askance.networks.huggingface import transformers_model
+from askance.networks.tensor_file import digest_of, read_tensors
 from askance.networks.torch_hub import of_torchvision, torchvision_file, torchvision_place
-from askance.vocab import ModelError
+from askance.vocab import ModelError, StoreError
 from askance.vocab.config import NO_WEIGHTS, PRETRAINED, ModelConfig
 
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sealed:
+    """What a file says of itself if Askance wrote it; others say nothing."""
+
+    digest: str | None = None
 
 
 class Given(NamedTuple):
@@ -56,11 +63,13 @@ def read(path: Path) -> Mapping[str, Tensor]:
     if not path.is_file():
         raise ModelError("a safetensors file for model.weights", f"{path}, which is not there", fix)
     try:
-        found: dict[str, Tensor] = load_file(path)
-    except (OSError, SafetensorError) as error:
+        found, about = read_tensors(path, _Sealed)
+    except StoreError as error:
         raise ModelError(
-            "a safetensors file for model.weights", f"{fault_of(path) or error}: {path}", fix
+            "a safetensors file for model.weights", f"{fault_of(path) or error.got}: {path}", fix
         ) from error
+    if about.digest is not None and about.digest != digest_of(found):
+        raise ModelError("weights as Askance saved them", f"{path}: other numbers than its digest says", fix)
     return found
 
 

@@ -1,32 +1,64 @@
 """Features on disk by image id: float16 rows that are appended to, read by place, and survive a kill anywhere."""
 
 import fcntl
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from askance.vocab import ModelError, PoolError
+from askance.pool.places import Places, keys_of, runs
+from askance.pool.sums import of_keys, of_rows
+from askance.vocab import Damaged, ModelError, PoolError
+from askance.vocab.files import make_folder, read_json, reading, writing
 
 _HALF = np.dtype("<f2")
-_BLOCK = 4 << 20
+_SUM = np.dtype("<u8")
+_BLOCK = 1 << 20
 """Bytes read at once; what bounds memory beyond the rows that were asked for."""
+_GONE = b"\0"
+"""What stands, over and over, in place of the id of a row that was found damaged: no image has that id."""
 _GAP = 16 << 10
 """Rows up to this many bytes apart are read in one go: cheaper than a second request."""
+
+
+def open_cache(folder: Path) -> "FeatureCache":
+    """The cache that a folder holds, of whatever width.
+
+    Raises:
+        StoreError: there is none, or what it says of itself is damaged.
+    """
+    meta = read_json(folder / "meta.json", _Meta, _REBUILT)
+    return FeatureCache(folder, meta.dim)
+
+
+@dataclass(frozen=True, slots=True)
+class _Meta:
+    """What a cache says of itself."""
+
+    version: int
+    dim: int
+    dtype: str
+
+
+_REBUILT = "delete that folder: it is rebuilt"
 
 
 class FeatureCache:
     """float16 rows `[n, dim]` by image id, in a folder.
 
-    `rows.f2` has the rows, `ids.txt` their ids, a line each, `meta.json` the width. Rows are on disk before their
-    ids are written, so what a kill leaves is a torn tail, which readers do not see and the next writer cuts off.
-    Several processes may append to one folder; they take turns. Nothing is held in memory but an index of the ids.
+    `rows.f2` has the rows, `sums.u8` their digests, `ids.txt` their ids, a line each, `meta.json` the width. Rows
+    are on disk before their ids are written, so what a kill leaves is a torn tail, which readers do not see and
+    the next writer cuts off. Several processes may append to one folder; they take turns. Nothing is held in
+    memory but an index of the ids.
+
+    A row that is read and is not as it was written, or is another image's, is taken out, so that `missing` names
+    it. A cache from before there were digests gets them at its next `append` or `seal`.
 
     Args:
         folder: made if it is not there.
@@ -34,18 +66,21 @@ class FeatureCache:
 
     Raises:
         PoolError: the folder has features of another width, or files that are not this cache's.
+        StoreError: the folder cannot be made or written.
     """
 
     def __init__(self, folder: str | os.PathLike[str], dim: int) -> None:
         self.folder, self.dim = Path(folder), dim
         self._row_bytes = dim * _HALF.itemsize
         self._rows, self._names = self.folder / "rows.f2", self.folder / "ids.txt"
-        self._places = _Places()
+        self._sums = self.folder / "sums.u8"
+        self._places = Places()
         self._end = 0  # bytes of ids.txt that are known
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        make_folder(self.folder)
+        with self._alone(), writing(self.folder):
             _check_meta(self.folder / "meta.json", dim)
-        self._catch_up()
+        with reading(self.folder):
+            self._catch_up()
 
     def __len__(self) -> int:
         """How many rows there are."""
@@ -53,31 +88,39 @@ class FeatureCache:
 
     @property
     def ids(self) -> list[str]:
-        """All ids, in the order of their rows."""
-        with open(self._names, "rb") as file:
-            return file.read(self._end).decode().splitlines() if self._end else []
+        """All ids, in the order of their rows, without those that were taken out."""
+        return [line.decode(errors="replace") for line in self._lines() if not line.startswith(_GONE)]
 
     def missing(self, ids: Sequence[str]) -> list[int]:
         """Places in `ids` of the images that have no row yet."""
-        self._catch_up()
-        return [int(i) for i in np.flatnonzero(self._places.find(_keys(ids)) < 0)]
+        with reading(self.folder):
+            self._catch_up()
+        return [int(i) for i in np.flatnonzero(self._places.find(keys_of(ids)) < 0)]
 
     def append(self, ids: Sequence[str], rows: NDArray[np.floating]) -> None:
         """Add rows `[n, dim]`; an id that has a row already, or comes twice, keeps its first.
 
         Raises:
             ModelError: a row is of another width, not finite, or beyond float16's largest, 65504.
+            StoreError: the disk said no; what was there stays.
         """
         half = self._checked(ids, rows)
-        with self._alone():
+        with self._alone(), writing(self._rows):
             self._catch_up()
-            keys = _keys(ids)
+            self._seal()
+            keys = keys_of(ids)
             new = [int(i) for i in np.sort(np.unique(keys, return_index=True)[1])]
             absent = self._places.find(keys) < 0
             new = [i for i in new if absent[i]]
             if not new:
                 return
             _write_at(self._rows, len(self) * self._row_bytes, half[new].tobytes(), durable=True)
+            _write_at(
+                self._sums,
+                len(self) * _SUM.itemsize,
+                (of_rows(half[new]) ^ of_keys(keys[new])).tobytes(),
+                durable=False,
+            )
             _write_at(self._names, self._end, "".join(f"{ids[i]}\n" for i in new).encode(), durable=False)
             self._catch_up()
 
@@ -86,35 +129,121 @@ class FeatureCache:
 
         Raises:
             PoolError: an id has no row.
+            Damaged: a row is not as it was written; such rows are taken out, and `missing` names their ids.
+            StoreError: the disk said no.
         """
-        places = self._places.find(_keys(ids))
+        keys = keys_of(ids)
+        places = self._places.find(keys)
         if (places < 0).any():
-            self._catch_up()
-            places = self._places.find(_keys(ids))
+            with reading(self.folder):
+                self._catch_up()
+            places = self._places.find(keys)
         absent = np.flatnonzero(places < 0)
         if absent.size:
             got = f"{absent.size} without, {ids[absent[0]]} first"
             raise PoolError("ids that have features", got, "append what missing(ids) names")
         out = np.empty((len(ids), self.dim), _HALF)
-        if not len(ids):
-            return out
+        wrong = self._read_into(out, places, keys) if len(ids) else np.empty(0, np.int64)
+        if wrong.size:
+            self._take_out(wrong)
+            raise Damaged(
+                "features as they were written",
+                f"{len(wrong):,} of {len(np.unique(places)):,} rows in {self.folder} were changed on the disk",
+                "run it again: these are computed anew; and look after that disk",
+            )
+        return out
+
+    def seal(self) -> None:
+        """Make digests of rows that have none yet, as they are now.
+
+        Raises:
+            StoreError: the disk said no.
+        """
+        with self._alone(), writing(self._sums):
+            self._catch_up()
+            self._seal()
+
+    def damaged(self) -> int:
+        """How many rows are not as they were written; nothing is changed.
+
+        Raises:
+            StoreError: the disk said no.
+        """
+        lines = self._lines()
+        places = np.array([i for i, line in enumerate(lines) if not line.startswith(_GONE)], np.int64)
+        wrong, most = 0, max(1, _BLOCK // self._row_bytes)
+        for start in range(0, len(places), most):
+            some = places[start : start + most]
+            keys = keys_of([lines[i].decode(errors="replace") for i in some])
+            wrong += len(self._read_into(np.empty((len(some), self.dim), _HALF), some, keys))
+        return wrong
+
+    def _read_into(
+        self, out: NDArray[np.float16], places: NDArray[np.int64], keys: NDArray[np.bytes_]
+    ) -> NDArray[np.int64]:
+        """Fill rows `[n, dim]` by their places; the places of those that are not as they were written."""
         order = np.argsort(places, kind="stable")
         ordered = places[order]
         gap, most = _GAP // self._row_bytes + 1, max(1, _BLOCK // self._row_bytes)
-        with open(self._rows, "rb", buffering=0) as file:
-            for start, stop in _runs(ordered, gap, most):
-                wanted = ordered[start:stop]
-                block = self._block(file.fileno(), int(wanted[0]), int(wanted[-1]) + 1)
-                out[order[start:stop]] = block[wanted - wanted[0]]
-        return out
+        room = np.empty((min(most, int(ordered[-1]) + 1), self.dim), _HALF)
+        sums = np.empty(len(places), _SUM)
+        with reading(self._rows), open(self._rows, "rb", buffering=0) as file:
+            for start, stop in runs(ordered, gap, most):
+                wanted, at = ordered[start:stop], order[start:stop]
+                block = self._block(file.fileno(), int(wanted[0]), int(wanted[-1]) + 1, room)
+                rows = block if len(block) == len(wanted) else block[wanted - wanted[0]]
+                out[at], sums[at] = rows, of_rows(rows)  # while they are in the processor's cache
+            known = self._known(int(ordered[-1]) + 1)
+        told = places < len(known)  # others are from before there were digests
+        differ = (sums ^ of_keys(keys))[told] != known[places[told]]
+        return np.unique(places[told][differ])
 
-    def _block(self, file: int, first: int, stop: int) -> NDArray[np.float16]:
+    def _known(self, most: int) -> NDArray[np.uint64]:
+        """The digests of the first rows, as far as there are any."""
+        if not self._sums.exists():
+            return np.empty(0, _SUM)
+        with open(self._sums, "rb") as file:
+            data = file.read(most * _SUM.itemsize)
+        return np.frombuffer(data[: len(data) // _SUM.itemsize * _SUM.itemsize], _SUM)
+
+    def _block(self, file: int, first: int, stop: int, room: NDArray[np.float16]) -> NDArray[np.float16]:
         """Rows first to stop, in one read."""
-        size = (stop - first) * self._row_bytes
-        data = os.pread(file, size, first * self._row_bytes)
-        if len(data) != size:
+        block = room[: stop - first]
+        if os.preadv(file, [memoryview(block).cast("B")], first * self._row_bytes) != block.nbytes:
             raise self._shrunk()
-        return np.frombuffer(data, _HALF).reshape(-1, self.dim)
+        return block
+
+    def _seal(self) -> None:
+        """Digests of rows that have none, by whoever has the lock."""
+        done = self._sums.stat().st_size // _SUM.itemsize if self._sums.exists() else 0
+        if done >= len(self):
+            return
+        lines, most = self._lines(), max(1, _BLOCK // self._row_bytes)
+        room = np.empty((most, self.dim), _HALF)
+        with open(self._rows, "rb", buffering=0) as file:
+            for start in range(done, len(self), most):
+                stop = min(start + most, len(self))
+                keys = keys_of([line.decode(errors="replace") for line in lines[start:stop]])
+                made = of_rows(self._block(file.fileno(), start, stop, room)) ^ of_keys(keys)
+                _write_at(self._sums, start * _SUM.itemsize, made.tobytes(), durable=False)
+
+    def _take_out(self, places: NDArray[np.int64]) -> None:
+        """Have no rows in these places: their ids are written over."""
+        self._places.drop(places)
+        with self._alone(), writing(self._names):
+            lines = self._lines()
+            starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+            with open(self._names, "r+b") as file:
+                for place in places:
+                    file.seek(int(starts[place]))
+                    file.write(_GONE * len(lines[place]))
+
+    def _lines(self) -> list[bytes]:
+        """What stands for each row in `ids.txt`."""
+        if not self._end:
+            return []
+        with reading(self._names), open(self._names, "rb") as file:
+            return file.read(self._end).split(b"\n")[:-1]
 
     def _shrunk(self) -> PoolError:
         return PoolError("a feature cache that only grows", f"{self.folder} has shrunk", "delete it")
@@ -150,80 +279,17 @@ class FeatureCache:
             while lines := file.readlines(_BLOCK)[: whole - len(self)]:
                 if not lines[-1].endswith(b"\n"):
                     lines.pop()
-                self._places.add(_keys([line[:-1].decode(errors="replace") for line in lines]))
+                self._places.add(keys_of([line[:-1].decode(errors="replace") for line in lines]))
                 self._end += sum(map(len, lines))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Writers take turns; the system frees the lock of a process that dies."""
-        with open(self.folder / "lock", "ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with ExitStack() as stack:
+            with writing(self.folder):
+                file = stack.enter_context(open(self.folder / "lock", "ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
-
-
-class _Places:
-    """Key -> row number: a sorted array, and a small dictionary of what came since it was sorted."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._sorted = np.empty(0, "S16")
-        self._rows = np.empty(0, np.int64)
-        self._recent: dict[bytes, int] = {}
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, keys: NDArray[np.bytes_]) -> None:
-        """Keys of the next rows."""
-        rows = np.arange(self._count, self._count + len(keys))
-        self._count += len(keys)
-        if len(self._recent) + len(keys) <= max(4096, len(self._sorted) // 8):
-            self._recent.update(zip(keys.tolist(), rows.tolist(), strict=True))
-            return
-        all_keys = np.concatenate([self._sorted, np.array(list(self._recent), "S16"), keys])
-        all_rows = np.concatenate([self._rows, np.fromiter(self._recent.values(), np.int64), rows])
-        order = np.argsort(all_keys, kind="stable")
-        self._sorted, self._rows, self._recent = all_keys[order], all_rows[order], {}
-
-    def find(self, keys: NDArray[np.bytes_]) -> NDArray[np.int64]:
-        """Row numbers, -1 where there is none."""
-        found = np.full(len(keys), -1, np.int64)
-        if len(self._sorted):
-            near = np.minimum(np.searchsorted(self._sorted, keys), len(self._sorted) - 1)
-            hit = self._sorted[near] == keys
-            found[hit] = self._rows[near[hit]]
-        if self._recent:
-            absent = np.flatnonzero(found < 0)
-            found[absent] = [self._recent.get(key, -1) for key in keys[absent].tolist()]
-        return found
-
-
-_HEX = re.compile("[0-9a-f]*")
-
-
-def _keys(ids: Sequence[str]) -> NDArray[np.bytes_]:
-    """16 bytes an id: a content id's own, any other name's BLAKE2b-128."""
-    joined = "".join(ids) if all(len(name) == 32 for name in ids) else "?"
-    if _HEX.fullmatch(joined):
-        return np.frombuffer(bytes.fromhex(joined), "S16")
-    return np.array([_key(name) for name in ids], "S16")
-
-
-def _key(name: str) -> bytes:
-    if len(name) == 32 and _HEX.fullmatch(name):
-        return bytes.fromhex(name)
-    return hashlib.blake2b(name.encode(), digest_size=16).digest()
-
-
-def _runs(ordered: NDArray[np.int64], gap: int, most: int) -> Iterator[tuple[int, int]]:
-    """Slices of ascending row numbers that one read serves: no gap wider than `gap`, no span beyond `most`."""
-    start = 0
-    while start < len(ordered):
-        span = ordered[start : start + int(np.searchsorted(ordered[start:], ordered[start] + most))]
-        wide = np.flatnonzero(np.diff(span) > gap)
-        stop = start + (int(wide[0]) + 1 if wide.size else len(span))
-        yield start, stop
-        start = stop
 
 
 def _write_at(path: Path, offset: int, data: bytes, *, durable: bool) -> None:
@@ -244,10 +310,6 @@ def _check_meta(path: Path, dim: int) -> None:
         fresh.write_text(json.dumps(mine))
         fresh.replace(path)
         return
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        fix = "delete the folder: it is rebuilt"
-        raise PoolError(f"a feature cache in {path.parent}", str(error), fix) from error
+    found = read_json(path, dict[str, Any], _REBUILT)
     if found != mine:
         raise PoolError(f"features {mine}", f"{found} in {path.parent}", "open another folder, or delete this one")

@@ -19,7 +19,7 @@ from askance.report.plot import band_svg, curves_svg, differences_svg
 from askance.report.rounds import marks, rounds_table, segments
 from askance.report.words import words_for
 from askance.vocab import ConfigError
-from askance.vocab.files import cannot_write, write_free, write_whole
+from askance.vocab.files import reading, write_free, write_whole
 from askance.vocab.strategies import beside_random, by_lot, how_chosen, score_name
 
 MARK = b'<meta name="generator" content="Askance">'
@@ -113,11 +113,8 @@ def refuse_other_files(path: Path) -> None:
 
 
 def _start(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(2_000)
-    except OSError as error:
-        raise cannot_write(path, error) from None
+    with reading(path), path.open("rb") as file:
+        return file.read(2_000)
 
 
 def _repeated(data: ReportData) -> bool:

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from askance.loop.already import model_file
 from askance.loop.project import Project
-from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, silent
-from askance.vocab.files import write_whole
+from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, StoreError, silent
+from askance.vocab.files import read_json, write_whole
 
 if TYPE_CHECKING:
     from askance.tasks.classification import Classification
@@ -133,12 +133,23 @@ def write_kept(path: Path, basis: object, found: Any, seconds: float = 0.0) -> N
     write_whole(path, json.dumps(kept, ensure_ascii=False).encode())
 
 
+def is_kept(path: Path) -> bool:
+    """Whether a file is whole, whatever it was made from."""
+    kind: Any = Diagnosis if path.name == "diagnosis.json" else _NEIGHBOURS
+    try:
+        kept = read_json(path, _File)
+        TypeAdapter(kind).validate_python(kept.found)
+    except (StoreError, ValidationError):
+        return False
+    return True
+
+
 def kept_in(path: Path, basis: object, kind: type[T]) -> Kept[T] | None:
     """What is kept, if it is whole, of this version, and was made from this."""
     try:
-        kept = TypeAdapter(_File).validate_json(path.read_bytes())
+        kept = read_json(path, _File)
         if kept.version != 1 or kept.of != basis or basis is None:
             return None
         return Kept(TypeAdapter(kind).validate_python(kept.found), kept.seconds)
-    except (OSError, ValidationError):
+    except (StoreError, ValidationError):
         return None

@@ -16,7 +16,9 @@ from askance.loop.project import Project
 from askance.loop.settings import check_config
 from askance.networks.model import build, is_of_networks
 from askance.networks.weights import given
+from askance.session.sound import damages
 from askance.session.trunks import model_of
+from askance.session.trust import check_trust
 from askance.uncertainty import SplitNet, StochasticNet, is_plain, stochastic_layers, work_of
 from askance.vocab import AskanceError, ConfigError, ModelError
 
@@ -65,7 +67,7 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
     """What is random in the model of these settings, or of the project's where there are none.
 
     Raises:
-        ConfigError: a setting that `[model]` does not have.
+        ConfigError: a setting that `[model]` does not have, or a project that runs code which is not trusted.
         ModelError: an unknown name, or nothing in it is random that draws could differ by.
     """
     config, classes = check_config({"pool": {"source": "."}, "model": dict(settings)}, "--set").model, 2
@@ -77,6 +79,7 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
         else:
             config, classes = project.config.model, max(2, len(project.config.classes))
             project.close()
+            check_trust(project)
     net = build(config.model_copy(update={"weights": None}), classes, 0)
     if is_of_networks(config, net):
         return _of_networks(net, config.members)
@@ -143,6 +146,7 @@ def check_project(root: Path) -> list[str] | None:
             file = project.round_folder(one.number) / "model.safetensors"
             if one.labels and not file.exists():
                 problems.append(f"round {one.number} has no model.safetensors: run askance train")
+        problems += damages(project)
         if "://" not in project.source and not Path(project.source).exists():
             problems.append(f"the pool's source {project.source} is not there: mend pool.source in askance.toml")
         return problems

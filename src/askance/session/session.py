@@ -3,7 +3,6 @@
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -34,52 +33,14 @@ from askance.session.exporting import (
     lacking,
 )
 from askance.session.labels import Imported, read_rows, take_file, take_rows
-from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
+from askance.session.status import Status
+from askance.session.trust import check_trust
+from askance.session.trust import trust as let_run
+from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, StoreError, said, silent
 from askance.vocab.config import Config, ModelConfig
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
     from askance.tasks.classification import Classification
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a project stands.
-
-    Attributes:
-        images: distinct readable images in the pool.
-        quarantined: places that hold none.
-        labels: split -> class -> how many.
-        asked: split -> images frozen in it, labelled or not.
-        lacking: split -> images frozen in it that nobody has labelled or answered, of those still in the pool.
-        unlabelled: images that may be picked.
-        rounds: all rounds, oldest first.
-        metrics: of the last round.
-        waiting: picks of the last batch without a label, of those that are still in the pool, by id.
-        strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
-        answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
-    """
-
-    images: int
-    quarantined: int
-    labels: dict[Split, Counter[str]]
-    asked: Counter[str]
-    lacking: dict[Split, list[str]]
-    unlabelled: int
-    rounds: list[Round]
-    metrics: dict[str, float]
-    waiting: list[str]
-    strange: int
-    answers: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def pending(self) -> int:
-        """How many are waiting for a label."""
-        return len(self.waiting)
-
-    @property
-    def test_size(self) -> int:
-        """How many images to ask for as a test set: 200, or a fifth of a small pool."""
-        return max(1, min(200, self.unlabelled // 5))
 
 
 class Session:
@@ -144,12 +105,21 @@ class Session:
         path = Path(labels) if labels is not None else None
         imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
         project.write()  # last: an init that was killed can simply be run again
-        return cls(project, (*chosen.notes, *notes)), found, imported
+        return cls(project, (*chosen.notes, *notes, *_trusted(project))), found, imported
 
     @classmethod
-    def open(cls, root: str | Path = ".") -> "Session":
-        """Open the project in a folder, or in the nearest above it."""
-        return cls(Project.open(Path(root)))
+    def open(cls, root: str | Path = ".", *, trust: bool = False) -> "Session":
+        """Open the project in a folder, or in the nearest above it.
+
+        Args:
+            root: the folder.
+            trust: let it run what its settings name and is not Askance's, `model.name = "module:factory"`; else it
+                has to be trusted already, as one is that was made here. Nothing is run to open it.
+        """
+        project = Project.open(Path(root))
+        if trust:
+            let_run(project, lasting=False)
+        return cls(project)
 
     def __enter__(self) -> "Session":
         return self
@@ -168,7 +138,10 @@ class Session:
         """The same session under some settings changed for now; the file stays as it is."""
         raw = self.config.model_dump()
         raw[section] = {**raw[section], **{key: value for key, value in changes.items() if value is not None}}
-        return Session(self.project.with_config(check_config(raw, "the options")))
+        project = self.project.with_config(check_config(raw, "the options"))
+        if section == "model" and {"name", "options"} & changes.keys():
+            let_run(project, lasting=False)  # the caller's own words
+        return Session(project)
 
     def task(self) -> "Classification":
         """The project's task over the pool's files."""
@@ -197,6 +170,7 @@ class Session:
             if (known := trained_already(self.project)) and has_diagnosis(self.project, known.round):
                 return known
             check_labels(self.project)
+            check_trust(self.project)
             _load(progress)
             from askance.loop.rounds import train_round
 
@@ -215,6 +189,7 @@ class Session:
                 return known
             if known is None:
                 check_pick(self.project, n)
+            check_trust(self.project)
             _load(progress)
             from askance.loop.rounds import pick_round
 
@@ -329,6 +304,15 @@ class Session:
             strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
             answers=Counter(said(label) for label in labels.values() if label.answer is not None),
         )
+
+
+def _trusted(project: Project) -> tuple[str, ...]:
+    """Who makes a project may run what they typed; what to know where that cannot be kept."""
+    try:
+        let_run(project)
+    except StoreError as error:
+        return (f"askance asks again whether it may run {project.config.model.name}: {error.wanted}: {error.got}",)
+    return ()
 
 
 def _load(progress: Progress) -> None:

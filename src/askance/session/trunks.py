@@ -5,6 +5,7 @@ import logging
 from askance.loop.already import model_file
 from askance.loop.project import Project
 from askance.networks.weights import is_here
+from askance.session.trust import check_trust
 from askance.vocab.config import PRETRAINED, ModelConfig
 
 _NETWORK = ("name", "head", "options", "channels", "size")
@@ -18,7 +19,11 @@ def model_of(project: Project) -> ModelConfig:
 
     Pretrained weights that are no longer in their library's cache are taken from a round's own model, where that
     has them as they came: under a trunk that training did not move.
+
+    Raises:
+        ConfigError: a network that runs code which is not trusted, see `trust`.
     """
+    check_trust(project)
     model = project.config.model.weights_under(project.root)
     if model.weights == PRETRAINED and not is_here(model.name) and (kept := _kept(project, model)) is not None:
         _log.info("the weights of %s are not in the cache any more: they are taken from %s", model.name, kept)

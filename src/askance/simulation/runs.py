@@ -6,15 +6,36 @@ import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from askance.simulation.experiment import Experiment, Problem
 from askance.simulation.sources import code_of_strategy
-from askance.vocab import ConfigError, Curve
-from askance.vocab.files import write_json, write_whole
+from askance.vocab import ConfigError, Curve, Damaged
+from askance.vocab.files import (
+    damaged,
+    make_folder,
+    parse_json,
+    read_json,
+    reading,
+    write_json,
+    write_whole,
+    writing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What a finished round leaves at least."""
+
+    round: int
+    labels: int
+    metrics: dict[str, float | None]
+    picked: list[str]
+    training: dict[str, Any]
+    cpu_seconds: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +59,32 @@ class RunFolder:
         return self.path / f"model-{number:04d}.safetensors"
 
     def lines(self) -> list[dict[str, Any]]:
-        """The rounds that were finished; a line cut short by a kill is not one."""
+        """The rounds that were finished; a line cut short by a kill is not one.
+
+        Raises:
+            Damaged: a line is not a round, or not the one that should stand there.
+        """
         file = self.path / "curve.jsonl"
-        if not file.exists():
-            return []
-        whole, newline, _ = file.read_text(encoding="utf-8").rpartition("\n")
-        return [json.loads(text) for text in whole.splitlines()] if newline else []
+        with reading(file):
+            whole = file.read_bytes().split(b"\n")[:-1] if file.exists() else []
+        return [self._line(number, text) for number, text in enumerate(whole)]
+
+    def _line(self, number: int, text: bytes) -> dict[str, Any]:
+        file, fix = self.path / "curve.jsonl", f"remove the folder {self.path}, and its run is begun anew"
+        try:
+            parse_json(text, file, _Line, fix)
+        except Damaged as error:
+            raise damaged(file, f"line {number + 1}: {error.got}", fix) from None
+        found: dict[str, Any] = json.loads(text)
+        if found["round"] != number:
+            raise damaged(file, f"line {number + 1}: it is of round {found['round']}, not {number}", fix)
+        return found
 
     def finished(self) -> int:
         """How many rounds were finished, without reading what they hold."""
         file = self.path / "curve.jsonl"
-        return file.read_bytes().count(b"\n") if file.exists() else 0
+        with reading(file):
+            return file.read_bytes().count(b"\n") if file.exists() else 0
 
     def open(self, rounds: int) -> list[dict[str, Any]]:
         """Make the folder, cut off what cannot be gone on from, and return the finished rounds.
@@ -56,16 +92,14 @@ class RunFolder:
         That is a half-written line, and a last round that bought nothing because it was the last of a smaller
         budget: where more than these rounds are wanted now, it is run again.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "curve.jsonl").open("a+b") as file:
+        make_folder(self.path)
+        lines, path = self.lines(), self.path / "curve.jsonl"
+        if lines and len(lines) < rounds and not lines[-1]["picked"]:
+            lines.pop()
+        with writing(path), path.open("a+b") as file:
             file.seek(0)
-            whole = file.read()
-            whole = whole[: whole.rfind(b"\n") + 1]
-            lines = whole.splitlines(keepends=True)
-            if lines and len(lines) < rounds and not json.loads(lines[-1])["picked"]:
-                lines.pop()
-            file.truncate(sum(map(len, lines)))
-        return self.lines()
+            file.truncate(sum(map(len, file.readlines()[: len(lines)])))
+        return lines
 
     def check_agrees(self, lines: list[dict[str, Any]]) -> None:
         """Refuse rounds from elsewhere that are not those that are here, as far as both go.
@@ -99,9 +133,10 @@ class RunFolder:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Be the only process that writes here; another one ends its run first."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        make_folder(self.path)
+        with ExitStack() as stack:
+            with writing(self.path):
+                fcntl.flock(stack.enter_context((self.path / "lock").open("w")), fcntl.LOCK_EX)
             yield
 
     def append(self, line: dict[str, Any]) -> None:
@@ -109,13 +144,15 @@ class RunFolder:
 
         But not when nothing was bought, see `open`.
         """
-        with (self.path / "curve.jsonl").open("a", encoding="utf-8") as file:
+        path = self.path / "curve.jsonl"
+        with writing(path), path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
             file.flush()
             os.fsync(file.fileno())
         if line["picked"]:
             for before in (1, 2):  # two, where a round was the last of a smaller budget
-                self.model(line["round"] - before).unlink(missing_ok=True)
+                with writing(self.path):
+                    self.model(line["round"] - before).unlink(missing_ok=True)
 
 
 def claim(out: Path, experiment: Experiment, problem: Problem, task: str = "") -> None:
@@ -127,10 +164,12 @@ def claim(out: Path, experiment: Experiment, problem: Problem, task: str = "") -
 
     Raises:
         ConfigError: it holds runs with other settings, data or code of the task, which are named.
+        StoreError: it cannot be written, or what it says of its runs is damaged.
     """
     file = out / "experiment.json"
     mine = json.loads(json.dumps(experiment.as_json() | {"data": problem.fingerprint(), "task": task}))
-    theirs = {"task": task} | json.loads(file.read_text(encoding="utf-8")) if file.exists() else mine
+    fix = f"choose another --out, or remove {file} if the runs beside it are of this experiment"
+    theirs = {"task": task} | read_json(file, dict[str, Any], fix) if file.exists() else mine
     if theirs != mine:
         differing = sorted(key for key in mine.keys() | theirs.keys() if theirs.get(key) != mine.get(key))
         raise ConfigError(

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from askance.simulation.experiment import Experiment
 from askance.simulation.runs import RunFolder, read_runs
 from askance.vocab import ConfigError
+from askance.vocab.files import write_whole
 
 _SCHEMA = pa.schema(
     {
@@ -129,7 +130,9 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
         for (strategy, seed), lines in read_runs(place.folder, place.experiment).items()
         for line in lines
     ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, compression="zstd")
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
+    write_whole(path, sink.getvalue().to_pybytes())
 
 
 def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:
@@ -183,7 +186,7 @@ def _read(path: Path) -> tuple[dict[str, dict[str, Any]], dict[_Run, list[dict[s
         for row in pq.read_table(path, schema=_SCHEMA).to_pylist():
             run = runs[row["part"], row["strategy"], row["seed"]]
             run.append(_line(len(run), row))
-    except (ValueError, KeyError, TypeError, OSError, pa.ArrowException) as error:
+    except (ValueError, KeyError, TypeError, OSError, RecursionError, pa.ArrowException) as error:
         fix = "name a file that `askance bench` wrote"
         raise ConfigError("the result of a study", f"{path}: {error}", fix) from error
     return said, runs

@@ -28,6 +28,7 @@ from askance.studies.machine import made
 from askance.studies.problems import anew, classification, images_in, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab.files import write_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +244,9 @@ def _write(curves: list[Curve], data: str, experiment: Experiment, out: Path, vi
         for i, size in enumerate(curve.labels)
     ]
     names = ("strategy", "seed", "labels", "metric", "value")
-    pq.write_table(
-        pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), out / "curves.parquet"
-    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))), sink)
+    write_whole(out / "curves.parquet", sink.getvalue().to_pybytes())
     return headline(report)[0]
 
 

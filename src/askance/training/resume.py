@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
+from askance.networks.tensor_file import read_tensors
 from askance.training.adam import Optimiser
 from askance.training.averages import Average, Best, Settled
 from askance.training.devices import Device
@@ -172,12 +172,15 @@ def clear(folder: Path, but: str | None = None) -> None:
     """Remove the files of trainings, but those of one model, and the folder if nothing is left."""
     if not folder.is_dir():
         return
-    for pattern in ("*.safetensors", ".*.safetensors.*.tmp"):
-        for file in folder.glob(pattern):
-            if but is None or not file.name.startswith(but):
-                file.unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+    try:
+        for pattern in ("*.safetensors", ".*.tmp"):
+            for file in folder.glob(pattern):
+                if but is None or not file.name.startswith(but):
+                    file.unlink(missing_ok=True)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    except OSError as error:  # they cost room and nothing else
+        _log.warning("%s cannot be cleared: %s", folder, error.strerror or error)
 
 
 def fingerprint(net: nn.Module, *words: object) -> str:
@@ -194,26 +197,46 @@ def fingerprint(net: nn.Module, *words: object) -> str:
     return found.hexdigest()
 
 
+@dataclass(frozen=True)
+class _About:
+    """What the file of a training says of itself."""
+
+    format: str
+    numbers: dict[str, Any]
+    digest: str
+
+
 def _write(path: Path, tensors: dict[str, Tensor], numbers: dict[str, Json]) -> None:
     about = {"format": FORMAT, "of": path.name, "numbers": numbers, "digest": _digest(path, tensors, numbers)}
     write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about)}))
+
+
+def fault(path: Path) -> str | None:
+    """What is wrong with the file of a training; None if it is what was written."""
+    found = _whole(path)
+    return found if isinstance(found, str) else None
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """The state in a file, if there is one and it is what was written."""
     if not path.exists():
         return None
-    try:
-        with safe_open(path, "pt") as file:
-            about = json.loads((file.metadata() or {})["askance"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a mapping)
-        if about["format"] == FORMAT and about["digest"] == _digest(path, tensors, about["numbers"]):
-            return tensors, about["numbers"]
-        reason = "it is of another version, of another training, or damaged"
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        reason = str(error)
-    _log.warning("this training starts over, as %s cannot be gone on from: %s", path, reason)
+    found = _whole(path)
+    if not isinstance(found, str):
+        return found
+    _log.warning("this training starts over, as %s cannot be gone on from: %s", path, found)
     return None
+
+
+def _whole(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | str:
+    """The state in a file, or why there is none."""
+    try:
+        tensors, about = read_tensors(path, _About)
+    except StoreError as error:
+        return error.got
+    if about.format == FORMAT and about.digest == _digest(path, tensors, about.numbers):
+        return tensors, about.numbers
+    return "it is of another version, of another training, or damaged"
 
 
 def _digest(path: Path, tensors: Mapping[str, Tensor], numbers: object) -> str:

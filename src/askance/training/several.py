@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing.connection import Connection, wait
@@ -34,6 +34,7 @@ from askance.training.resume import named
 from askance.training.steps import Examples, Outcome, Recipe, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import AskanceError, ModelError, Progress, silent
+from askance.vocab.files import allocate, writing
 
 _START = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # Ctrl-C is the parent's to answer
@@ -93,7 +94,9 @@ def together(devices: int) -> Iterator[Minimise]:
     if devices == 1:
         yield minimise
         return
-    with tempfile.TemporaryDirectory(prefix="askance-") as folder:
+    with ExitStack() as stack:
+        with writing(Path(tempfile.gettempdir()), "set TMPDIR to a folder on a disk with room"):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="askance-"))
         team = _Team(devices, Path(folder))
         try:
             yield team.minimise
@@ -114,14 +117,17 @@ class _Team:
         self._files: dict[int, tuple[Tensor, Path]] = {}
         self._channels: list[Connection[Any, Any]] = []
         self._processes: list[subprocess.Popen[bytes]] = []
-        path = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "TORCH_CPP_LOG_LEVEL": "ERROR"}
+        path = {
+            "PYTHONPATH": os.pathsep.join([*filter(None, sys.path), os.getcwd()]),
+            "TORCH_CPP_LOG_LEVEL": "ERROR",
+        }
         threads = max(1, torch.get_num_threads() // size)
         for rank in range(size):
             ours, theirs = socket.socketpair()
             words = [theirs.fileno(), rank, size, threads, os.getpid(), folder]
             with theirs:
                 process = subprocess.Popen(
-                    [sys.executable, "-c", _START, *map(str, words)],
+                    [sys.executable, "-P", "-c", _START, *map(str, words)],
                     pass_fds=[theirs.fileno()],
                     env=os.environ | path,
                     stdin=subprocess.DEVNULL,
@@ -221,7 +227,9 @@ class _Team:
         """A file of these bytes, written once."""
         if id(pixels) not in self._files:
             path = self._folder / f"pixels-{len(self._files)}"
-            pixels.contiguous().numpy().tofile(path)
+            with writing(path, "set TMPDIR to a folder on a disk with room"), path.open("wb") as file:
+                allocate(file.fileno(), max(1, pixels.numel()))
+                pixels.contiguous().numpy().tofile(file)
             self._files[id(pixels)] = pixels, path
         return str(self._files[id(pixels)][1])
 

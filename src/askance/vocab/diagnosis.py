@@ -3,10 +3,18 @@
 Letters: N images, C classes, B bins of confidence.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from askance.vocab.records import Split
+
+SCORES = frozenset({"nll", "ece", "adaptive_ece", "classwise_ece", "brier"})
+"""Scores of the test set that are kept."""
+
+_SLACK = 1e-9
+"""What rounding may add to a share."""
 
 COLDEST, HOTTEST = 0.05, 20.0
 """Where temperatures are looked for: without one wrong unit the best has no bound."""
@@ -31,6 +39,23 @@ class Reliability:
     accuracy: tuple[float | None, ...]
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what is no such table.
+
+        Raises:
+            ValueError: other lengths, no image, edges that do not ascend, or a bin with images and no shares.
+        """
+        shares = (self.confidence, self.accuracy, self.low, self.high)
+        if any(len(part) != len(self.count) for part in shares) or len(self.edges) != len(self.count) + 1:
+            raise ValueError("bins of different numbers")
+        if min(self.count, default=-1) < 0 or not sum(self.count):
+            raise ValueError("bins without an image")
+        if not all(0 <= a < b <= 1 for a, b in pairwise(self.edges)):
+            raise ValueError("edges that do not ascend from 0 to 1")
+        told = [value for part in shares for n, value in zip(self.count, part, strict=True) if n]
+        if not all(value is not None and -_SLACK <= value <= 1 + _SLACK for value in told):
+            raise ValueError("a bin with images and without shares of them")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +116,25 @@ class Diagnosis:
     doubtable: int = 0
     suspects: tuple[Suspect, ...] = ()
     answers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what does not hang together.
+
+        Raises:
+            ValueError: a table or a list that is not one of C classes, or scores without a name.
+        """
+        rows = (self.confusion, self.recall, self.precision) if self.tested else ()
+        if any(len(part) != len(self.classes) for part in (*rows, *self.confusion)):
+            raise ValueError("tables of other numbers of classes")
+        if any(n < 0 for row in self.confusion for n in row) or min(self.tested, self.validated) < 0:
+            raise ValueError("fewer images than none")
+        if any((share is None) != (not sum(row)) for share, row in zip(self.recall, self.confusion, strict=True)):
+            raise ValueError("a recall of a class without images, or none of one with some")
+        if self.temperature is not None and not 0 < self.temperature < math.inf:
+            raise ValueError("a temperature that divides nothing")
+        pairs = ((self.before, self.scores_before), (self.after, self.scores_after))
+        if any((table is None) != (not scores) or (scores and SCORES - scores.keys()) for table, scores in pairs):
+            raise ValueError("a table without its scores")
 
 
 @dataclass(frozen=True, slots=True)

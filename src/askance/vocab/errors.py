@@ -48,6 +48,10 @@ class StoreError(AskanceError):
     """The project's database cannot be opened, written or migrated."""
 
 
+class Damaged(StoreError):
+    """A file that Askance wrote is not as it was written: whoever can make it anew does, anybody else says so."""
+
+
 class LabelError(AskanceError):
     """Labels that cannot be taken or are not enough for what was asked."""
 
