@@ -209,7 +209,7 @@ class FeatureCache:
     def _block(self, file: int, first: int, stop: int, room: NDArray[np.float16]) -> NDArray[np.float16]:
         """Rows first to stop, in one read."""
         block = room[: stop - first]
-        if os.preadv(file, [memoryview(block).cast("B")], first * self._row_bytes) != block.nbytes:
+        if os.preadv(file, [block.view(np.uint8).data], first * self._row_bytes) != block.nbytes:
             raise self._shrunk()
         return block
 
