@@ -133,3 +133,34 @@ def test_as_labels(pool: Pool) -> None:
     at = datetime(2024, 5, 1, tzinfo=UTC)
     labels = as_labels(take(pool, LabelRow("a.jpg", "cat")), who="ann", at=at, source="l.csv")
     assert labels == [Label(pool.id_of("a.jpg"), "cat", "ann", at, "l.csv")]
+
+
+class TestClasses:
+    """Spaces, accents and invisible marks around a class are none of its name; control characters are no name."""
+
+    @pytest.mark.parametrize("value", ["cat", " cat", "cat\u00a0", "\ufeffcat", "cat\u200b", "\tcat "])
+    def test_one_class_by_many_spellings(self, pool: Pool, value: str) -> None:
+        assert [row.value for row in take(pool, LabelRow("a.jpg", value)).labels.values()] == ["cat"]
+
+    def test_an_old_projects_classes_with_spaces_stay_two(self, pool: Pool) -> None:
+        rows = [
+            LabelRow("a.jpg", "cat", value_as_written="cat "),
+            LabelRow("b.jpg", "cat", value_as_written="cat"),
+        ]
+        found = match(rows, pool.images, pool.sightings, ["cat ", "cat"], roots=(str(pool.root),))
+        assert [row.value for row in found.labels.values()] == ["cat ", "cat"]
+
+    def test_an_old_projects_only_class_with_spaces_is_found_without(self, pool: Pool) -> None:
+        found = match([LabelRow("a.jpg", "cat")], pool.images, pool.sightings, ["cat "], roots=(str(pool.root),))
+        assert [row.value for row in found.labels.values()] == ["cat "]
+
+    @pytest.mark.parametrize("value", ["ca\rt", "c\nat", "c\x00at", "c\u2028at", "\x1b[31mcat", "x" * 201])
+    def test_what_can_be_no_class_is_set_aside(self, pool: Pool, value: str) -> None:
+        (one,) = match([LabelRow("a.jpg", value)], pool.images, pool.sightings, ()).rejected
+        assert "its class has" in one.reason
+        assert one.reason.isprintable()
+
+    def test_many_strange_classes_do_not_take_hours(self, pool: Pool) -> None:
+        rows = [LabelRow("a.jpg", f"some words about image {i}") for i in range(5000)]
+        known = [f"class {i}" for i in range(300)]
+        assert len(match(rows, pool.images, pool.sightings, known, roots=(str(pool.root),)).rejected) == 5000

@@ -1,12 +1,13 @@
 import csv
 import io
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from askance.integrations import LabelRow, read_image_folder, read_label_csv
+from askance.integrations import LabelRow, class_names, question, read_image_folder, read_label_csv
 from askance.vocab import LabelError
 
 
@@ -146,3 +147,34 @@ class TestImageFolder:
             read_image_folder(tmp_path)
         with pytest.raises(LabelError, match="folder"):
             read_image_folder(tmp_path / "none")
+
+
+class TestColumnsAndCells:
+    @pytest.mark.parametrize("column", ["Image Path", "filename", "KEY", "img", "file_path", "image_url", "uri"])
+    def test_one_reader_for_labels_and_lists(self, tmp_path: Path, column: str) -> None:
+        assert read(tmp_path, f"id,{column},label\n1,a.jpg,cat\n") == [LabelRow("a.jpg", "cat", line=2)]
+
+    @pytest.mark.parametrize("header", ["path,label,Label", "path,Path,label", "id,path,label,split,Split"])
+    def test_a_column_that_is_there_twice_is_refused(self, tmp_path: Path, header: str) -> None:
+        with pytest.raises(LabelError, match="2 of them"):
+            read(tmp_path, f"{header}\na,b,c,d,e\n")
+
+    def test_a_row_with_another_delimiter_is_said(self, tmp_path: Path) -> None:
+        rows = read(tmp_path, "path,label\na.jpg,cat\nb.jpg;dog\nc.jpg\n")
+        assert [row.problem is None for row in rows] == [True, False, True]
+        assert "another delimiter" in (rows[1].problem or "")
+
+    def test_a_row_with_a_problem_names_no_class(self, tmp_path: Path) -> None:
+        rows = read(tmp_path, 'path,label\na.jpg,cat\nb,c.jpg,dog\nd.jpg,"bird\n')
+        assert [row.problem is None for row in rows] == [True, False, False]
+        assert class_names(rows) == ["cat"]
+        assert question(rows).classes == ("cat",)
+
+    def test_what_was_written_is_kept_beside_what_is_read(self, tmp_path: Path) -> None:
+        (row,) = read(tmp_path, 'path,label\n" a.jpg",cat \n')
+        assert (row.key, row.key_as_written, row.value, row.value_as_written) == ("a.jpg", " a.jpg", "cat", "cat ")
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "labels.csv")
+        with pytest.raises(LabelError, match="no regular file"):
+            read_label_csv(tmp_path / "labels.csv")

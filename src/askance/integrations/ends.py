@@ -5,10 +5,11 @@ import posixpath
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 
 from askance.pool.endings import LISTS, ending
 from askance.pool.storage import is_url, local_path
-from askance.vocab.names import tidy_place
+from askance.vocab.names import tidy, tidy_place
 
 _LAST = "\U0010ffff"
 """Sorts after every letter of a name."""
@@ -51,9 +52,9 @@ class Ends:
             found, start = self._whole.get("/".join(parts[start:]), []), start + 1
         return self._just(found, path)
 
-    def named(self, path: str) -> list[str]:
-        """All places with the base name of a path, in whatever folder."""
-        return self._ending(posixpath.normpath(tidy_place(path)).split("/")[-1:])
+    def named(self, base: str) -> list[str]:
+        """All places with a base name, in whatever folder."""
+        return self._ending([tidy(base)])
 
     def _ending(self, parts: Sequence[str]) -> list[str]:
         turned = _turned(parts)
@@ -64,14 +65,16 @@ class Ends:
         """Of places that are the same name those that are written just so, if there are any."""
         if len(found) < 2:
             return found
-        end = posixpath.normpath(path.replace("\\", "/")).strip("/").split("/")
-        exact = []
-        for place in found:
-            own = inside(place).replace("\\", "/").split("/")
-            depth = min(len(own), len(end))
-            if own[len(own) - depth :] == end[len(end) - depth :]:
-                exact.append(place)
-        return exact or found
+        end = posixpath.normpath(path.replace("\\", "/")).split("/")[::-1]
+        return [
+            place for place in found if _is_just(inside(place).replace("\\", "/").split("/")[::-1], end)
+        ] or found
+
+
+def _is_just(own: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether parts of two paths, from the end up, are written alike as far as they are the same names."""
+    same = takewhile(lambda pair: tidy(pair[0]) == tidy(pair[1]), zip(own, other, strict=False))
+    return all(a == b for a, b in same)
 
 
 class _Below:

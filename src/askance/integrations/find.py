@@ -102,16 +102,22 @@ class Finder:
         if verdicts:
             uris = sorted(s.uri for s in verdicts)
             return Lost(f"ambiguous: {len(uris):,} images have this name: {listed(uris)}")
-        named = sorted(s.uri for s in self._verdicts(self._ends.named(key)))
+        base = posixpath.basename(posixpath.normpath(tidy_place(key)))
+        if base not in self._namesakes:
+            self._namesakes[base] = Lost(self._unknown(base))
+        return self._namesakes[base]
+
+    def _unknown(self, base: str) -> str:
+        """Why there is no image, with those that have the same base name elsewhere."""
+        named = sorted(s.uri for s in self._verdicts(self._ends.named(base)))
         if named:
-            return Lost(
+            return (
                 f"unknown image: of this name there {'is' if len(named) == 1 else 'are'} {len(named):,} in other "
                 f"folders, {listed(named, 3)}: mend the folders of the path, or write the name alone"
             )
-        base = posixpath.basename(tidy_place(key))
         near = self._capitals.get(base.casefold(), [])
         more = f"; {listed(near, 3)} has other capitals" if near else ""
-        return Lost(f"unknown image: no id, path or file name of the pool fits{more}")
+        return f"unknown image: no id, path or file name of the pool fits{more}"
 
     def _verdicts(self, places: Sequence[str]) -> list[Sighting]:
         """One sighting of each image, and each that has none."""
@@ -121,6 +127,11 @@ class Finder:
     @cached_property
     def _ended(self) -> dict[str, str | Lost]:
         """What was found by the end of a path, kept: many rows may have one name."""
+        return {}
+
+    @cached_property
+    def _namesakes(self) -> dict[str, Lost]:
+        """The same for what was not found, by the base name."""
         return {}
 
     @cached_property
