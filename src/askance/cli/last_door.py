@@ -27,6 +27,8 @@ TRACEBACK = "ASKANCE_TRACEBACK"
 KEPT = "askance-error.txt"
 """Where the whole story of the last such error is, in the project or else among temporary files."""
 
+_HEAD = b"Askance ended with an error that it did not foresee\n"
+
 _PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 
 _AGAIN = "then run the same command again; nothing was lost"
@@ -162,11 +164,11 @@ def _keep(error: BaseException) -> Path | None:
     """Write the whole story to a file; which one, or None where even that cannot be."""
     story = "".join(traceback.format_exception(error))
     said = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n{' '.join(sys.argv)}\n\n{story}"
-    data = _PASSWORD.sub(r"\1***@", said).encode(errors="backslashreplace")
+    data = _HEAD + _PASSWORD.sub(r"\1***@", said).encode(errors="backslashreplace")
     for folder in _places():
         path = folder / KEPT
         with suppress(OSError):
-            if path.is_symlink():
+            if path.is_symlink() or (path.exists() and not path.read_bytes().startswith(_HEAD)):
                 continue
             path.write_bytes(data)
             return path

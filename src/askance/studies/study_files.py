@@ -13,6 +13,7 @@ from askance.report.claims import Masks
 from askance.report.study import study_page
 from askance.report.study_data import Bought, Effort, StudyPage, StudyPart
 from askance.report.verdict import finding
+from askance.session.own_places import refuse_other_folders
 from askance.simulation.experiment import Problem
 from askance.simulation.runs import read_curves, read_runs
 from askance.studies.machine import machine
@@ -49,6 +50,9 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     """
     now, here = datetime.now(UTC), machine()
     stem = f"{now:%Y-%m-%d}-{study.name}"
+    names = [f"{stem}.{kind}" for kind in ("md", "json", "parquet")]
+    names += [f"{stem}-{part.name}.{kind}" for part in study.parts for kind in ("png", "svg")]
+    refuse_other_folders(out, names, f"{stem}.json", "study")
     problems = problems_of(study)
     places = places_of(study, out, problems)
     made = {name: place.made() for name, place in places.items()}
