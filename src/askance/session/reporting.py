@@ -26,6 +26,7 @@ from askance.session.paid import paid
 from askance.session.round_rows import beside, round_row
 from askance.session.session import Session
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
+from askance.vocab.faults import door
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
 """Whose versions are named."""
@@ -37,6 +38,7 @@ DOUBTS = 24
 """Labels in doubt that are shown; all are counted."""
 
 
+@door
 def write_project_report(session: Session, out: Path | None = None, progress: Progress = silent) -> Path:
     """Write the report of a project as it stands; returns the file.
 

@@ -29,6 +29,7 @@ from askance.studies.machine import made
 from askance.studies.problems import anew, classification, images_in, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab.faults import door
 from askance.vocab.files import write_whole
 
 
@@ -159,6 +160,7 @@ def demo_experiment(seeds: int) -> Experiment:
     )
 
 
+@door
 def run_simulation(
     data: str,
     experiment: Experiment,

@@ -20,6 +20,7 @@ from askance.studies.machine import machine
 from askance.studies.rounds_file import Made, Origin, write_rounds
 from askance.studies.studies import BASELINE, Part, Study, places_of, problems_of
 from askance.vocab import Curve
+from askance.vocab.faults import door
 from askance.vocab.files import write_json, write_whole
 
 
@@ -40,6 +41,7 @@ class Written:
     planned: int
 
 
+@door
 def write_study(study: Study, out: Path, command: str) -> Written:
     """Write what the finished runs say: page, figures (PNG, SVG), raw curves (Parquet), configuration (JSON).
 
