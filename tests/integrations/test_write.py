@@ -19,7 +19,7 @@ from askance.integrations import (
     write_labels_image_folder,
     write_rejected,
 )
-from askance.vocab import ImageRecord, Label, LabelError, Pick
+from askance.vocab import ImageRecord, Label, LabelError, Pick, StoreError
 from tests.integrations.conftest import Pool
 
 NAMES = ("a.jpg", "b.jpg", "x/1.jpg", "y/1.jpg")
@@ -229,3 +229,36 @@ def test_a_local_name_that_looks_like_a_chained_url_is_copied(tmp_path):
     images = {"a" * 32: ImageRecord("a" * 32, str(odd), 1, 1, "JPEG")}
     files = write_batch_folder(tmp_path / "batch", [Pick("a" * 32, 1, 0.5, {})], images, "copy")
     assert [file.read_bytes() for file in files] == [b"pixels"]
+
+
+FORMULAS = ("=HYPERLINK(1)", "+1+1", "-2+3", "@SUM(A1)", "'=x", "-", "-0.5", "cat", "'cat'")
+
+
+def test_no_cell_of_a_table_for_people_is_a_formula(tmp_path: Path) -> None:
+    rows = [Rejected(LabelRow(f"{name}.jpg", name, line=i), "why") for i, name in enumerate(FORMULAS, 2)]
+    file = write_rejected(tmp_path / "rows.csv", rows)
+    shown = [cell for row in cells(file) for cell in row.values() if cell]
+    assert not [cell for cell in shown if cell[0] in "=+@" or (cell[0] == "-" and cell != "-0.5")]
+    back = read_label_csv(file)
+    assert [(row.key, row.value) for row in back] == [(f"{name}.jpg", name) for name in FORMULAS]
+
+
+@pytest.mark.parametrize("value", [".hidden", "a\0b", "a\nb", "..", "a/b"])
+def test_a_class_that_cannot_name_a_folder_is_told(
+    pool: Pool, labels: dict[str, Label], tmp_path: Path, value: str
+) -> None:
+    key = pool.id_of("a.jpg")
+    named = {**labels, key: replace(labels[key], value=value)}
+    with pytest.raises(LabelError, match="classes that can name a folder"):
+        write_labels_image_folder(tmp_path / "out", named, pool.images)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_of_300_letters_is_told_and_leaves_nothing(
+    pool: Pool, labels: dict[str, Label], tmp_path: Path
+) -> None:
+    key = pool.id_of("a.jpg")
+    named = {**labels, key: replace(labels[key], value="x" * 300)}
+    with pytest.raises(StoreError, match="shorter name"):
+        write_labels_image_folder(tmp_path / "out", named, pool.images)
+    assert list(tmp_path.glob("*out*")) == []

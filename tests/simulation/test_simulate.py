@@ -11,7 +11,7 @@ from askance.pool import ArrayImages
 from askance.simulation.experiment import Experiment, Problem, start_and_validation
 from askance.simulation.runs import RunFolder, read_runs
 from askance.simulation.simulate import Lab, simulate, simulate_all
-from askance.vocab import ConfigError, LabelError, Labelled
+from askance.vocab import ConfigError, Damaged, LabelError, Labelled, StoreError
 from askance.vocab.config import TrainConfig
 from tests.loop.fakes import BoxTask
 
@@ -333,3 +333,40 @@ def test_a_line_that_was_cut_is_cut_off_and_the_rest_stays(tmp_path):
         file.write('{"round": 1, "la')
     assert folder.open(9) == [line]
     assert (tmp_path / "curve.jsonl").read_text() == json.dumps(line) + "\n"
+
+
+@pytest.mark.parametrize("bad", [b"garbage", b"[" * 90_000, b"{}", b"\xff", b'{"round": 7}'])
+def test_damaged_runs_are_told(tmp_path, bad):
+    folder = RunFolder(tmp_path)
+    line = {"round": 0, "labels": 3, "metrics": {}, "picked": ["a"], "training": {}, "cpu_seconds": []}
+    folder.append(line)
+    file = tmp_path / "curve.jsonl"
+    file.write_bytes(bad + b"\n" + file.read_bytes())
+    for work in (folder.lines, lambda: folder.open(9)):
+        with pytest.raises(Damaged, match=r"line 1") as told:
+            work()
+        assert str(tmp_path) in told.value.fix
+    assert file.read_bytes().startswith(bad)
+
+
+def test_a_run_of_rounds_in_another_order_is_told(tmp_path):
+    folder = RunFolder(tmp_path)
+    line = {"round": 1, "labels": 3, "metrics": {}, "picked": ["a"], "training": {}, "cpu_seconds": []}
+    folder.append(line)
+    with pytest.raises(Damaged, match="it is of round 1, not 0"):
+        folder.lines()
+
+
+@pytest.mark.parametrize("bad", ["{", "[]", "null", "[" * 90_000])
+def test_damaged_settings_of_an_experiment_are_told(tmp_path, bad):
+    (tmp_path / "experiment.json").write_text(bad)
+    with pytest.raises(Damaged, match=r"experiment\.json"):
+        simulate(lab(tmp_path))
+    assert (tmp_path / "experiment.json").read_text() == bad
+
+
+def test_a_file_where_a_run_s_folder_belongs_is_told(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "bald-0").touch()
+    with pytest.raises(StoreError, match="move the file"):
+        simulate(lab(tmp_path))

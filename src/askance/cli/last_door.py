@@ -6,7 +6,6 @@ Every error that a person, a disk, a network or another program can cause is met
 
 import errno
 import os
-import re
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from askance.vocab import AskanceError
+from askance.vocab.faults import foreseen, in_a_line, is_called, without_passwords
 
 STOPPED = 130
 """The exit status of a command that Ctrl-C ended."""
@@ -27,23 +27,7 @@ TRACEBACK = "ASKANCE_TRACEBACK"
 KEPT = "askance-error.txt"
 """Where the whole story of the last such error is, in the project or else among temporary files."""
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
-
-_AGAIN = "then run the same command again; nothing was lost"
-_DISK = {
-    errno.ENOSPC: f"free some space, {_AGAIN}",
-    errno.EDQUOT: f"free some space of your quota, {_AGAIN}",
-    errno.EIO: f"look after that disk, {_AGAIN}",
-    errno.EACCES: f"mend the permissions, {_AGAIN}",
-    errno.EPERM: f"mend the permissions, {_AGAIN}",
-    errno.EROFS: "copy the project to a disk that can be written, and work there",
-    errno.EMFILE: f"allow more open files (ulimit -n 4096), {_AGAIN}",
-    errno.ENFILE: f"close other programs, {_AGAIN}",
-    errno.ENOMEM: f"close other programs, or lower train.batch, {_AGAIN}",
-    errno.ENAMETOOLONG: "choose a shorter name",
-    errno.ENOENT: "check that it is there",
-}
-"""What to do, by what the operating system says."""
+_HEAD = b"Askance ended with an error that it did not foresee\n"
 
 
 def told(error: BaseException) -> int:
@@ -51,7 +35,7 @@ def told(error: BaseException) -> int:
     if os.environ.get(TRACEBACK, "") not in ("", "0"):
         traceback.print_exception(error, file=sys.stderr)
     for kind, end in _ENDS.items():
-        if _is(error, kind):
+        if is_called(error, kind):
             return end(error)
     if isinstance(error, OSError) and error.errno == errno.EPIPE:
         return 1  # whoever reads, as `| head`, has enough
@@ -59,79 +43,14 @@ def told(error: BaseException) -> int:
 
 
 def explained(error: BaseException, kept: Path | None) -> AskanceError:
-    """Three lines on an error that no room has met.
-
-    >>> print(explained(OSError(errno.ENOSPC, "No space left on device", "a/b"), None))
-    wanted: to read or write a/b
-    got:    No space left on device
-    fix:    free some space, then run the same command again; nothing was lost
-    """
-    for fits, tell in _KINDS:
-        if fits(error):
-            found = tell(error)
-            break
-    else:
-        found = AskanceError(
-            f"{_command()} to run to its end", _said(error), f"this is a fault of Askance: {_REPORT}"
-        )
+    """Three lines on an error that no room has met, and where the whole story is."""
+    found = foreseen(error) or AskanceError(
+        f"{_command()} to run to its end",
+        in_a_line(error),
+        "this is a fault of Askance: run the same command again, and if it comes again report it",
+    )
     where = f"; the whole story is in {kept}" if kept is not None else ""
     return AskanceError(found.wanted, found.got, found.fix + where)
-
-
-_REPORT = "run the same command again, and if it comes again report it"
-
-
-def _of_disk(error: BaseException) -> AskanceError:
-    assert isinstance(error, OSError)
-    what = f" {error.filename}" if error.filename is not None else " a file, or what this command prints to"
-    usual = f"mend the disk or the permissions, {_AGAIN}"
-    return AskanceError(
-        f"to read or write{what}", error.strerror or _said(error), _DISK.get(error.errno or 0, usual)
-    )
-
-
-def _of_memory(error: BaseException) -> AskanceError:
-    got = _said(error) if str(error) else "there is no more"
-    return AskanceError(
-        "enough memory", got, f"close other programs, or lower train.batch, model.size or --workers, {_AGAIN}"
-    )
-
-
-def _of_database(error: BaseException) -> AskanceError:
-    return AskanceError("a database that answers", _said(error), f"askance doctor looks at it; {_REPORT}")
-
-
-def _of_nesting(error: BaseException) -> AskanceError:
-    return AskanceError(
-        "a file or a network that is not nested so deeply",
-        _said(error),
-        "askance doctor looks at the project's files",
-    )
-
-
-def _of_text(error: BaseException) -> AskanceError:
-    return AskanceError(
-        "text that can be written as UTF-8", _said(error), "rename what has such letters, or set PYTHONUTF8=1"
-    )
-
-
-def _is_memory(error: BaseException) -> bool:
-    words = str(error)
-    return (
-        isinstance(error, MemoryError)
-        or _is(error, "OutOfMemoryError")
-        or (isinstance(error, RuntimeError) and ("allocate memory" in words or "out of memory" in words))
-    )
-
-
-_KINDS: tuple[tuple[Callable[[BaseException], bool], Callable[[BaseException], AskanceError]], ...] = (
-    (_is_memory, _of_memory),
-    (lambda error: isinstance(error, OSError) and not _is(error, "RequestException"), _of_disk),
-    (lambda error: isinstance(error, RecursionError), _of_nesting),
-    (lambda error: isinstance(error, UnicodeError), _of_text),
-    (lambda error: _is(error, "SQLAlchemyError"), _of_database),
-)
-"""What an error is -> how it is told; the first that fits."""
 
 
 def _of_parser(error: BaseException) -> AskanceError:
@@ -143,17 +62,6 @@ def _of_parser(error: BaseException) -> AskanceError:
     return AskanceError(" ".join(usage.split()), message, f"{name} --help says what it takes")
 
 
-def _is(error: BaseException, name: str) -> bool:
-    """Whether it is of a kind of that name, without importing whose kind it is."""
-    return any(kind.__name__ == name for kind in type(error).__mro__)
-
-
-def _said(error: BaseException) -> str:
-    """An error in a line, without passwords."""
-    first = (str(error).strip().splitlines() or [""])[0][:500]
-    return _PASSWORD.sub(r"\1***@", f"{type(error).__name__}: {first}" if first else type(error).__name__)
-
-
 def _command() -> str:
     return " ".join(["askance", *sys.argv[1:2]])
 
@@ -162,11 +70,11 @@ def _keep(error: BaseException) -> Path | None:
     """Write the whole story to a file; which one, or None where even that cannot be."""
     story = "".join(traceback.format_exception(error))
     said = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n{' '.join(sys.argv)}\n\n{story}"
-    data = _PASSWORD.sub(r"\1***@", said).encode(errors="backslashreplace")
+    data = _HEAD + without_passwords(said).encode(errors="backslashreplace")
     for folder in _places():
         path = folder / KEPT
         with suppress(OSError):
-            if path.is_symlink():
+            if path.is_symlink() or (path.exists() and not path.read_bytes().startswith(_HEAD)):
                 continue
             path.write_bytes(data)
             return path

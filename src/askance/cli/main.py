@@ -57,6 +57,9 @@ app.command("models")(models.models)
 app.command("demo")(demo.demo)
 
 
+_STOPPED = 130
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"askance {__version__}")
@@ -75,6 +78,8 @@ def main() -> None:
     _prepare()
     try:
         status = app(standalone_mode=False)
+        if status == _STOPPED:  # the way the parser passes Ctrl-C on
+            raise KeyboardInterrupt
         _flush()
     except BaseException as error:
         from askance.cli.last_door import told

@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from askance.integrations.files import csv_bytes, new_folder, put, read_image
+from askance.integrations.files import FOR_PEOPLE, csv_bytes, new_folder, put, read_image
 from askance.integrations.names import folders_for, image_name
 from askance.integrations.sheet import Batch, predicted, render_sheet
-from askance.integrations.write import FOR_PEOPLE
 from askance.pool import BadImage, thumbnail
 from askance.pool.sources import BATCH_MARK
 from askance.pool.storage import Storage

@@ -10,17 +10,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from askance.integrations.cells import guarded
 from askance.pool.storage import Storage, explain, local_path
 from askance.vocab import LabelError
 from askance.vocab.files import cannot_write, reading, write_whole
 
 How = Literal["link", "copy"]
 
+FOR_PEOPLE = "utf-8-sig"
+"""With a byte order mark: spreadsheets take other UTF-8 for something else, and save as they have read.
+
+Programs that do not expect the mark find it in the first column's name: hence that column is one nobody asks for.
+"""
+
 
 def csv_bytes(header: Sequence[str], rows: Sequence[Sequence[object]], *, encoding: str) -> bytes:
-    """A CSV file's bytes: commas, quotes where needed, one newline a row; what is no text in escapes."""
+    """A CSV file's bytes: commas, quotes where needed, a newline a row; no formulas in one for people.
+
+    What is no text is in escapes.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
+    if encoding == FOR_PEOPLE:
+        header, rows = [str(guarded(name)) for name in header], [[guarded(cell) for cell in row] for row in rows]
     writer.writerow(header)
     writer.writerows(rows)
     return out.getvalue().encode(encoding, "backslashreplace")

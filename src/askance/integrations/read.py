@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from askance.integrations.cells import bare
 from askance.integrations.image_folder import read_image_folder, split_of
 from askance.integrations.rows import LabelRow
 from askance.pool.tables import (
@@ -74,7 +75,7 @@ def _columns(names: Sequence[str], place: str) -> _Columns | None:
 
 def _row(row: Row, columns: _Columns) -> LabelRow:
     def cell(column: int | None) -> str:
-        return row.cells[column] if column is not None and column < len(row.cells) else ""
+        return bare(row.cells[column]) if column is not None and column < len(row.cells) else ""
 
     written = _key(cell(columns.id), cell(columns.path))
     key, value, split = written.strip(), cell(columns.label).strip(), cell(columns.split).strip()
@@ -140,7 +141,10 @@ def read_table(path: Path) -> list[tuple[int, dict[str, str]]]:
     if table is None:
         return []
     return [
-        (row.line, dict(reversed(list(zip(table.columns, map(str.strip, row.cells), strict=False)))))
+        (
+            row.line,
+            dict(reversed(list(zip(table.columns, (bare(cell.strip()) for cell in row.cells), strict=False)))),
+        )
         for row in table.rows
     ]
 

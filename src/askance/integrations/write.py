@@ -3,18 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from askance.integrations.files import How, csv_bytes, write_new, write_new_folder
+from askance.integrations.files import FOR_PEOPLE, How, csv_bytes, write_new, write_new_folder
 from askance.integrations.names import image_name, same_name
 from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
 from askance.vocab.files import write_free
-
-FOR_PEOPLE = "utf-8-sig"
-"""With a byte order mark: spreadsheets take other UTF-8 for something else, and save as they have read.
-
-Programs that do not expect the mark find it in the first column's name: hence that column is one nobody asks for.
-"""
 
 
 def write_batch_csv(path: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> None:
@@ -163,7 +157,7 @@ def write_labels_image_folder(
         value, image = said(labels[image_id]), images[image_id]
         if not value:
             continue
-        if value in (".", "..") or "/" in value or "\\" in value:
+        if value.startswith(".") or min(value) < " " or "/" in value or "\\" in value:
             raise LabelError("classes that can name a folder", value, "export as CSV instead, or rename the class")
         top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
         name = next(

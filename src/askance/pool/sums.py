@@ -55,7 +55,7 @@ def _words(rows: NDArray[np.float16]) -> NDArray[np.uint64]:
     short = -rows.shape[1] % 4
     if short:
         rows = np.pad(rows, ((0, 0), (0, short)))
-    return np.ascontiguousarray(rows).view(_WORD).reshape(len(rows), -1)
+    return np.ascontiguousarray(rows).view(_WORD).reshape(len(rows), rows.shape[1] // 4)
 
 
 @cache

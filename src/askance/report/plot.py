@@ -30,7 +30,7 @@ from askance.report.drawing import (
 from askance.report.ink import PAPER, REFERENCE, places, style
 from askance.report.words import words_for
 from askance.vocab import ConfigError, Curve, CurveError
-from askance.vocab.files import write_whole
+from askance.vocab.files import reading, write_whole
 
 PANEL = 5
 """Strategies in a panel, the reference among them; of more there are several panels, each with the reference."""
@@ -68,19 +68,34 @@ def plot_curves(
         title: data set and finding, as in "TrashNet: margin below random by 3 points"; else what is shown.
 
     Raises:
-        ConfigError: another suffix.
+        ConfigError: another suffix, or a file of that name that is no picture.
         CurveError: no curves, a curve lacks the metric, or two of a strategy have one seed.
         StoreError: the disk said no.
     """
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
         raise ConfigError("a file that ends in .png or .svg", path.name, "name it curves.png")
+    _refuse_other_files(path)
     look = Look(8, 4.8, PAPER, metric)
     with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
         shown = _shown(curves, metric, log=figure.axes[0].get_yscale() == "log")
         head(figure, title or shown, shown if title else "", look.ink)
         write_whole(path, saved(figure, kind, "plot"))
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Raises `ConfigError` where a file that is neither PNG nor SVG would be lost."""
+    if not (path.exists() or path.is_symlink()):
+        return
+    start = b""
+    if path.is_file():
+        with reading(path), path.open("rb") as file:
+            start = file.read(1000)
+    if not (start.startswith(b"\x89PNG") or b"<svg" in start):
+        raise ConfigError(
+            "a file that is not there yet, or a picture", f"{path}, which is something else", "choose another name"
+        )
 
 
 def curves_svg(

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from askance.integrations.files import csv_bytes
+from askance.integrations.files import FOR_PEOPLE, csv_bytes
 from askance.integrations.read import LABELS, PATHS, plain_name
-from askance.integrations.write import FOR_PEOPLE
 from askance.loop.project import Project
 from askance.store.said import is_settled
 from askance.vocab import ImageRecord, Label, said

@@ -21,10 +21,12 @@ from askance.report import (
 )
 from askance.session.crew import crew_of
 from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
+from askance.session.own_places import refuse_own_places
 from askance.session.paid import paid
 from askance.session.round_rows import beside, round_row
 from askance.session.session import Session
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
+from askance.vocab.faults import door
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
 """Whose versions are named."""
@@ -36,6 +38,7 @@ DOUBTS = 24
 """Labels in doubt that are shown; all are counted."""
 
 
+@door
 def write_project_report(session: Session, out: Path | None = None, progress: Progress = silent) -> Path:
     """Write the report of a project as it stands; returns the file.
 
@@ -45,10 +48,11 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         progress: told of thumbnails.
 
     Raises:
-        ConfigError: `out` is there and is no report.
+        ConfigError: `out` is there and is no report, or is where the project has its own files.
         StoreError: the disk said no.
     """
     if out is not None:
+        refuse_own_places(session.project.root, out)
         refuse_other_files(out)
     store = session.project.store
     rounds = store.rounds()

@@ -38,6 +38,7 @@ from askance.session.trust import check_trust
 from askance.session.trust import trust as let_run
 from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, StoreError, said, silent
 from askance.vocab.config import Config, ModelConfig
+from askance.vocab.faults import door
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
     from askance.tasks.classification import Classification
@@ -58,6 +59,7 @@ class Session:
         """What a person should know of how it was made: `init` says here what it chose, and what is missing."""
 
     @classmethod
+    @door
     def init(
         cls,
         root: str | Path,
@@ -108,6 +110,7 @@ class Session:
         return cls(project, (*chosen.notes, *notes, *_trusted(project))), found, imported
 
     @classmethod
+    @door
     def open(cls, root: str | Path = ".", *, trust: bool = False) -> "Session":
         """Open the project in a folder, or in the nearest above it.
 
@@ -143,6 +146,7 @@ class Session:
             let_run(project, lasting=False)  # the caller's own words
         return Session(project)
 
+    @door
     def task(self) -> "Classification":
         """The project's task over the pool's files."""
         from askance.session.trunks import model_of
@@ -158,11 +162,13 @@ class Session:
             work=self.project.root / "training",
         )
 
+    @door
     def scan(self, progress: Progress = silent) -> Refreshed:
         """Look at the pool again: what is new, changed, broken, gone."""
         with self.project.store.job("scan"):
             return refresh(self.project, progress)
 
+    @door
     def train(self, progress: Progress = silent) -> Trained:
         """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
         with self.project.store.job("train"):
@@ -179,6 +185,7 @@ class Session:
             keep_diagnosis(self.project, task, done.round, progress)
         return done
 
+    @door
     def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
         """Scan, score, and pick the next n images worth labelling."""
         n = self.config.strategy.batch if n is None else n
@@ -198,6 +205,7 @@ class Session:
             keep_neighbours(self.project, task, done.number, done.picks)
         return done
 
+    @door
     def pick_for_split(self, split: Split, n: int) -> list[str]:
         """Bring the test or validation set to n random images, frozen: they are to be labelled and never picked.
 
@@ -226,6 +234,7 @@ class Session:
             store.freeze(chosen, split)
         return chosen
 
+    @door
     def import_labels(
         self, path: str | Path, who: str, *, add_classes: bool = False, settle: bool = False
     ) -> Imported:
@@ -241,6 +250,7 @@ class Session:
         self.project, done = take_file(self.project, Path(path), who, add_classes=add_classes, settle=settle)
         return done
 
+    @door
     def export_batch(
         self,
         *,
@@ -255,6 +265,7 @@ class Session:
         where = Where(csv, folder, copy=copy)
         return export_batch(self.project, where, split=split, number=number, progress=progress)
 
+    @door
     def export_package(
         self,
         beside: Path = Path("."),
@@ -277,10 +288,12 @@ class Session:
         """What `export_package` calls a folder: `batch-0002`, or `batch-test`."""
         return batch_name(self.project, split, number)
 
+    @door
     def export_labels(self, path: Path) -> tuple[int, Path]:
         """Write all current labels, a CSV or a folder with a folder a class: how many, and where."""
         return export_labels(self.project, path)
 
+    @door
     def status(self) -> Status:
         """Where the project stands."""
         store = self.project.store

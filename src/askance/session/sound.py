@@ -95,7 +95,7 @@ def _of_features(folder: Path) -> Iterator[str]:
             yield f"{error.got} ({error.fix})"
             continue
         if wrong:
-            yield f"{wrong:,} of {len(rows):,} rows of features in {cache} are damaged: made anew when used"
+            yield f"{wrong:,} of {len(rows.ids):,} rows in {cache} are damaged: they are made anew when used"
     for file in sorted((folder / "trunks").glob("*.safetensors")):
         if (fault := trunks.fault(file)) is not None:
             yield f"{file}: {fault}: the trunk is built anew with the next round"

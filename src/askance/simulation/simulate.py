@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from askance.maths import keyed_seed
 from askance.simulation.experiment import Experiment, Problem, check_budget, start_and_validation
 from askance.simulation.runs import RunFolder, claim, read_curves, warn_of_other_code
 from askance.simulation.sources import code_of
-from askance.vocab import Curve, Labelled, Progress, silent
+from askance.vocab import Curve, Labelled, ModelError, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
 
 TaskFactory = Callable[[ModelConfig, TrainConfig, Problem], Task[Any]]
@@ -203,6 +204,12 @@ def _in_processes(todo: list[Run], workers: int, show: Callable[[], None]) -> No
             for future in done:
                 future.result()
             show()
+    except BrokenProcessPool as error:
+        raise ModelError(
+            "processes that simulate to their end",
+            "the system ended one of them, as it does where memory is short",
+            "fewer --workers; run the same command again to go on from the last finished rounds",
+        ) from error
     except BaseException:
         for child in multiprocessing.active_children():
             child.terminate()

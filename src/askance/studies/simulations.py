@@ -21,6 +21,7 @@ from askance.report.levels import levels_of
 from askance.report.verdict import finding, headline
 from askance.report.words import count, show, words_for
 from askance.session.choosing import choose_model, look_of_named
+from askance.session.own_places import refuse_other_folders
 from askance.simulation.experiment import Experiment, Problem
 from askance.simulation.runs import read_runs
 from askance.simulation.simulate import Lab, simulate
@@ -28,6 +29,7 @@ from askance.studies.machine import made
 from askance.studies.problems import anew, classification, images_in, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
 from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab.faults import door
 from askance.vocab.files import write_whole
 
 
@@ -158,6 +160,7 @@ def demo_experiment(seeds: int) -> Experiment:
     )
 
 
+@door
 def run_simulation(
     data: str,
     experiment: Experiment,
@@ -178,10 +181,11 @@ def run_simulation(
         workers: processes; None for one a core.
 
     Raises:
-        ConfigError: the metric is not one of these images.
+        ConfigError: the metric is not one of these images, or files of somebody's would be lost in `out`.
     """
     view = view or View()
     report = out / "report.html"
+    refuse_other_folders(out, ("report.html", "curves.png", "curves.parquet"), "experiment.json", "data")
     refuse_other_files(report)
     task = partial(classification, features=str(out / "features"))
     problem = partial(anew, problem_from(data)) if resplit else problem_from(data)

@@ -13,12 +13,14 @@ from askance.report.claims import Masks
 from askance.report.study import study_page
 from askance.report.study_data import Bought, Effort, StudyPage, StudyPart
 from askance.report.verdict import finding
+from askance.session.own_places import refuse_other_folders
 from askance.simulation.experiment import Problem
 from askance.simulation.runs import read_curves, read_runs
 from askance.studies.machine import machine
 from askance.studies.rounds_file import Made, Origin, write_rounds
 from askance.studies.studies import BASELINE, Part, Study, places_of, problems_of
 from askance.vocab import Curve
+from askance.vocab.faults import door
 from askance.vocab.files import write_json, write_whole
 
 
@@ -39,6 +41,7 @@ class Written:
     planned: int
 
 
+@door
 def write_study(study: Study, out: Path, command: str) -> Written:
     """Write what the finished runs say: page, figures (PNG, SVG), raw curves (Parquet), configuration (JSON).
 
@@ -49,6 +52,9 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     """
     now, here = datetime.now(UTC), machine()
     stem = f"{now:%Y-%m-%d}-{study.name}"
+    names = [f"{stem}.{kind}" for kind in ("md", "json", "parquet")]
+    names += [f"{stem}-{part.name}.{kind}" for part in study.parts for kind in ("png", "svg")]
+    refuse_other_folders(out, names, f"{stem}.json", "study")
     problems = problems_of(study)
     places = places_of(study, out, problems)
     made = {name: place.made() for name, place in places.items()}

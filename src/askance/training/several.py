@@ -34,7 +34,7 @@ from askance.training.resume import named
 from askance.training.steps import Examples, Outcome, Recipe, minimise
 from askance.uncertainty import SplitNet
 from askance.vocab import AskanceError, ModelError, Progress, silent
-from askance.vocab.files import allocate, writing
+from askance.vocab.files import allocate, temporary_folder, writing
 
 _START = (
     "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); "  # Ctrl-C is the parent's to answer
@@ -95,7 +95,7 @@ def together(devices: int) -> Iterator[Minimise]:
         yield minimise
         return
     with ExitStack() as stack:
-        with writing(Path(tempfile.gettempdir()), "set TMPDIR to a folder on a disk with room"):
+        with writing(temporary_folder(), "set TMPDIR to a folder on a disk with room"):
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="askance-"))
         team = _Team(devices, Path(folder))
         try:

@@ -166,10 +166,20 @@ def open_room(size: int, folder: Path | None = None) -> int:
     Raises:
         StoreError: there is no room.
     """
-    where = Path(folder or tempfile.gettempdir())
+    where = folder or temporary_folder()
     with writing(where, "set TMPDIR to a folder on a disk with room"), tempfile.TemporaryFile(dir=folder) as file:
         allocate(file.fileno(), size)
         return os.dup(file.fileno())
+
+
+def temporary_folder() -> Path:
+    """Where the system has temporary files.
+
+    Raises:
+        StoreError: nowhere can any be written.
+    """
+    with writing(Path("a temporary file"), "set TMPDIR to a folder that can be written"):
+        return Path(tempfile.gettempdir())
 
 
 def allocate(handle: int, size: int) -> None:

@@ -1,0 +1,181 @@
+"""Bits that were turned in a project's files: the next round notices, and doctor names every file."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from sklearn.datasets import load_digits
+
+from askance.pool.sums import of_rows
+from askance.session import Session
+from askance.session.health import check_project
+from askance.session.reporting import write_project_report
+from askance.vocab import ModelError, StoreError
+from tests.session.conftest import Site
+
+HEAD = {"model": {"name": "gal-cnn", "size": 8, "channels": 1, "train": "head"}}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A round over cached features, trained and picked; closed."""
+    folder, data = tmp_path_factory.mktemp("sound"), load_digits()
+    (folder / "pool").mkdir()
+    truth = {f"{i:03d}.png": str(data.target[i]) for i in range(60)}
+    for i, name in enumerate(truth):
+        Image.fromarray((data.images[i] * (255 / 16)).astype(np.uint8)).save(folder / "pool" / name)
+    with Site(folder, folder / "pool", truth).init(**HEAD) as session:
+        session.train()
+        session.pick(5)
+    return folder / "project"
+
+
+@pytest.fixture
+def project(made, tmp_path):
+    return Path(shutil.copytree(made, tmp_path / "project"))
+
+
+def features(project: Path) -> Path:
+    return next(path for path in (project / "features").iterdir() if path.name != "trunks")
+
+
+def turned(path: Path, n: int, bit: int = 0x40) -> None:
+    data = bytearray(path.read_bytes())
+    for place in random.Random(1).sample(range(1, len(data), 2), n):
+        data[place] ^= bit
+    path.write_bytes(data)
+
+
+def picked(project: Path, n: int) -> list[str]:
+    with Session.open(project) as session:
+        return [pick.image_id for pick in session.pick(n).picks]
+
+
+def test_a_sound_project_has_nothing_to_tell(project):
+    assert check_project(project) == []
+
+
+@pytest.mark.parametrize("bit", [0x01, 0x40, 0x80])
+def test_turned_bits_in_features_are_told_and_computed_anew(project, bit, caplog):
+    right = picked(project, 9)
+    (project / "rounds" / "0001" / "picks.json").unlink()
+    turned(features(project) / "rows.f2", 400, bit)
+    assert any("rows" in problem and "damaged" in problem for problem in check_project(project))
+    assert picked(project, 8) == right[:8]
+    assert "computed anew" in caplog.text
+    assert "10 of 60 rows" in " ".join(check_project(project))  # those of the test set, which no pick asks for
+
+
+def test_features_under_other_ids_are_computed_anew(project):
+    right = picked(project, 9)
+    ids = features(project) / "ids.txt"
+    lines = ids.read_text().splitlines()
+    ids.write_text("\n".join(lines[1:] + lines[:1]) + "\n")
+    assert any("60 of 60 rows" in problem for problem in check_project(project))
+    assert picked(project, 8) == right[:8]
+    assert "10 of 60 rows" in " ".join(check_project(project))
+
+
+def test_features_from_before_there_were_digests_go_on_and_get_them(project):
+    sums = features(project) / "sums.u8"
+    kept = sums.read_bytes()
+    sums.unlink()
+    picked(project, 9)
+    assert not sums.exists()
+    assert check_project(project) == []
+    assert sums.read_bytes() == kept
+
+
+def test_a_model_of_other_numbers_is_refused_and_told(project):
+    file = project / "rounds" / "0001" / "model.safetensors"
+    with safe_open(file, "pt") as opened:
+        about, tensors = opened.metadata(), {name: opened.get_tensor(name) * 0 for name in opened.keys()}  # noqa: SIM118
+    save_file(tensors, file, metadata=about)
+    with pytest.raises(ModelError, match="other numbers than its digest says") as refused:
+        picked(project, 9)
+    assert "delete that file" in refused.value.fix
+    assert any("model.safetensors" in problem for problem in check_project(project))
+
+
+def test_a_model_from_before_there_were_digests_loads(project):
+    file = project / "rounds" / "0001" / "model.safetensors"
+    with safe_open(file, "pt") as opened:
+        about, tensors = dict(opened.metadata()), {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    said = json.loads(about["askance"])
+    del said["digest"]
+    save_file(tensors, file, metadata={"askance": json.dumps(said)})
+    assert len(picked(project, 9)) == 9
+
+
+def test_a_model_whose_words_are_no_json_is_refused(project):
+    file = project / "rounds" / "0001" / "model.safetensors"
+    with safe_open(file, "pt") as opened:
+        tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    save_file(tensors, file, metadata={"askance": "{not json"})
+    with pytest.raises(ModelError, match="Invalid JSON"):
+        picked(project, 9)
+
+
+ROUND = ("picks.json", "config.json", "diagnosis.json", "scores.parquet", "neighbours.json")
+DAMAGED = (b"", b"[" * 100_000, b'{"found": 3}', b"\xff\xfe")
+
+
+def test_damaged_files_of_a_round_are_told_and_stop_nothing(project, tmp_path):
+    folder = project / "rounds" / "0001"
+    for name in ROUND:
+        kept = (folder / name).read_bytes()
+        for content in DAMAGED:
+            (folder / name).write_bytes(content)
+            assert any(name in problem for problem in check_project(project)), (name, content[:9])
+        (folder / name).write_bytes(kept)
+    for content in DAMAGED[:2]:
+        for name in ROUND:
+            (folder / name).write_bytes(content)
+        with Session.open(project) as session:
+            session.status()
+            write_project_report(session, tmp_path / "report.html")
+            session.train()
+            assert session.pick(5).picks
+
+
+def test_a_diagnosis_that_does_not_hang_together_is_left_out(project, tmp_path):
+    file = project / "rounds" / "0001" / "diagnosis.json"
+    kept = json.loads(file.read_text())
+    kept["found"]["before"] |= {"edges": [0, 1], "count": [0]}
+    file.write_text(json.dumps(kept))
+    with Session.open(project) as session:
+        write_project_report(session, tmp_path / "report.html")
+    assert "Nothing is kept of round 1" in (tmp_path / "report.html").read_text()
+    assert any("diagnosis.json" in problem for problem in check_project(project))
+
+
+def test_batch_and_settings_that_are_not_the_database_s_are_told(project):
+    folder = project / "rounds" / "0001"
+    rows = json.loads((folder / "picks.json").read_text())
+    (folder / "picks.json").write_text(json.dumps(rows[::-1]))
+    config = json.loads((folder / "config.json").read_text())
+    config["settings"]["seed"] = 77
+    (folder / "config.json").write_text(json.dumps(config))
+    told = check_project(project)
+    assert any("another batch than the database" in problem for problem in told)
+    assert any("another settings than the database" in problem for problem in told)
+
+
+def test_a_file_where_a_folder_belongs_is_told(project):
+    for name in ("features", "rounds"):
+        (project / name).rename(project / f"{name}-away")
+        (project / name).touch()
+        with Session.open(project) as session, pytest.raises(StoreError, match=r"File exists|Not a directory"):
+            session.override("train", max_steps=6, min_steps=5).train()
+        (project / name).unlink()
+        (project / f"{name}-away").rename(project / name)
+
+
+def test_rows_without_numbers_change_nothing():
+    assert of_rows(np.empty((0, 4), np.float16)).shape == (0,)
