@@ -48,10 +48,16 @@ class Stand:
     Args:
         places: where; `make_stages` was there.
         commands: those that are drawn from.
+        doctor: what is wrong with a project in a folder; `problems_of` needs torch.
     """
 
-    def __init__(self, places: Places, commands: Sequence[Command] = COMMANDS) -> None:
-        self.places, self.commands = places, commands
+    def __init__(
+        self,
+        places: Places,
+        commands: Sequence[Command] = COMMANDS,
+        doctor: Callable[[Path], list[str]] | None = None,
+    ) -> None:
+        self.places, self.commands, self.doctor = places, commands, doctor or problems_of
         self._references: dict[str, Reference] = {}
 
     def attempt(self, kind: Kind, seed: int) -> Result:
@@ -131,7 +137,7 @@ class Stand:
         return {
             "state": found,
             "tree": tree(places.out),
-            "problems": problems_of(places.project) if doctor and found else [],
+            "problems": self.doctor(places.project) if doctor and found else [],
             "left": [*leftovers(places.project), *leftovers(places.out)] if doctor else [],
         }
 

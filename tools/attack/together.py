@@ -41,10 +41,17 @@ class Crowd:
         places: where `make_stages` was; `own` is this worker's.
         url: of a Postgres server, if there is one.
         kinds: of commands -> how often they are drawn.
+        doctor: what is wrong with a project in a folder; `problems_of` needs torch.
     """
 
-    def __init__(self, places: Places, url: str | None = None, kinds: Mapping[str, int] = KINDS) -> None:
-        self.places, self.url, self.kinds = places, url, kinds
+    def __init__(
+        self,
+        places: Places,
+        url: str | None = None,
+        kinds: Mapping[str, int] = KINDS,
+        doctor: Callable[[Path], list[str]] | None = None,
+    ) -> None:
+        self.places, self.url, self.kinds, self.doctor = places, url, kinds, doctor or problems_of
 
     def attempt(self, seed: int) -> Result:
         """One project, three processes, four commands each."""
@@ -109,6 +116,9 @@ class Crowd:
                     plan.append(Step(("train",), {}))
         return plan
 
+    def _unsound(self) -> list[tuple[str, str]]:
+        return [("unsound", problem) for problem in self.doctor(self.places.project)]
+
     def _judge(self, plans: list[list[Step]], ends: list[Ended]) -> None:
         for plan, ended in zip(plans, ends, strict=True):
             if ended.hung:
@@ -130,7 +140,7 @@ class Crowd:
             for step, (code, _) in zip(plan, ended.value, strict=True)
             if code == 0
         ]
-        checked = in_child(lambda _: _missing(self.places.project, done))
+        checked = in_child(lambda _: [*_missing(self.places.project, done), *self._unsound()])
         if checked.value is None:
             raise Fault("unsound", f"the project does not open: {checked.said[-500:]}")
         for end, note in checked.value:
@@ -181,4 +191,4 @@ def _missing(root: Path, done: list[Step]) -> list[tuple[str, str]]:
         }
         if wrong:
             found.append(("lost", f"labels of {sorted(wrong)}, which are not among {list(classes)}"))
-    return found + [("unsound", problem) for problem in problems_of(root)]
+    return found
