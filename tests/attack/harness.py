@@ -89,16 +89,6 @@ def unflushed():
     everywhere("write_whole", write)
 
 
-def in_place():
-    """Files are written over."""
-
-    def write(path, data):
-        path.parent.mkdir(exist_ok=True, parents=True)
-        path.write_bytes(data)
-
-    everywhere("write_whole", write)
-
-
 def in_silence():
     """What the disk does not take is not told."""
     from askance.vocab import StoreError, files
@@ -188,7 +178,7 @@ def together(places, seeds):
 
 
 PLANTS = {
-    "kill": [nothing, late, one_by_one, unflushed, in_place],
+    "kill": [nothing, late, one_by_one, unflushed],
     "disk": [nothing, in_silence],
     "table": [nothing, a_row_less, over_another],
     "image": [nothing, raw_errors, by_turns],

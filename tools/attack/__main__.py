@@ -64,7 +64,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _about(took: str) -> dict[str, str]:
     """What the page says of the run."""
-    from askance.session.machine import machine
+    from askance.studies.machine import machine
 
     made = machine()
     command = " ".join(["python -m tools.attack", *sys.argv[1:]])
@@ -134,10 +134,10 @@ def warm() -> None:
         "askance.cli.main",
         "askance.cli.show",
         "askance.loop.rounds",
-        "askance.loop.simulate",
+        "askance.simulation.simulate",
         "askance.report",
         "askance.session.health",
-        "askance.session.simulations",
+        "askance.studies.simulations",
         "askance.tasks.classification",
         "matplotlib.pyplot",
         "pyarrow.parquet",

@@ -164,16 +164,26 @@ class Stand:
 
 
 def run_main(words: Sequence[str]) -> tuple[int, str]:
-    """The program's front door: its exit status, and what came out of it that is no exit."""
+    """The program's front door: its exit status, and an error that only the last door met, or none."""
+    from askance.cli import last_door
     from askance.cli.main import main
 
-    sys.argv = ["askance", *words]
+    met: list[str] = []
+    real, sys.argv = last_door.explained, ["askance", *words]
+
+    def explained(error: BaseException, kept: Path | None) -> Any:
+        met.append(told(error))
+        return real(error, kept)
+
+    last_door.explained = explained
     try:
         main()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None), ""
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None), "; ".join(met)
     except BaseException as error:
         return 1, told(error)
+    finally:
+        last_door.explained = real
     return 0, ""
 
 
