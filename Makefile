@@ -1,7 +1,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test check format demo picture bench bench-peers docs wheel clean
+.PHONY: help setup test check format demo picture bench bench-peers attack docs wheel clean
 
 BIN := .venv/bin
 WORKERS ?= 2
@@ -36,6 +36,8 @@ ARMS ?= uncertainty-herding,margin,power:bald,random
 picture: setup  ## draw the picture of the README from a study's raw rounds: RAW=FILE.parquet ARMS=a,b,random
 	@$(BIN)/python -m tools.picture "$(RAW)" ten docs/images/trashnet-ten.png --arms "$(ARMS)" --subject "TrashNet, ten labels a round"
 
+ATTACK ?=
+
 bench bench-peers: export ASKANCE_DATA := $(DATA)
 
 bench: setup  ## run every benchmark, for a night or more; what was stopped goes on where it was
@@ -49,6 +51,9 @@ bench-peers: setup  ## measure beside baal and batchbald_redux, and make their f
 	@$(BIN)/python benchmarks/speed/batchbald.py --peer
 	@$(BIN)/python benchmarks/speed/loop.py --peer
 	@.venv-peers/bin/python benchmarks/speed/peers/faults.py 2>/dev/null | tee "benchmarks/speed/results/$$(date +%F)-peers-faults.md"
+
+attack: setup  ## attack it at length (kills, failing disks, mangled files) and write the page; what was stopped goes on
+	@PYTHONPATH=src $(BIN)/python -m tools.attack --resume --page $(ATTACK)
 
 docs: setup  ## write the generated pages and build the site into site/
 	@$(BIN)/python -m tools.write_docs

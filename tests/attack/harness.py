@@ -1,0 +1,253 @@
+"""The attack on an Askance with a fault planted in it, and with none: a script, because it forks.
+
+Prints one JSON object: plant -> how its cases ended. No command here needs torch.
+"""
+
+import contextlib
+import functools
+import itertools
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import askance.cli.main
+import askance.integrations.read as reading
+import askance.session.labels as session_labels
+from askance.pool import decoding
+from askance.session import Session
+from askance.store import Store
+from tools.attack import crew
+from tools.attack.cases import Result
+from tools.attack.children import in_child
+from tools.attack.commands import COMMANDS, Places, make_files, make_stages
+from tools.attack.crew import Crew, Log
+from tools.attack.desk import Desk
+from tools.attack.disturb import Stand
+from tools.attack.images import Mangler
+from tools.attack.tables import Tables
+from tools.attack.together import Crowd
+
+FOUND = ("lost", "unsound", "differs", "traceback")
+IMPORTS = [
+    type(one)(one.name, "started", one.words, 1)
+    for one in COMMANDS
+    if one.name in ("import csv", "import new classes")
+]
+
+
+def late():
+    """The store says that it has something, and commits it when it is asked for the next thing."""
+    waiting = []
+
+    def settle(self):
+        for connection in waiting:
+            connection.commit()
+            connection.close()
+        waiting.clear()
+
+    def write(self, work):
+        settle(self)
+        connection = self._writer.connect()
+        value = work(connection)
+        waiting.append(connection)
+        return value
+
+    def then(real):
+        return lambda self, *given: (settle(self), real(self, *given))[1]
+
+    Store._write, Store._read, Store.close = write, then(Store._read), then(Store.close)
+
+
+def one_by_one():
+    """Labels are written one transaction each."""
+    real = Store.add_labels
+
+    def add(self, given, settle=False):
+        return [real(self, [one], settle=settle) for one in given][-1]
+
+    Store.add_labels = add
+
+
+def everywhere(name, new):
+    """Put a function in place of another in every module that has it."""
+    for module in [one for key, one in sys.modules.items() if key.startswith("askance")]:
+        if callable(getattr(module, name, None)):
+            setattr(module, name, new)
+
+
+def unflushed():
+    """Files are renamed before they are on the disk."""
+
+    def write(path, data):
+        beside = path.with_name(f"{path.name}.new")
+        path.parent.mkdir(exist_ok=True, parents=True)
+        beside.write_bytes(data)
+        os.replace(beside, path)
+
+    everywhere("write_whole", write)
+
+
+def in_silence():
+    """What the disk does not take is not told."""
+    from askance.vocab import StoreError, files
+
+    real = files.write_whole
+
+    def write(path, data):
+        with contextlib.suppress(StoreError):
+            real(path, data)
+
+    everywhere("write_whole", write)
+
+
+def forgetful():
+    """Every third import ends well and leaves nothing."""
+    real = session_labels.take_rows
+
+    def take(project, rows, path, who, **options):
+        return real(project, rows[:1] if path.name.endswith("-1.csv") else rows, path, who, **options)
+
+    from askance.session import session
+
+    session.take_rows = take
+
+
+def a_row_less():
+    """The last row of a file is never met."""
+    real = reading.read_label_csv
+    session_labels.read_label_csv = lambda path: real(path)[:-1]
+
+
+def over_another():
+    """An import settles what it has no business to settle."""
+    real = Session.import_labels
+    Session.import_labels = functools.partialmethod(real, settle=True)
+
+
+def raw_errors():
+    """Pillow's errors come through."""
+    decoding.bad = lambda problem, kind=None: ValueError(problem)
+
+
+def by_turns():
+    """An image is another each time."""
+    real, turn = decoding.decode, [0]
+
+    def decode(data, **options):
+        turn[0] += 1
+        found = real(data, **options)
+        return found._replace(pixels=found.pixels.rotate(turn[0])) if found.width > 8 else found
+
+    decoding.decode = decode
+
+
+def nothing():
+    """No fault."""
+
+
+def sound(root):
+    """What the store finds wrong with itself: the whole doctor needs torch."""
+    with Session.open(root) as session:
+        return session.project.store.check()
+
+
+def commands(places, kind, seeds):
+    """Ends of commands that are killed, or on failing disks."""
+    stand = Stand(places, IMPORTS, doctor=sound)
+    return (stand.attempt(kind, seed) for seed in seeds)
+
+
+def tables(places, seeds):
+    """Ends of whole tables."""
+    desk = Tables(Desk(places, "started"), others=False)
+    return (desk.attempt(seed) for seed in seeds)
+
+
+def images(places, seeds):
+    """Ends of mangled images."""
+    mangler = Mangler(places.own / "images")
+    return (mangler.attempt(seed) for seed in seeds)
+
+
+def together(places, seeds):
+    """Ends of several imports at once."""
+    crowd = Crowd(places, kinds={"import": 1}, doctor=sound)
+    return (crowd.attempt(seed) for seed in seeds)
+
+
+PLANTS = {
+    "kill": [nothing, late, one_by_one, unflushed],
+    "disk": [nothing, in_silence],
+    "table": [nothing, a_row_less, over_another],
+    "image": [nothing, raw_errors, by_turns],
+    "together": [nothing, forgetful],
+}
+CASES = {
+    "kill": lambda places: commands(places, "kill", range(25)),
+    "disk": lambda places: commands(places, "disk", range(20)),
+    "table": lambda places: tables(places, range(25)),
+    "image": lambda places: images(places, range(60)),
+    "together": lambda places: together(places, range(2)),
+}
+
+
+def broken(kind, number):
+    """Cases of which some end the process, and one never ends."""
+
+    def attempt(seed):
+        if seed == 2:
+            os.abort()
+        if seed == 3:
+            while True:
+                time.process_time()
+        return Result(kind, seed, "a", "b")
+
+    return attempt
+
+
+def until_found(results, most):
+    """Ends up to the first that says a fault was found; of all, or of so many."""
+    ends = []
+    for one in itertools.islice(results, most):
+        ends.append(one.end)
+        if one.end in FOUND:
+            break
+    return ends
+
+
+def main(folder, kind):
+    """Each plant of a kind in a fork of its own."""
+    places = Places(folder / "shared", folder / "own")
+    in_child(lambda _: (make_files(places), make_stages(places, torch=False), 0)[-1])
+    found = {}
+    for plant in PLANTS[kind]:
+
+        def run(_, plant=plant):
+            plant()
+            return until_found(CASES[kind](places), most=5 if plant is nothing and kind != "table" else None)
+
+        ended = in_child(run)
+        found[plant.__name__] = ended.value or ended.said[-2000:]
+    return found
+
+
+def crew_of(folder):
+    """Workers that are ended by their cases; then the same again, with one case more."""
+    crew.CASE_SECONDS = 0.3
+    path, said = folder / "log.jsonl", []
+    log = Log(path, "sources", resume=True)
+    whole = Crew(broken, log, 2, say=said.append).run({"image": 6}, 60)
+    with path.open("a") as file:
+        file.write('{"kind": "image", "se')  # as a kill leaves it
+    again = Log(path, "sources", resume=True)
+    missing = again.missing({"image": 7})
+    other = Log(path, "other sources", resume=True).results
+    return {"whole": whole, "ends": {one.seed: one.end for one in log.results}, "missing": missing, "other": other}
+
+
+if __name__ == "__main__":
+    assert askance.cli.main.app is not None
+    place = Path(sys.argv[1])
+    print(json.dumps(crew_of(place) if sys.argv[2] == "crew" else main(place, sys.argv[2])))
