@@ -20,11 +20,13 @@ def doctor(
 
     with bars() as progress:
         progress("loading PyTorch", 0, None)
-        from askance.session.health import check_project, installation, randomness, weights_of
+        from askance.session.health import installation, randomness, weights_of
+    from askance.session.soundness import notes_of, problems_of
     from askance.vocab import AskanceError
 
     print_table("installation", ("what", "found"), installation())
-    problems = check_project(project)
+    problems = problems_of(project)
+    met: list[str] = []
     try:
         settings = settings_of(setting or []).get("model", {})
         found = randomness(project, settings | ({"name": model} if model else {}))
@@ -32,16 +34,27 @@ def doctor(
         console.print(
             f"{found.way}: {found.draws} draws cost {found.passes:.3g} passes, by multiplications", highlight=False
         )
-        if problems is not None and not model and (where := weights_of(project)):
+        if problems == [] and not model and (where := weights_of(project)):
             console.print(f"weights: {where}", markup=False, highlight=False, soft_wrap=True)
     except AskanceError as error:
         complain(error)
-        problems = [*(problems or []), error.got]
-    if problems is None:
+        met.append(error.got)
+    except Exception as error:
+        met.append(f"the model cannot be looked at: {type(error).__name__}: {error}")
+    _conclude(problems, met, notes_of(project))
+
+
+def _conclude(problems: list[str] | None, met: list[str], notes: list[str]) -> None:
+    """Say what is wrong, of the project and of the model, and fail if anything is."""
+    from askance.cli.show import console
+
+    for note in notes:
+        console.print("note", note)
+    if problems is None and not met:
         console.print("no project here")
         return
-    for problem in problems:
+    for problem in [*(problems or []), *met]:
         console.print("problem", problem)
-    if problems:
+    if problems or met:
         raise typer.Exit(1)
     console.print("the project is sound")

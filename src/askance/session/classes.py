@@ -101,7 +101,7 @@ def _rewrite(project: Project, old: list[str], new: str, why: str) -> Rewritten:
     if not new.strip():
         raise LabelError("a name for the class", "an empty one", "write it behind the old one")
     answer = answer_of(new) if new not in project.config.classes else None
-    with project.store.job("classes"):
+    with project.job("classes"):
         told = project.store.rewrite_labels(
             [name for name in old if name != new],
             (None, answer) if answer else (new, None),

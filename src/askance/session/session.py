@@ -1,9 +1,7 @@
 """A project, its task and its files, wired: one method a command."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -30,55 +28,14 @@ from askance.session.exporting import (
     export_batch,
     export_labels,
     export_package,
-    lacking,
 )
 from askance.session.labels import Imported, read_rows, take_rows
-from askance.vocab import ImageRecord, PoolError, Progress, Round, SelectionError, Split, said, silent
+from askance.session.standing import Status, standing
+from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, silent
 from askance.vocab.config import Config, ModelConfig
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
     from askance.tasks.classification import Classification
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a project stands.
-
-    Attributes:
-        images: distinct readable images in the pool.
-        quarantined: places that hold none.
-        labels: split -> class -> how many.
-        asked: split -> images frozen in it, labelled or not.
-        lacking: split -> images frozen in it that nobody has labelled or answered, of those still in the pool.
-        unlabelled: images that may be picked.
-        rounds: all rounds, oldest first.
-        metrics: of the last round.
-        waiting: picks of the last batch without a label, of those that are still in the pool, by id.
-        strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
-        answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
-    """
-
-    images: int
-    quarantined: int
-    labels: dict[Split, Counter[str]]
-    asked: Counter[str]
-    lacking: dict[Split, list[str]]
-    unlabelled: int
-    rounds: list[Round]
-    metrics: dict[str, float]
-    waiting: list[str]
-    strange: int
-    answers: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def pending(self) -> int:
-        """How many are waiting for a label."""
-        return len(self.waiting)
-
-    @property
-    def test_size(self) -> int:
-        """How many images to ask for as a test set: 200, or a fifth of a small pool."""
-        return max(1, min(200, self.unlabelled // 5))
 
 
 class Session:
@@ -129,19 +86,23 @@ class Session:
         new = not os.path.exists(root)
         project = Project.create(Path(root), config)
         try:
-            found = refresh(project, progress)
-        except PoolError:
+            with project.being_made():
+                try:
+                    found = refresh(project, progress)
+                except PoolError:
+                    if new:
+                        project.discard()
+                    raise
+                chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
+                strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
+                settings = {**settings, "model": chosen.settings, "strategy": strategy}
+                project = project.with_config(check_config(settings, CONFIG))
+                path = Path(labels) if labels is not None else None
+                imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
+                project.write()  # last: an init that was killed can simply be run again
+        except BaseException:
             project.close()
-            if new:
-                project.discard()
             raise
-        chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
-        strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
-        settings = {**settings, "model": chosen.settings, "strategy": strategy}
-        project = project.with_config(check_config(settings, CONFIG))
-        path = Path(labels) if labels is not None else None
-        imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
-        project.write()  # last: an init that was killed can simply be run again
         return cls(project, (*chosen.notes, *notes)), found, imported
 
     @classmethod
@@ -185,12 +146,12 @@ class Session:
 
     def scan(self, progress: Progress = silent) -> Refreshed:
         """Look at the pool again: what is new, changed, broken, gone."""
-        with self.project.store.job("scan"):
+        with self.project.job("scan"):
             return refresh(self.project, progress)
 
     def train(self, progress: Progress = silent) -> Trained:
         """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
-        with self.project.store.job("train"):
+        with self.project.job("train"):
             refresh(self.project, progress)
             if (known := trained_already(self.project)) and has_diagnosis(self.project, known.round):
                 return known
@@ -206,7 +167,7 @@ class Session:
     def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
         """Scan, score, and pick the next n images worth labelling."""
         n = self.config.strategy.batch if n is None else n
-        with self.project.store.job("pick"):
+        with self.project.job("pick"):
             refresh(self.project, progress)
             known = picked_already(self.project, n)
             if known and not wants_neighbours(self.project, known.number, known.picks):
@@ -233,7 +194,7 @@ class Session:
         from askance.maths import keyed_uniform
 
         store = self.project.store
-        with store.job("pick"):
+        with self.project.job("pick"):
             refresh(self.project)
             frozen = sum(where == split for where in store.splits().values())
             asked = {pick.image_id for one in store.rounds() for pick in store.picks(one.number)}
@@ -312,27 +273,7 @@ class Session:
 
     def status(self) -> Status:
         """Where the project stands."""
-        store = self.project.store
-        splits, labels, rounds = store.splits(), store.labels(), store.rounds()
-        by_split: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
-        for image_id, label in labels.items():
-            if label.value is not None:
-                by_split[splits.get(image_id, "train")][label.value] += 1
-        picks = store.picks(rounds[-1].number) if rounds else []
-        images = store.images()
-        return Status(
-            images=len(images),
-            quarantined=len(store.quarantined()),
-            labels=by_split,
-            asked=Counter(splits.values()),
-            lacking={split: lacking(split, splits, images, labels) for split in by_split},
-            unlabelled=len(self.project.unlabelled()),
-            rounds=rounds,
-            metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
-            waiting=sorted({pick.image_id for pick in picks} & (images.keys() - labels.keys())),
-            strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
-            answers=Counter(said(label) for label in labels.values() if label.answer is not None),
-        )
+        return standing(self.project)
 
 
 def _load(progress: Progress) -> None:
