@@ -136,7 +136,13 @@ class Project:
     def source(self) -> str:
         """The pool's source; a relative path is taken from the project's folder."""
         source = self.config.pool.source
-        return source if "://" in source or "::" in source else str((self.root / source).resolve())
+        if "://" in source or "::" in source:
+            return source
+        try:
+            return str((self.root / source).resolve())
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+            got = f"pool.source = {source!r} in {self.root / CONFIG}: {error}"
+            raise ConfigError("a path", got, "change that value") from None
 
     def last_round(self) -> Round | None:
         """The newest round, if there is one."""

@@ -36,10 +36,12 @@ def masked_url(url: str) -> str:
     'postgresql://me:***@db/cats?sslmode=require&password=***'
     """
     start, slashes, rest = url.partition("//")
-    place, mark, query = _without_password(rest).partition("?") if slashes else start.partition("?")
+    if not slashes:
+        start, rest = "", url
+    place, mark, query = _without_password(rest).partition("?")
     said = [one.partition("=") for one in query.split("&")]
     shown = "&".join(key if not equals else f"{key}={_open(key, value)}" for key, equals, value in said)
-    return f"{start}{slashes}{place}{mark}{shown}" if slashes else f"{place}{mark}{shown}"
+    return f"{start}{slashes}{place}{mark}{shown}"
 
 
 def secrets_of(url: str) -> frozenset[str]:
