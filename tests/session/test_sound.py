@@ -14,8 +14,8 @@ from sklearn.datasets import load_digits
 
 from askance.pool.sums import of_rows
 from askance.session import Session
-from askance.session.health import check_project
 from askance.session.reporting import write_project_report
+from askance.session.sound import check_project
 from askance.vocab import ModelError, StoreError
 from tests.session.conftest import Site
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from askance.session import Session
-from askance.session.health import check_project, randomness
+from askance.session.health import randomness
+from askance.session.sound import check_project
 from askance.session.trust import runs, trust, trusted_file
 from askance.vocab import AskanceError, ConfigError
 from askance.vocab.config import ModelConfig
@@ -62,7 +63,7 @@ def test_what_is_trusted_runs_and_other_words_or_another_folder_do_not(theirs, s
     folder, ran = theirs
     label(folder, site)
     with Session.open(folder) as session:
-        trust(session.project)
+        trust(session.project.root, session.config.model)
     assert trusted_file() == tmp_path / "config" / "askance" / "trusted.json"
     with Session.open(folder) as session:
         assert session.train().fresh

@@ -189,7 +189,7 @@ def run_main(words: Sequence[str]) -> tuple[int, str]:
 
 def problems_of(root: Path) -> list[str]:
     """What `askance doctor` finds wrong with a project."""
-    from askance.session.health import check_project
+    from askance.session.sound import check_project
 
     return check_project(root) or []
 

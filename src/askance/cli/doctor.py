@@ -24,13 +24,16 @@ def doctor(
 
     with bars() as progress:
         progress("loading PyTorch", 0, None)
-        from askance.session.health import check_project, installation, randomness, weights_of
+        from askance.session.health import installation, randomness, weights_of
+    from askance.session.sound import check_project
+    from askance.session.soundness import notes_of
     from askance.vocab import AskanceError
 
     if trust:
         _trust(project)
     print_table("installation", ("what", "found"), installation())
     problems = check_project(project)
+    met: list[str] = []
     try:
         settings = settings_of(setting or []).get("model", {})
         found = randomness(project, settings | ({"name": model} if model else {}))
@@ -38,17 +41,28 @@ def doctor(
         console.print(
             f"{found.way}: {found.draws} draws cost {found.passes:.3g} passes, by multiplications", highlight=False
         )
-        if problems is not None and not model and (where := weights_of(project)):
+        if problems == [] and not model and (where := weights_of(project)):
             console.print(f"weights: {where}", markup=False, highlight=False, soft_wrap=True)
     except AskanceError as error:
         complain(error)
-        problems = [*(problems or []), error.got]
-    if problems is None:
+        met.append(error.got)
+    except Exception as error:
+        met.append(f"the model cannot be looked at: {type(error).__name__}: {error}")
+    _conclude(problems, met, notes_of(project))
+
+
+def _conclude(problems: list[str] | None, met: list[str], notes: list[str]) -> None:
+    """Say what is wrong, of the project and of the model, and fail if anything is."""
+    from askance.cli.show import console
+
+    for note in notes:
+        console.print("note", note)
+    if problems is None and not met:
         console.print("no project here")
         return
-    for problem in problems:
+    for problem in [*(problems or []), *met]:
         console.print("problem", problem)
-    if problems:
+    if problems or met:
         raise typer.Exit(1)
     console.print("the project is sound")
 
@@ -56,12 +70,10 @@ def doctor(
 def _trust(folder: Path) -> None:
     """Let a project run what its settings name."""
     from askance.cli.show import console
-    from askance.loop.project import Project
+    from askance.loop.project import CONFIG, find_project
+    from askance.loop.settings import read_config
     from askance.session.trust import trust
 
-    project = Project.open(folder)
-    try:
-        words = trust(project)
-    finally:
-        project.close()
+    place = find_project(folder)
+    words = trust(place, read_config(place / CONFIG).model)
     console.print(f"trusted: {', '.join(words)}" if words else "this project runs nothing but Askance")

@@ -65,7 +65,7 @@ def init(
     of_model = {"name": model, "weights": _weights(root, weights), "size": size}
     top = {
         "seed": seed,
-        "store": store,
+        "store": _store(root, store),
         "classes": [one for one in map(str.strip, (classes or "").split(",")) if one],
     }
     given = {**top, "pool": {"source": _from(root, source)}, "model": _said(of_model)}
@@ -175,6 +175,14 @@ def _weights(root: Path, given: str | None) -> str | None:
     if problem := broken(Path(given)):
         raise ConfigError("a safetensors file for --weights", f"{given}: {problem}", "correct the path")
     return _from(root, given)
+
+
+def _store(project: Path, given: str | None) -> str | None:
+    """What `--store` says, a file's path as the project finds it: given from here, kept from there."""
+    if given is None or not given.startswith("sqlite:///"):
+        return given
+    place, mark, query = given.removeprefix("sqlite:///").partition("?")
+    return f"sqlite:///{_from(project, place)}{mark}{query}" if place and not place.startswith(":") else given
 
 
 def _network(session: "Session") -> str:

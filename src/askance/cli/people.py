@@ -4,17 +4,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from askance.session import Session
+    from askance.session.standing import Status
 
 SHOWN = 6
 """People that are named."""
 
 
-def people_lines(session: "Session") -> list[str]:
+def people_lines(session: "Session", now: "Status") -> list[str]:
     """Who said how many labels, how many images people differ on, and answers that are no class; or nothing."""
-    from collections import Counter
-
     from askance.session.people import persons_and_differences
-    from askance.vocab import said
 
     lines = []
     if len(session.project.store.speakers()) > 1:
@@ -23,9 +21,7 @@ def people_lines(session: "Session") -> list[str]:
         more = f" and {len(who) - SHOWN} more" if len(who) > SHOWN else ""
         differing = f"they differ on {differ}: askance disagreements" if differ else "they differ on none"
         lines.append(f"people: {named}{more}; {differing}")
-    labels = session.project.store.labels().values()
-    answers = Counter(said(label) for label in labels if label.answer is not None)
-    if answers:
-        told = ", ".join(f"{n} {answer}" for answer, n in sorted(answers.items()))
+    if now.answers:
+        told = ", ".join(f"{n} {answer}" for answer, n in sorted(now.answers.items()))
         lines.append(f"answers: {told}; counted, never trained on, not asked again")
     return lines

@@ -8,7 +8,7 @@ from askance.cli.people import people_lines
 
 if TYPE_CHECKING:
     from askance.session import Session
-    from askance.session.status import Status
+    from askance.session.standing import Status
     from askance.vocab import Split
 
 SPLITS: tuple["Split", ...] = ("train", "val", "test")
@@ -27,7 +27,7 @@ def status(project: ProjectDir = Path(".")) -> None:
         rows.append(("all", *(f"{now.labels[split].total():,}" for split in SPLITS)))
         print_table("labels", ("class", *SPLITS), rows)
         _print_rounds(session, now)
-        for line in people_lines(session):
+        for line in people_lines(session, now):
             console.print(line)
         if now.strange:
             console.print(

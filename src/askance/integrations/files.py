@@ -4,7 +4,6 @@ import csv
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from askance.integrations.cells import guarded
 from askance.pool.storage import Storage, explain, local_path
 from askance.vocab import LabelError
 from askance.vocab.files import cannot_write, reading, write_whole
+from askance.vocab.leftovers import folder_beside, sweep
 
 How = Literal["link", "copy"]
 
@@ -66,11 +66,11 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise LabelError("a new or empty folder", f"{folder} with something in it", "choose another folder")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        sweep(folder.parent, folder.name)
+        handle, beside = folder_beside(folder)
     except OSError as error:
         raise cannot_write(folder, error) from None
     try:
-        beside.chmod(0o755)
         yield beside
         if folder.is_dir():
             folder.rmdir()
@@ -79,6 +79,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         raise cannot_write(folder, error) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        os.close(handle)
 
 
 def write_new_folder(folder: Path, files: Mapping[str, str], how: How) -> list[Path]:

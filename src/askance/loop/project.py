@@ -1,19 +1,25 @@
 """A project is a folder: `askance.toml`, the store, cached features, and a folder a round."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from sqlalchemy import URL
+
 from askance.loop.settings import read_config, write_config
-from askance.store import Store
-from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split
+from askance.loop.tidying import tidy as sweep
+from askance.store import MAKING, Store, parse, under
+from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split, StoreError
 from askance.vocab.config import Config
 from askance.vocab.errors import listed
 from askance.vocab.files import cannot_write
 from askance.vocab.names import is_text, printable, tidy, tidy_place
 
 CONFIG = "askance.toml"
+DATABASE = "askance.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +49,62 @@ class Project:
             raise ConfigError(
                 "a project's folder with a UTF-8 name", printable(str(root)), "rename it, or take another"
             )
-        if (root / CONFIG).exists():
-            raise ConfigError(
-                "a new folder",
-                f"{root} is a project already",
-                f"askance status --project {root}; to begin anew, delete that folder or name another",
-            )
+        _refuse_a_second(root)
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(root, error) from None
-        return cls(root, config, _open_store(root, config))
+        return cls(root, config, _open_store(root, config, make=True))
+
+    @contextmanager
+    def being_made(self) -> Iterator[None]:
+        """Be the only one who makes this project, in a database of its own.
+
+        What an earlier attempt scanned is used; what labels it took is not, as they may be of another file.
+
+        Raises:
+            Busy: another process makes it.
+            ConfigError: it was made meanwhile, or the database is another project's.
+        """
+        with self.store.job(MAKING):
+            _refuse_a_second(self.root)
+            whose = self.store.made_by()
+            if whose == "project" and self.config.store is not None:  # in the folder: its askance.toml was lost
+                raise ConfigError(
+                    "a database of its own for the new project",
+                    f"{self.store.place}, in which there is a project",
+                    "give another file name, or createdb NAME; if this is that project and its askance.toml was "
+                    "lost, write one by hand, with `store`, `classes` and `source` under [pool]",
+                )
+            if whose == "labelled":
+                self.store.begin_anew()
+            yield
+
+    @contextmanager
+    def job(self, kind: str) -> Iterator[None]:
+        """Be the one at work on the project while the block runs; what killed jobs left is swept away first.
+
+        Raises:
+            Busy: another job lives.
+        """
+        with self.store.job(kind):
+            sweep(self.root, self.config)
+            yield
 
     def write(self) -> None:
-        """Write `askance.toml`."""
-        write_config(self.root / CONFIG, self.config)
+        """Write the `askance.toml` of a new project.
+
+        Raises:
+            ConfigError: somebody else has made one meanwhile.
+        """
+        file = self.root / DATABASE
+        if self.config.store is None and not file.exists():
+            raise StoreError("the new project's database", f"{file}, which is gone", "run it again")
+        try:
+            write_config(self.root / CONFIG, self.config, new=True)
+        except FileExistsError:
+            _refuse_a_second(self.root)
+            raise
 
     @classmethod
     def open(cls, root: Path) -> "Project":
@@ -77,9 +124,10 @@ class Project:
 
     def discard(self) -> None:
         """Remove a new project's folder again, before it holds anything but an empty store."""
-        for file in self.root.glob("askance.db*"):
-            file.unlink()
-        self.root.rmdir()
+        for file in self.root.glob(f"{DATABASE}*"):
+            file.unlink(missing_ok=True)
+        with suppress(OSError):  # something else is in it by now
+            self.root.rmdir()
 
     def with_config(self, config: Config) -> "Project":
         """The same project under a changed configuration."""
@@ -98,7 +146,13 @@ class Project:
     def source(self) -> str:
         """The pool's source; a relative path is taken from the project's folder."""
         source = self.config.pool.source
-        return source if "://" in source or "::" in source else str((self.root / source).resolve())
+        if "://" in source or "::" in source:
+            return source
+        try:
+            return str((self.root / source).resolve())
+        except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+            got = f"pool.source = {source!r} in {self.root / CONFIG}: {error}"
+            raise ConfigError("a path", got, "change that value") from None
 
     def last_round(self) -> Round | None:
         """The newest round, if there is one."""
@@ -167,9 +221,12 @@ def find_project(start: Path) -> Path:
     Raises:
         ConfigError: no project there, or several directly below.
     """
-    start = start.resolve()
+    try:
+        start = start.resolve()
+    except (OSError, RuntimeError) as error:  # links that lead in a circle
+        raise ConfigError("the folder of a project", f"{start}: {error}", "give another folder") from None
     for folder in (start, *start.parents):
-        if (folder / CONFIG).exists():
+        if os.path.lexists(folder / CONFIG):
             return folder
     below = sorted(file.parent for file in start.glob(f"*/{CONFIG}"))
     if len(below) == 1:
@@ -197,5 +254,23 @@ def _named(
     return fits
 
 
-def _open_store(root: Path, config: Config) -> Store:
-    return Store.open(config.store or f"sqlite:///{root / 'askance.db'}")
+def database_of(root: Path, config: Config) -> Path | URL:
+    """Where a project's database is; a relative path is taken from its folder.
+
+    Raises:
+        StoreError: no URL of a database.
+    """
+    return root / DATABASE if config.store is None else under(parse(config.store), root)
+
+
+def _refuse_a_second(root: Path) -> None:
+    if os.path.lexists(root / CONFIG):
+        raise ConfigError(
+            "a new folder",
+            f"{root} is a project already",
+            f"askance status --project {root}; to begin anew, delete that folder or name another",
+        )
+
+
+def _open_store(root: Path, config: Config, *, make: bool = False) -> Store:
+    return Store.open(database_of(root, config), make=make)

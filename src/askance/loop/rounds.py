@@ -31,6 +31,7 @@ from askance.loop.batch import beside_even
 from askance.loop.contract import M, Task
 from askance.loop.project import Project
 from askance.loop.refresh import quarantine_unreadable
+from askance.loop.settings import kept_settings
 from askance.loop.step import Beside, Scored, random_subset, score_pool, standing
 from askance.loop.step import pick as pick_from
 from askance.loop.strategy import Strategy
@@ -75,7 +76,7 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     log = {**fitted.log, "converged": fitted.converged}
     config: dict[str, Json] = {
         "inputs": fingerprint(project, train, val, test),
-        "settings": project.config.model_dump(mode="json"),
+        "settings": kept_settings(project.config),
         "training": log,
         "seconds": dict(clock.seconds),
         "tested": len(test) - len(unseen["test"]),

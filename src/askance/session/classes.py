@@ -134,7 +134,7 @@ def _rewrite(project: Project, old: list[str], new: str, why: str) -> Rewritten:
     if missing := [name for name in old if name not in used]:
         raise _no_class(project, missing)
     answer = answer_of(new) if new not in project.config.classes else None
-    with project.store.job("classes"):
+    with project.job("classes"):
         told = project.store.rewrite_labels(
             [name for name in old if name != new],
             (None, answer) if answer else (new, None),

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,15 +13,14 @@ from typing import Any
 import torch
 from torch.nn.modules.dropout import _DropoutNd
 
-from askance.loop.project import Project
-from askance.loop.settings import check_config
+from askance.loop.project import CONFIG, Project, find_project
+from askance.loop.settings import check_config, read_config
 from askance.networks.model import build, is_of_networks
 from askance.networks.weights import given
-from askance.session.sound import damages
 from askance.session.trunks import model_of
-from askance.session.trust import check_trust
+from askance.session.trust import check_trust, runs
 from askance.uncertainty import SplitNet, StochasticNet, is_plain, stochastic_layers, work_of
-from askance.vocab import AskanceError, ConfigError, ModelError
+from askance.vocab import ConfigError, ModelError
 
 PACKAGES = ("askance", "torch", "torchvision", "timm", "lightning-fabric", "numpy", "pillow", "sqlalchemy")
 _WAYS = {
@@ -41,7 +41,7 @@ def installation() -> list[tuple[str, str]]:
     rows += [
         ("devices", ", ".join(devices)),
         ("cores", f"{os.cpu_count()}, torch uses {torch.get_num_threads()}"),
-        ("disk", f"{shutil.disk_usage('.').free / 1e9:.1f} GB free here"),
+        ("disk", _room()),
     ]
     return rows + [(f"extra {extra}", _extra(extra, package)) for extra, package in EXTRAS.items()]
 
@@ -72,14 +72,11 @@ def randomness(root: Path, settings: Mapping[str, Any]) -> Randomness:
     """
     config, classes = check_config({"pool": {"source": "."}, "model": dict(settings)}, "--set").model, 2
     if not settings:
-        try:
-            project = Project.open(root)
-        except ConfigError:
-            pass
-        else:
-            config, classes = project.config.model, max(2, len(project.config.classes))
-            project.close()
-            check_trust(project)
+        with suppress(ConfigError):  # no project here, or one whose settings `problems_of` tells of
+            found = read_config(find_project(root) / CONFIG)
+            config, classes = found.model, max(2, len(found.classes))
+        if runs(config):
+            check_trust(find_project(root), config)
     net = build(config.model_copy(update={"weights": None}), classes, 0)
     if is_of_networks(config, net):
         return _of_networks(net, config.members)
@@ -132,26 +129,11 @@ def _of_networks(net: SplitNet, m: int) -> Randomness:
     return Randomness(rows, f"{m} whole networks, each once", float(m), m)
 
 
-def check_project(root: Path) -> list[str] | None:
-    """What is wrong with the project in a folder; None where there is none."""
+def _room() -> str:
     try:
-        project = Project.open(root)
-    except ConfigError as error:
-        return None if error.wanted.startswith("a project") else [f"{error.got} ({error.fix})"]
-    except AskanceError as error:
-        return [f"{error.got} ({error.fix})"]
-    try:
-        problems = list(project.store.check())
-        for one in project.store.rounds():
-            file = project.round_folder(one.number) / "model.safetensors"
-            if one.labels and not file.exists():
-                problems.append(f"round {one.number} has no model.safetensors: run askance train")
-        problems += damages(project)
-        if "://" not in project.source and not Path(project.source).exists():
-            problems.append(f"the pool's source {project.source} is not there: mend pool.source in askance.toml")
-        return problems
-    finally:
-        project.close()
+        return f"{shutil.disk_usage('.').free / 1e9:.1f} GB free here"
+    except OSError as error:  # the current folder is gone
+        return error.strerror or str(error)
 
 
 def _version(name: str) -> str:

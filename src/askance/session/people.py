@@ -147,8 +147,9 @@ def source_of(source: str) -> str:
 
 def persons_and_differences(project: Project) -> tuple[tuple[Person, ...], int]:
     """Everybody who said something that stands, most labels first, and how many images are to be settled."""
-    words = project.store.opinions()
-    return _persons(words), len(_differing(words, {})[0])
+    found = [Person(who, labels, beside) for who, (labels, beside) in project.store.people().items()]
+    words = project.store.opinions(project.store.differing())
+    return _by_labels(found), len(_differing(words, {})[0])
 
 
 def disagreements(project: Project) -> tuple[Differing, ...]:
@@ -190,6 +191,10 @@ def _persons(words: Mapping[str, Mapping[str, Label]]) -> tuple[Person, ...]:
     labels = Counter(label.who for label in said_by if not label.opinion)
     beside = Counter(label.who for label in said_by if label.opinion)
     found = [Person(who, labels[who], beside[who]) for who in labels.keys() | beside.keys()]
+    return _by_labels(found)
+
+
+def _by_labels(found: Iterable[Person]) -> tuple[Person, ...]:
     return tuple(sorted(found, key=lambda one: (-one.labels, -one.beside, one.who)))
 
 

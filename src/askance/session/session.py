@@ -1,7 +1,6 @@
 """A project, its task and its files, wired: one method a command."""
 
 import os
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -30,13 +29,12 @@ from askance.session.exporting import (
     export_batch,
     export_labels,
     export_package,
-    lacking,
 )
 from askance.session.labels import Imported, read_rows, take_file, take_rows
-from askance.session.status import Status
+from askance.session.standing import Status, standing
 from askance.session.trust import check_trust
 from askance.session.trust import trust as let_run
-from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, StoreError, said, silent
+from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, StoreError, silent
 from askance.vocab.config import Config, ModelConfig
 from askance.vocab.faults import door
 
@@ -94,19 +92,23 @@ class Session:
         new = not os.path.exists(root)
         project = Project.create(Path(root), config)
         try:
-            found = refresh(project, progress)
-        except PoolError:
+            with project.being_made():
+                try:
+                    found = refresh(project, progress)
+                except PoolError:
+                    if new:
+                        project.discard()
+                    raise
+                chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
+                strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
+                settings = {**settings, "model": chosen.settings, "strategy": strategy}
+                project = project.with_config(check_config(settings, CONFIG))
+                path = Path(labels) if labels is not None else None
+                imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
+                project.write()  # last: an init that was killed can simply be run again
+        except BaseException:
             project.close()
-            if new:
-                project.discard()
             raise
-        chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
-        strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
-        settings = {**settings, "model": chosen.settings, "strategy": strategy}
-        project = project.with_config(check_config(settings, CONFIG))
-        path = Path(labels) if labels is not None else None
-        imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
-        project.write()  # last: an init that was killed can simply be run again
         return cls(project, (*chosen.notes, *notes, *_trusted(project))), found, imported
 
     @classmethod
@@ -121,7 +123,7 @@ class Session:
         """
         project = Project.open(Path(root))
         if trust:
-            let_run(project, lasting=False)
+            let_run(project.root, project.config.model, lasting=False)
         return cls(project)
 
     def __enter__(self) -> "Session":
@@ -143,7 +145,7 @@ class Session:
         raw[section] = {**raw[section], **{key: value for key, value in changes.items() if value is not None}}
         project = self.project.with_config(check_config(raw, "the options"))
         if section == "model" and {"name", "options"} & changes.keys():
-            let_run(project, lasting=False)  # the caller's own words
+            let_run(project.root, project.config.model, lasting=False)  # the caller's own words
         return Session(project)
 
     @door
@@ -165,18 +167,18 @@ class Session:
     @door
     def scan(self, progress: Progress = silent) -> Refreshed:
         """Look at the pool again: what is new, changed, broken, gone."""
-        with self.project.store.job("scan"):
+        with self.project.job("scan"):
             return refresh(self.project, progress)
 
     @door
     def train(self, progress: Progress = silent) -> Trained:
         """Scan, fit the model to the labels there are, measure it, and keep a diagnosis for the report."""
-        with self.project.store.job("train"):
+        with self.project.job("train"):
             refresh(self.project, progress)
             if (known := trained_already(self.project)) and has_diagnosis(self.project, known.round):
                 return known
             check_labels(self.project)
-            check_trust(self.project)
+            check_trust(self.project.root, self.project.config.model)
             _load(progress)
             from askance.loop.rounds import train_round
 
@@ -189,14 +191,14 @@ class Session:
     def pick(self, n: int | None = None, progress: Progress = silent) -> Picked:
         """Scan, score, and pick the next n images worth labelling."""
         n = self.config.strategy.batch if n is None else n
-        with self.project.store.job("pick"):
+        with self.project.job("pick"):
             refresh(self.project, progress)
             known = picked_already(self.project, n)
             if known and not wants_neighbours(self.project, known.number, known.picks):
                 return known
             if known is None:
                 check_pick(self.project, n)
-            check_trust(self.project)
+            check_trust(self.project.root, self.project.config.model)
             _load(progress)
             from askance.loop.rounds import pick_round
 
@@ -218,7 +220,7 @@ class Session:
         from askance.maths import keyed_uniform
 
         store = self.project.store
-        with store.job("pick"):
+        with self.project.job("pick"):
             refresh(self.project)
             frozen = sum(where == split for where in store.splits().values())
             asked = {pick.image_id for one in store.rounds() for pick in store.picks(one.number)}
@@ -296,33 +298,13 @@ class Session:
     @door
     def status(self) -> Status:
         """Where the project stands."""
-        store = self.project.store
-        splits, labels, rounds = store.splits(), store.labels(), store.rounds()
-        by_split: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
-        for image_id, label in labels.items():
-            if label.value is not None:
-                by_split[splits.get(image_id, "train")][label.value] += 1
-        picks = store.picks(rounds[-1].number) if rounds else []
-        images = store.images()
-        return Status(
-            images=len(images),
-            quarantined=len(store.quarantined()),
-            labels=by_split,
-            asked=Counter(splits.values()),
-            lacking={split: lacking(split, splits, images, labels) for split in by_split},
-            unlabelled=len(self.project.unlabelled()),
-            rounds=rounds,
-            metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
-            waiting=sorted({pick.image_id for pick in picks} & (images.keys() - labels.keys())),
-            strange=sum(label.value not in (None, *self.config.classes) for label in labels.values()),
-            answers=Counter(said(label) for label in labels.values() if label.answer is not None),
-        )
+        return standing(self.project)
 
 
 def _trusted(project: Project) -> tuple[str, ...]:
     """Who makes a project may run what they typed; what to know where that cannot be kept."""
     try:
-        let_run(project)
+        let_run(project.root, project.config.model)
     except StoreError as error:
         return (f"askance asks again whether it may run {project.config.model.name}: {error.wanted}: {error.got}",)
     return ()

@@ -1,6 +1,7 @@
 """Whether a project's files are as they were written: all of them, byte by byte; for `askance doctor`."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -11,9 +12,23 @@ from askance.loop.project import Project
 from askance.networks import checkpoint, trunks
 from askance.pool.features import open_cache
 from askance.session.evidence import is_kept
+from askance.session.soundness import problems_of
 from askance.training import resume
 from askance.vocab import AskanceError, Json, Pick, Round
 from askance.vocab.files import read_json, reading
+
+
+def check_project(root: Path) -> list[str] | None:
+    """What is wrong with the project in a folder, its files too, in words; None where there is none."""
+    found = problems_of(root)
+    if found is not None:
+        with suppress(AskanceError):  # that it cannot be opened has been said
+            project = Project.open(root)
+            try:
+                found += [one for one in damages(project) if one not in found]
+            finally:
+                project.close()
+    return found
 
 
 def damages(project: Project) -> list[str]:

@@ -23,7 +23,7 @@ def model_of(project: Project) -> ModelConfig:
     Raises:
         ConfigError: a network that runs code which is not trusted, see `trust`.
     """
-    check_trust(project)
+    check_trust(project.root, project.config.model)
     model = project.config.model.weights_under(project.root)
     if model.weights == PRETRAINED and not is_here(model.name) and (kept := _kept(project, model)) is not None:
         _log.info("the weights of %s are not in the cache any more: they are taken from %s", model.name, kept)

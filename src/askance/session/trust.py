@@ -10,7 +10,7 @@ import os
 from hashlib import blake2b
 from pathlib import Path
 
-from askance.loop.project import CONFIG, Project
+from askance.loop.project import CONFIG
 from askance.vocab import ConfigError, StoreError
 from askance.vocab.config import ModelConfig
 from askance.vocab.files import read_json, write_json
@@ -39,48 +39,49 @@ def runs(model: ModelConfig) -> tuple[str, ...]:
     return (*named, f"model.options = {model.options}") if asked or (named and model.options) else named
 
 
-def check_trust(project: Project) -> None:
+def check_trust(folder: Path, model: ModelConfig) -> None:
     """Refuse to run what a project names, unless it is trusted.
 
     Raises:
         ConfigError: that it is not: what it would run, and how to say that it may.
     """
-    words = runs(project.config.model)
-    if not words or os.environ.get(VARIABLE, "") not in ("", "0") or _is_trusted(project, words):
+    words = runs(model)
+    if not words or os.environ.get(VARIABLE, "") not in ("", "0") or _is_trusted(folder, words):
         return
     raise ConfigError(
         "a project that runs nothing but Askance, or whose code you trust",
-        f"{project.root / CONFIG} has it run {', '.join(words)}",
-        f"if it is yours, or you have read that code: askance doctor --trust -p {project.root}; "
+        f"{folder / CONFIG} has it run {', '.join(words)}",
+        f"if it is yours, or you have read that code: askance doctor --trust -p {folder}; "
         "in Python: Session.open(folder, trust=True)",
     )
 
 
-def trust(project: Project, *, lasting: bool = True) -> tuple[str, ...]:
+def trust(folder: Path, model: ModelConfig, *, lasting: bool = True) -> tuple[str, ...]:
     """Let a project run what its settings name now; what that is, in words.
 
     Args:
-        project: whose settings they are. Other words in them, or another folder, have to be trusted anew.
+        folder: the project's.
+        model: its settings. Other words in them, or another folder, have to be trusted anew.
         lasting: also in other processes of this user.
 
     Raises:
         StoreError: the file of trusted projects cannot be written; it is trusted in this process.
     """
-    words = runs(project.config.model)
+    words = runs(model)
     if words:
-        _here.add(_key(project, words))
+        _here.add(_key(folder, words))
         if lasting:
-            _remember(*_key(project, words))
+            _remember(*_key(folder, words))
     return words
 
 
-def _is_trusted(project: Project, words: tuple[str, ...]) -> bool:
-    folder, digest = _key(project, words)
-    return (folder, digest) in _here or _known().get(folder) == digest
+def _is_trusted(folder: Path, words: tuple[str, ...]) -> bool:
+    place, digest = _key(folder, words)
+    return (place, digest) in _here or _known().get(place) == digest
 
 
-def _key(project: Project, words: tuple[str, ...]) -> tuple[str, str]:
-    return str(project.root), blake2b(json.dumps(words).encode(), digest_size=16).hexdigest()
+def _key(folder: Path, words: tuple[str, ...]) -> tuple[str, str]:
+    return str(folder.resolve()), blake2b(json.dumps(words).encode(), digest_size=16).hexdigest()
 
 
 def trusted_file() -> Path | None:

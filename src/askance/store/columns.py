@@ -3,16 +3,38 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Double, Text, TypeDecorator
 
 from askance.vocab import Json
 
+T = TypeVar("T")
+
 _ESC = "\x1b"
 _FOREIGN = re.compile("[\x00\x1b\ud800-\udfff]")
 _ESCAPED = re.compile("\x1b([0-9a-f]{4})")
+
+
+class Unreadable(Exception):
+    """A value in the database that Askance cannot have written there."""
+
+
+def _guarded(process: Callable[[Any], T | None] | None) -> Callable[[Any], T | None] | None:
+    """The same, whatever it raises told as `Unreadable`."""
+    if process is None:
+        return None
+
+    def told(value: Any) -> T | None:
+        try:
+            return process(value)
+        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+            kept = repr(value)
+            raise Unreadable(f"{kept[:60]}{'...' if len(kept) > 60 else ''} ({error})") from error
+
+    return told
 
 
 class AnyText(TypeDecorator[str]):
@@ -33,8 +55,11 @@ class AnyText(TypeDecorator[str]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Undo it."""
-        if value is None or _ESC not in value:
-            return value
+        try:
+            if value is None or _ESC not in value:
+                return value
+        except TypeError as error:  # bytes, or a number
+            raise Unreadable(f"{value!r} where text belongs") from error
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
 
 
@@ -43,6 +68,10 @@ class Utc(TypeDecorator[datetime]):
 
     impl = DateTime
     cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What reads a value; one that was not written so is `Unreadable`."""
+        return _guarded(super().result_processor(dialect, coltype))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Turn to UTC; a time without a zone says no moment and is refused."""
@@ -65,13 +94,17 @@ class Real(TypeDecorator[float]):
     impl = Double
     cache_ok = True
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What reads a value; one that was not written so is `Unreadable`."""
+        return _guarded(super().result_processor(dialect, coltype))
+
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
         """NaN to NULL."""
         return None if value is None or math.isnan(value) else float(value)
 
     def process_result_value(self, value: float | None, dialect: Dialect) -> float:
         """NULL to NaN."""
-        return math.nan if value is None else value
+        return math.nan if value is None else float(value)
 
 
 class JsonText(TypeDecorator[Mapping[str, Json]]):
@@ -80,10 +113,19 @@ class JsonText(TypeDecorator[Mapping[str, Json]]):
     impl = Text
     cache_ok = True
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What reads a value; one that was not written so is `Unreadable`."""
+        return _guarded(super().result_processor(dialect, coltype))
+
     def process_bind_param(self, value: Mapping[str, Json] | None, dialect: Dialect) -> str | None:
         """To ASCII JSON."""
         return None if value is None else json.dumps(dict(value))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Json] | None:
         """From JSON."""
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        found = json.loads(value)
+        if not isinstance(found, dict):
+            raise ValueError("no JSON object")
+        return found

@@ -15,9 +15,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from askance.vocab import MissingExtra, StoreError
+from askance.vocab.secrets import masked_url
 
 PATIENCE = 30
 """Seconds a writer waits for its turn."""
+
+_SERVER = {"connect_timeout": 15, "keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+"""Seconds after which a server that does not answer, or no more, is given up, where the URL says nothing."""
 
 _TURN = 0x61736B61
 """The advisory lock of all writers on Postgres: `aska`."""
@@ -34,14 +38,37 @@ def parse(url: str | Path) -> URL:
     wanted = "sqlite:///path/askance.db or postgresql://user@host/name"
     try:
         parsed = make_url(url)
-    except (ArgumentError, ValueError) as error:
-        raise StoreError(wanted, repr(url), "write the database as such a URL") from error
+    except (ArgumentError, ValueError):
+        raise StoreError(wanted, repr(masked_url(url)), "write the database as such a URL") from None
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
         return parsed
-    got = parsed.render_as_string(hide_password=True)
-    raise StoreError(wanted, got, "use SQLite in a file, or Postgres")
+    raise StoreError(wanted, shown(parsed), "use SQLite in a file, or Postgres")
+
+
+def shown(url: URL) -> str:
+    """A URL for people, without its password."""
+    return masked_url(url.render_as_string(hide_password=False))
+
+
+def under(url: URL, folder: Path) -> URL:
+    """The same database, the relative path of a file taken from a folder.
+
+    >>> under(parse("sqlite:///labels.db"), Path("/project")).database
+    '/project/labels.db'
+    """
+    if url.drivername != "sqlite":
+        return url
+    scheme, path = ("file:", str(url.database)[5:]) if _is_file_uri(url) else ("", str(url.database))
+    return url.set(database=f"{scheme}{folder / path}")
+
+
+def file_of(url: URL) -> Path | None:
+    """The file of a SQLite database; None for a server."""
+    if url.drivername != "sqlite":
+        return None
+    return Path(str(url.database)[5:] if _is_file_uri(url) else str(url.database))
 
 
 def connect(url: URL) -> Engine:
@@ -51,14 +78,15 @@ def connect(url: URL) -> Engine:
         StoreError: the file cannot be there, or be written.
         MissingExtra: Postgres without its driver.
     """
-    if url.drivername == "sqlite":
-        _check_path(Path(str(url.database)))
-        engine = create_engine(url, connect_args={"timeout": PATIENCE})
+    if (path := file_of(url)) is not None:
+        _check_path(path)
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True)
         event.listen(engine, "connect", _sqlite_settings)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     try:
-        engine = create_engine(url, pool_pre_ping=True)
+        patience = {key: value for key, value in _SERVER.items() if key not in url.query}
+        engine = create_engine(url, pool_pre_ping=True, connect_args=patience, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise MissingExtra("the Postgres driver, psycopg", f"{error}", "pip install askance[postgres]") from error
     event.listen(engine, "begin", _postgres_begin)
@@ -77,11 +105,17 @@ def _check_path(path: Path) -> None:
             raise StoreError("a folder that exists", str(folder), f"mkdir -p {folder}")
         if path.is_dir():
             raise StoreError("a file", f"the folder {path}", f"give {path / 'askance.db'}")
+        if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+            raise StoreError("a file", f"{path}, which is none", "move it away, or give another path")
         closed = [place for place in (path, folder) if place.exists() and not os.access(place, os.W_OK)]
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise StoreError("a folder that can be looked into", f"{error}", f"chmod u+rwx {folder}") from error
     if closed:
         raise StoreError("a database that can be written", f"{closed[0]} is read-only", f"chmod u+w {closed[0]}")
+
+
+def _is_file_uri(url: URL) -> bool:
+    return str(url.database).startswith("file:") and str(url.query.get("uri", "")).lower() in {"true", "1"}
 
 
 def _sqlite_settings(connection: Any, record: object) -> None:

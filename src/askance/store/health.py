@@ -1,13 +1,21 @@
 """Whether a database is whole, as functions of a connection."""
 
-from sqlalchemy import Connection, inspect
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from sqlalchemy import Column, Connection, Table, inspect
 
 from askance.store import migrate
+from askance.store.columns import JsonText
 from askance.store.schema import metadata
+from askance.vocab import StoreError
+from askance.vocab.errors import listed
 
 _GUARDS = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid IN (to_regclass('labels'), to_regclass('splits'))",
+    "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid IN (to_regclass('labels'), to_regclass('splits')) "
+    "AND tgenabled <> 'D'",
 }
 _GUARDED = {
     "sqlite": {f"{table}_no_{verb}" for table in ("labels", "splits") for verb in ("update", "delete", "replace")},
@@ -15,24 +23,103 @@ _GUARDED = {
 }
 """Triggers that keep labels and splits append-only."""
 
+_STORED = {
+    "INTEGER": ("integer",),
+    "BIGINT": ("integer",),
+    "BOOLEAN": ("integer",),
+    "DOUBLE": ("real", "integer"),
+    "DATETIME": ("text",),
+    "TEXT": ("text",),
+}
+"""Type of a column -> what SQLite, which takes anything anywhere, may have in it."""
 
-def problems(connection: Connection) -> list[str]:
-    """What is wrong, in words for people; empty when all is sound."""
-    found = _damage(connection) if connection.dialect.name == "sqlite" else []
-    here = migrate.revision(connection)
-    if here != migrate.newest():
-        found.append(f"the schema is at {here}, not {migrate.newest()}")
-    missing = set(metadata.tables) - set(inspect(connection).get_table_names())
-    found += [f"the table {name} is missing" for name in sorted(missing)]
-    guards = set(connection.exec_driver_sql(_GUARDS[connection.dialect.name]).scalars())
-    lost = _GUARDED[connection.dialect.name] - guards
-    return found + [f"the trigger {name} that keeps the table append-only is missing" for name in sorted(lost)]
+
+def problems(read: Callable[[Callable[[Connection], list[str]]], list[str]]) -> list[str]:
+    """What is wrong, in words for people; empty when all is sound. No look hinders the next.
+
+    Args:
+        read: gives a function a connection, and raises `StoreError` for what the database says.
+    """
+    looks: list[Callable[[Connection], list[str]]] = [_damage, _schema, _tables, _guards]
+    looks += [partial(_rows, table=table) for table in metadata.sorted_tables]
+    found: list[str] = []
+    for look in looks:
+        try:
+            said = read(look)
+        except StoreError as error:
+            said = [f"{error.got} ({error.fix})"]
+        found += [one for one in said if one not in found]
+    return found
 
 
 def _damage(connection: Connection) -> list[str]:
     """What SQLite finds in its own file."""
+    if connection.dialect.name != "sqlite":
+        return []
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     found = [str(line) for line in said if line != "ok"]
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
         found.append(f"row {row} of {table} speaks of something that {parent} does not have")
     return found
+
+
+def _schema(connection: Connection) -> list[str]:
+    here = migrate.revision(connection)
+    return [] if here == migrate.newest() else [f"the schema is at {here}, not {migrate.newest()}"]
+
+
+def _tables(connection: Connection) -> list[str]:
+    missing = set(metadata.tables) - set(inspect(connection).get_table_names())
+    found = [f"the table {name} is missing" for name in sorted(missing)]
+    for table in metadata.sorted_tables:
+        if table.name not in missing:
+            gone = [column.name for column in table.columns if column.name not in _there(connection, table)]
+            found += [f"the table {table.name} has no column {name}" for name in gone]
+    return found
+
+
+def _guards(connection: Connection) -> list[str]:
+    guards = set(connection.exec_driver_sql(_GUARDS[connection.dialect.name]).scalars())
+    lost = _GUARDED[connection.dialect.name] - guards
+    return [f"the trigger {name} that keeps the table append-only is missing" for name in sorted(lost)]
+
+
+def _rows(connection: Connection, table: Table) -> list[str]:
+    """Values that Askance cannot have written."""
+    if not inspect(connection).has_table(table.name):
+        return []
+    there = _there(connection, table)
+    columns = [column for column in table.columns if column.name in there]
+    return [said for column in columns for said in _values(connection, table, column)]
+
+
+def _values(connection: Connection, table: Table, column: Column[object]) -> Iterator[str]:
+    where = f"the column {column.name} of the table {table.name}"
+    name, quoted = f'"{column.name}"', f'"{table.name}"'
+    if isinstance(column.type, JsonText):
+        keys = ", ".join(f'"{key.name}"' for key in table.primary_key)
+        rows = connection.exec_driver_sql(f"SELECT {name}, {keys} FROM {quoted}")
+        broken = [" ".join(map(str, key)) for value, *key in rows if not _is_object(value)]
+        if broken:
+            what = "round" if table.name in {"rounds", "picks"} else "row"
+            yield f"{where} is no JSON in {what} {listed(broken)}: restore a copy of the database"
+    elif connection.dialect.name == "sqlite":
+        allowed = [*_STORED[column.type.compile(connection.dialect).split("(")[0]], "null"]
+        kinds = ", ".join(f"'{kind}'" for kind in allowed)
+        rule = f"typeof({name}) NOT IN ({kinds})"
+        if "DATETIME" in column.type.compile(connection.dialect):
+            rule += f" OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:*'"
+        n = connection.exec_driver_sql(f"SELECT count(*) FROM {quoted} WHERE {rule}").scalar()
+        if n:
+            yield f"{where} has {n:,} values that Askance cannot have written: restore a copy of the database"
+
+
+def _is_object(text: object) -> bool:
+    try:
+        return isinstance(json.loads(str(text)), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _there(connection: Connection, table: Table) -> set[str]:
+    return {str(column["name"]) for column in inspect(connection).get_columns(table.name)}

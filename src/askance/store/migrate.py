@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 
+from askance.store.engine import shown
 from askance.vocab import StoreError
+from askance.vocab.errors import listed
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -55,6 +57,11 @@ def revision(connection: Connection) -> str | None:
     return None if found is None else str(found)
 
 
+def tables(connection: Connection) -> list[str]:
+    """All tables but that of the revision, sorted."""
+    return sorted(set(inspect(connection).get_table_names()) - {VERSION_TABLE})
+
+
 def upgrade(connection: Connection, to: str = "head") -> None:
     """Take every missing step, within the caller's transaction.
 
@@ -62,12 +69,12 @@ def upgrade(connection: Connection, to: str = "head") -> None:
         StoreError: another program's tables are here, or a newer Askance has been.
     """
     here = revision(connection)
-    where = connection.engine.url.render_as_string(hide_password=True)
-    tables = inspect(connection).get_table_names()
-    if here is None and set(tables) - {VERSION_TABLE}:
+    where = shown(connection.engine.url)
+    others = tables(connection)
+    if here is None and others:
         raise StoreError(
             "an empty database, or one of Askance",
-            f"{where} with the tables {', '.join(sorted(tables)[:5])}",
+            f"{where} with the tables {listed(others)}",
             "give another file name, or a database of its own (createdb askance)",
         )
     if here is not None and here not in steps():
@@ -77,8 +84,14 @@ def upgrade(connection: Connection, to: str = "head") -> None:
             "pip install --upgrade askance",
         )
     from alembic import command
+    from alembic.util import CommandError
 
     config = scripts()
     config.attributes["connection"] = connection
-    with _alembic:
-        command.upgrade(config, to)
+    try:
+        with _alembic:
+            command.upgrade(config, to)
+    except CommandError as error:
+        raise StoreError(
+            f"a database that can be brought to schema {newest()}", f"{where}: {error}", "restore a copy of it"
+        ) from error

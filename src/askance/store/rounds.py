@@ -63,6 +63,12 @@ def all_rounds(connection: Connection) -> list[Round]:
     return [Round(*row) for row in connection.execute(query)]
 
 
+def in_short(connection: Connection) -> list[tuple[int, str, int]]:
+    """Number, state and labels of each, in order."""
+    query = select(rounds.c.number, rounds.c.state, rounds.c.labels).order_by(rounds.c.number)
+    return [(row[0], row[1], row[2]) for row in connection.execute(query)]
+
+
 def measured(connection: Connection, number: int) -> dict[str, float]:
     """Name -> value, in order of name; empty where there is no such round."""
     query = select(metrics.c.name, metrics.c.value).where(metrics.c.round == number)

@@ -60,11 +60,13 @@ def words(
     return _read(connection, newest if settling else newest.where(~labels.c.settles), ids)
 
 
-def opinions(connection: Connection, *, settling: bool = True) -> dict[str, dict[str, Label]]:
+def opinions(
+    connection: Connection, ids: Collection[str] | None = None, *, settling: bool = True
+) -> dict[str, dict[str, Label]]:
     """Image id -> person -> their newest word, oldest word first; `opinion` is False for the one in force."""
-    force = in_force(connection)
+    force = in_force(connection, ids)
     found: dict[str, dict[str, Label]] = {}
-    for revision, label in words(connection, settling=settling).items():
+    for revision, label in words(connection, ids, settling=settling).items():
         if not withdraws(label):
             beside = revision not in force
             word = Label(

@@ -10,14 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 
-from askance.store import health, images, jobs, labels, migrate, rounds, said, splits, turns
-from askance.store.engine import connect, parse, writer
-from askance.store.errors import teaching
+from askance.store import beginnings, counts, health, images, jobs, labels, migrate, rounds, said, splits, turns
+from askance.store.engine import connect, file_of, parse, shown, writer
+from askance.store.errors import gone, teaching
 from askance.store.jobs import Job
 from askance.store.labels import Added
 from askance.vocab import Answer, Busy, ImageRecord, Json, Label, Pick, Round, Sighting, Split, StoreError
+from askance.vocab.secrets import masked
 
 T = TypeVar("T")
 
@@ -37,19 +38,27 @@ class Store:
         self._turn = threading.Lock()
 
     @classmethod
-    def open(cls, url: str | Path) -> "Store":
+    def open(cls, url: str | Path | URL, *, make: bool = True) -> "Store":
         """Open a project's database, make it where there is none, and bring an old one to the newest schema.
 
         Args:
             url: `sqlite:///path`, the path itself as a `Path`, or `postgresql://user@host/name`.
+            make: whether there may be none yet. Without it an absent or empty database is refused, and stays so.
 
         Raises:
-            StoreError: not a database, damaged, read-only, another program's, or of a newer Askance.
+            StoreError: not a database, damaged, read-only, another program's, or of a newer Askance; or none.
             MissingExtra: Postgres without its driver.
         """
-        store = cls(connect(parse(url)))
+        parsed = url if isinstance(url, URL) else parse(url)
+        file = file_of(parsed)
+        if not make and file is not None and not (file.exists() and file.stat().st_size):
+            raise gone(parsed)
+        store = cls(connect(parsed))
         try:
-            if store._read(migrate.revision) != migrate.newest():
+            here = store._read(migrate.revision)
+            if here is None and not make and not store._read(migrate.tables):
+                raise gone(parsed)
+            if here != migrate.newest():
                 store._write(migrate.upgrade)
         except BaseException:
             store.close()
@@ -67,6 +76,23 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    @property
+    def place(self) -> str:
+        """The database's URL for people, without its password."""
+        return shown(self._engine.url)
+
+    def made_by(self) -> beginnings.Beginning:
+        """Whose the database is, as far as it says: see `beginnings`."""
+        return self._read(beginnings.made_by)
+
+    def begin_anew(self) -> None:
+        """Empty the database of what an `init` wrote that never came to its end; the job under way stays.
+
+        Raises:
+            StoreError: it is a project's.
+        """
+        self._write(beginnings.begin_anew)
 
     # Images and where they lie
 
@@ -124,16 +150,19 @@ class Store:
         found = {label.image_id: label for label in newest if not said.withdraws(label)}
         return dict(sorted(found.items()))
 
-    def opinions(self, *, settling: bool = True) -> dict[str, dict[str, Label]]:
+    def opinions(
+        self, ids: Collection[str] | None = None, *, settling: bool = True
+    ) -> dict[str, dict[str, Label]]:
         """Image id -> person -> their newest word on it, the oldest word first; what they withdrew is gone.
 
         `opinion` is False for the word that is in force and True for all others.
 
         Args:
+            ids: of these images only.
             settling: whether what was said to settle a difference counts; without, what people said before they
                 had seen each other's answers, as figures of agreement need it.
         """
-        return self._read(lambda connection: said.opinions(connection, settling=settling))
+        return self._read(lambda connection: said.opinions(connection, ids, settling=settling))
 
     def rewrite_labels(
         self,
@@ -180,6 +209,24 @@ class Store:
         """Image id -> the split it is frozen in, ordered by id."""
         return self._read(splits.frozen)
 
+    # Counted by the database, so that a large pool is not read for it
+
+    def counts(self) -> counts.Counts:
+        """How many images there are, and of what kind."""
+        return self._read(counts.count)
+
+    def people(self) -> dict[str, tuple[int, int]]:
+        """Person -> images whose label in force is theirs, and images that have their word beside another's."""
+        return self._read(counts.people)
+
+    def differing(self) -> list[str]:
+        """Ids of images of which people do not all say the same, settled or not, sorted."""
+        return self._read(counts.differing)
+
+    def waiting(self, number: int) -> list[str]:
+        """Ids of a round's picks that are in the pool and have no label, sorted."""
+        return self._read(lambda connection: counts.waiting(connection, number))
+
     # Rounds
 
     def save_round(self, round: Round, metrics: Mapping[str, float]) -> None:
@@ -197,6 +244,10 @@ class Store:
     def rounds(self) -> list[Round]:
         """All rounds, ordered by number."""
         return self._read(rounds.all_rounds)
+
+    def rounds_in_short(self) -> list[tuple[int, str, int]]:
+        """Number, state and labels of all rounds, whatever their configuration says."""
+        return self._read(rounds.in_short)
 
     def metrics(self, number: int) -> dict[str, float]:
         """Metric name -> value of a round; empty where there is none."""
@@ -223,7 +274,7 @@ class Store:
             yield job
         except BaseException as error:
             self._hush(stop, heart)
-            message = f"{type(error).__name__}: {error}"
+            message = masked(f"{type(error).__name__}: {error}")
             with suppress(StoreError):  # what went wrong in the block matters more
                 self._write(lambda connection: jobs.end(connection, job.id, "failed", message))
             raise
@@ -251,10 +302,7 @@ class Store:
 
     def check(self) -> list[str]:
         """What is wrong with the database, in words for people; empty when it is sound."""
-        try:
-            return self._read(health.problems)
-        except StoreError as error:
-            return [str(error)]
+        return health.problems(self._read)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
         with teaching(self._engine.url), self._engine.begin() as connection:

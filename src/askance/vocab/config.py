@@ -14,7 +14,7 @@ PRETRAINED, NO_WEIGHTS = "pretrained", "none"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class PoolConfig(_Section):
@@ -46,7 +46,7 @@ class ModelConfig(_Section):
         'library\'s own cache or else fetched; "none": random numbers; or the path of a safetensors file, from '
         "the project's folder; unset, as in older projects: random numbers",
     )
-    size: int = Field(default=224, ge=4, description="images are brought to size x size pixels")
+    size: int = Field(default=224, ge=4, le=16_384, description="images are brought to size x size pixels")
     channels: Literal[1, 3] = Field(default=3, description="1 for grey images, 3 for colour")
     fit: Literal["stretch", "crop", "pad"] = Field(default="stretch", description="how an image becomes square")
     mean: float | tuple[float, float, float] = Field(
@@ -59,7 +59,9 @@ class ModelConfig(_Section):
     dropout: float = Field(
         default=0.5, gt=0, lt=1, description="dropout of the Bayesian head (gal-cnn has its own)"
     )
-    hidden: int = Field(default=0, ge=0, description="width of a hidden layer in the Bayesian head; 0 for none")
+    hidden: int = Field(
+        default=0, ge=0, le=1_000_000, description="width of a hidden layer in the Bayesian head; 0 for none"
+    )
     posterior: Literal[
         "mc-dropout",
         "dropout-moments",
@@ -185,6 +187,13 @@ class TrainConfig(_Section):
             raise ValueError("a number above 0, or one or more of them in a list")
         return rate
 
+    @field_validator("weight_decay")
+    @classmethod
+    def _not_negative(cls, decay: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(value >= 0 for value in decay):
+            raise ValueError("0 or more, each of them")
+        return decay
+
     @field_validator("devices")
     @classmethod
     def _one_device(cls, devices: int | Literal["auto"]) -> int | Literal["auto"]:
@@ -211,7 +220,9 @@ class StrategyConfig(_Section):
         description="of power, softmax and softrank, how unequal the chances of the lot are: near 0 all alike, "
         "large the top scores; unset: 1",
     )
-    draws: int = Field(default=100, ge=2, description="K, how many networks are drawn from the posterior")
+    draws: int = Field(
+        default=100, ge=2, le=1_000_000, description="K, how many networks are drawn from the posterior"
+    )
     batch: int = Field(default=50, gt=0, description="images a round")
     subset: int | None = Field(
         default=None, gt=0, description="score only this many of the pool, at random, a round"

@@ -3,43 +3,52 @@
 import errno
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from askance.vocab.errors import Damaged, StoreError
+from askance.vocab.leftovers import open_beside, sweep
 from askance.vocab.records import Json
 
 T = TypeVar("T")
 
-_BEGINNING = 60
-"""Letters of a file's name that its unfinished copy begins with: all of a long one and more would be too long."""
 
-
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, private: bool = False, new: bool = False) -> None:
     """Write a file so that a kill at any moment leaves the old one or the new one.
+
+    Who may read it says the umask; of a file that takes the place of another, no one who could not read that.
+
+    Args:
+        path: of the file; its folder is made.
+        data: all of it.
+        private: for its owner alone, whatever the umask: it holds a password.
+        new: only where nothing is of that name, also if others try the same at this moment.
 
     Raises:
         StoreError: the disk is full or the folder cannot be written; the old file stands.
+        FileExistsError: it was to be new, and is there.
     """
     make_folder(path.parent)
     with writing(path):
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_BEGINNING]}.", suffix=".tmp")
+        sweep(path.parent, path.name)
+        handle, beside = open_beside(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
+            _narrow(file.fileno(), path, private=private)
             os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
+            _put_in_place(beside, path, new=new)  # while it is held: nobody may take it for a leftover
         _flush_folder(path.parent)
     except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
-        if isinstance(error, OSError):
+        beside.unlink(missing_ok=True)
+        if isinstance(error, OSError) and not (new and isinstance(error, FileExistsError)):
             raise cannot_write(path, error) from None
         raise
 
@@ -254,6 +263,32 @@ def cannot_write(path: Path, error: OSError, fix: str = "") -> StoreError:
     if stands and Path(stands).name != path.name and error.errno in _FIXES:
         got = f"{got}: {stands}"
     return StoreError(f"to write {path}", got, fix or _FIXES.get(error.errno or 0, usual))
+
+
+def _narrow(handle: int, path: Path, *, private: bool) -> None:
+    """Let no more people read the file than could read the one whose place it takes."""
+    made = allowed = stat.S_IMODE(os.fstat(handle).st_mode)
+    with suppress(OSError):
+        allowed &= stat.S_IMODE(path.stat().st_mode) | stat.S_IWUSR
+    allowed &= 0o600 if private else 0o777
+    if allowed != made:
+        os.fchmod(handle, allowed)
+
+
+def _put_in_place(beside: Path, path: Path, *, new: bool) -> None:
+    if not new:
+        os.replace(beside, path)
+        return
+    try:
+        os.link(beside, path)  # fails where something is of that name, as a rename does not
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        os.replace(beside, path)
+    else:
+        beside.unlink()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,9 +1,10 @@
-"""Where a project stands, as numbers."""
+"""Where a project stands, in numbers that the database counts."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from askance.vocab import Round, Split
+from askance.loop.project import Project
+from askance.vocab import ANSWERS, Round, Split
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,26 @@ class Status:
     def test_size(self) -> int:
         """How many images to ask for as a test set: 200, or a fifth of a small pool."""
         return max(1, min(200, self.unlabelled // 5))
+
+
+def standing(project: Project) -> Status:
+    """Where a project stands."""
+    store = project.store
+    found, rounds = store.counts(), store.rounds()
+    labels: dict[Split, Counter[str]] = {"train": Counter(), "val": Counter(), "test": Counter()}
+    for (split, value), n in found.labels.items():
+        labels[split][value] += n
+    classes = set(project.config.classes)
+    return Status(
+        images=found.images,
+        quarantined=found.quarantined,
+        labels=labels,
+        asked=Counter(found.frozen),
+        lacking={split: found.lacking.get(split, []) for split in labels},
+        unlabelled=found.unlabelled,
+        rounds=rounds,
+        metrics=dict(store.metrics(rounds[-1].number)) if rounds else {},
+        waiting=store.waiting(rounds[-1].number) if rounds else [],
+        strange=sum(n for (_, value), n in found.labels.items() if value not in classes),
+        answers=Counter({ANSWERS[answer]: n for answer, n in found.answers.items()}),
+    )
