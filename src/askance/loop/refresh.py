@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from askance.loop.project import CONFIG, Project
-from askance.pool import scan
+from askance.pool import Limits, scan
 from askance.vocab import PoolError, Progress, Sighting, StoreError, silent
 from askance.vocab.files import read_json, write_json
 
@@ -81,8 +81,11 @@ def _refresh(project: Project, progress: Progress) -> Refreshed:
     found: set[str] = set()
     passed = Counter[str]()
     read = broken = 0
-    limit = project.config.pool.max_pixels
-    sightings = scan(project.source, known, max_pixels=limit, progress=progress, passed=passed)
+    pool = project.config.pool
+    limits = Limits.of(pool)
+    sightings = scan(
+        project.source, known, max_pixels=pool.max_pixels, progress=progress, passed=passed, limits=limits
+    )
     for batch in _batches(sightings, 1000):
         fresh = [s for s in batch if s is not known.get(s.uri)]  # what is unchanged is yielded again as it was
         if fresh:

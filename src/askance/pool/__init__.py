@@ -4,6 +4,7 @@ from askance.pool.decoding import MAX_PIXELS, BadImage
 from askance.pool.features import FeatureCache
 from askance.pool.files import FileImages, open_image, thumbnail
 from askance.pool.images import ArrayImages, Images, Look
+from askance.pool.limits import Limits
 from askance.pool.passed_over import passed_over
 from askance.pool.scanning import content_id, scan
 
@@ -14,6 +15,7 @@ __all__ = [
     "FeatureCache",
     "FileImages",
     "Images",
+    "Limits",
     "Look",
     "content_id",
     "open_image",

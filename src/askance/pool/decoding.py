@@ -10,13 +10,10 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    ImageChops,
     ImageFile,
     JpegImagePlugin,
     PngImagePlugin,
@@ -24,12 +21,17 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from askance.pool.eight_bits import eight_bit
+from askance.pool.jpeg import decoded_whole
+from askance.pool.png import without_bulk
 from askance.vocab import PoolError
 from askance.vocab.config import PoolConfig
 
 MAX_PIXELS: int = PoolConfig.model_fields["max_pixels"].default
 """Where nobody says otherwise: what `askance.toml` has by default."""
 
+_GLANCE = 8
+"""Times that an image is made smaller of which one pixel is enough: a scan looks at none of them."""
 _ORIENTATION = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -40,14 +42,28 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+def _png(file: BytesIO) -> ImageFile.ImageFile:
+    return PngImagePlugin.PngImageFile(BytesIO(without_bulk(file.getvalue())))
+
+
+def _jpeg(file: BytesIO) -> ImageFile.ImageFile:
+    """A JPEG, or the first picture of several in one file; what is said of the others may be broken."""
+    try:
+        return JpegImagePlugin.jpeg_factory(file)
+    except Exception:
+        file.seek(0)
+        return JpegImagePlugin.JpegImageFile(file)
+
+
 _READERS: dict[tuple[bytes, ...], Callable[[BytesIO], ImageFile.ImageFile]] = {
-    (b"\xff\xd8\xff",): JpegImagePlugin.jpeg_factory,
-    (b"\x89PNG\r\n\x1a\n",): PngImagePlugin.PngImageFile,
+    (b"\xff\xd8\xff",): _jpeg,
+    (b"\x89PNG\r\n\x1a\n",): _png,
     (b"GIF87a", b"GIF89a"): GifImagePlugin.GifImageFile,
     (b"BM",): BmpImagePlugin.BmpImageFile,
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
 }
-_FROM_16_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)
 
 
 class BadImage(PoolError):
@@ -56,6 +72,10 @@ class BadImage(PoolError):
 
 class Bomb(BadImage):
     """An image with more pixels than allowed: the one verdict that a setting can change."""
+
+
+class NoMemory(BadImage):
+    """An image that may be sound: there was no memory for it. It is tried again."""
 
 
 class Decoded(NamedTuple):
@@ -84,7 +104,8 @@ def decode(
 ) -> Decoded:
     """Decode the first frame of an image file, upright, to 8-bit `RGB` or `L`.
 
-    Every pixel is decoded, so a truncated file never passes. What becomes of unusual pixels:
+    Every pixel is decoded, so a truncated file never passes. In memory are the image as Pillow holds it (1 to 4
+    bytes a pixel; WebP: 16) and the result (1 or 4). What becomes of unusual pixels:
 
     - 16 bits: divided by 257, so that 65535 becomes 255; nothing is clipped.
     - 32-bit integers beyond 16 bits, and floats beyond [0, 1]: stretched from their lowest to their highest
@@ -96,13 +117,14 @@ def decode(
         max_pixels: more than this is refused before anything is decoded.
         grey: give mode `L` whatever the file has; otherwise `L` only where the file is grey.
         enough: width and height (before rotation) below which no pixels are needed; lets JPEG decode at
-            1/2, 1/4 or 1/8 of its size, never below what is asked for.
+            1/2, 1/4 or 1/8 of its size, never below what is asked for. Others are whole, but where one pixel is
+            enough they come at 1/8.
 
     Raises:
         BadImage: not an image, broken, truncated, of an unknown kind, or too large (`Bomb`).
     """
     image = _opened(data)
-    width, height = image.size
+    (width, height), form = image.size, image.format or ""
     if width * height > max_pixels:
         size = f"{width} x {height} = {width * height:,} pixels"
         raise bad(f"{size}, more than max_pixels = {max_pixels:,}: a decompression bomb?", Bomb)
@@ -110,18 +132,24 @@ def decode(
         if enough is not None or grey:
             smallest = (max(1, int(enough[0])), max(1, int(enough[1]))) if enough else None
             image.draft("L" if grey else None, smallest)
+        if isinstance(image, JpegImagePlugin.JpegImageFile):
+            decoded_whole(image)
         image.load()
         turn = _orientation(image)
-        pixels = _eight_bit(image, grey=grey)
+        glance = enough is not None and max(enough) <= 1 and form != "JPEG"
+        pixels = eight_bit(image, grey=grey, shrink=_GLANCE if glance else 1)
     except Image.DecompressionBombError as error:
         raise bad(str(error), Bomb) from error
+    except MemoryError as error:
+        raise bad(f"{width} x {height} pixels do not fit into memory now", NoMemory) from error
     except Exception as error:  # Pillow's readers raise whatever a broken byte leads to
         raise bad(_broken(error)) from error
+    del image  # its pixels are let go before the turn takes room for as many
     if turn in _UPRIGHT:
         pixels = pixels.transpose(_UPRIGHT[turn])
     if turn >= 5:
         width, height = height, width
-    return Decoded(pixels, width, height, image.format or "")
+    return Decoded(pixels, width, height, form)
 
 
 def _opened(data: bytes) -> ImageFile.ImageFile:
@@ -159,30 +187,3 @@ def _orientation(image: Image.Image) -> int:
     except Exception:  # broken EXIF says nothing about the pixels; viewers ignore it too
         return 1
     return turn if turn in _UPRIGHT else 1
-
-
-def _eight_bit(image: Image.Image, *, grey: bool) -> Image.Image:
-    """Any mode of Pillow -> `RGB` or `L`."""
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_levels(np.asarray(image)))
-    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
-        image = ImageChops.invert(image)  # Pillow takes every CMYK JPEG for Adobe's, which are inverted
-    mode = "L" if grey or image.mode in ("1", "L", "LA", "La") else "RGB"
-    if image.has_transparency_data:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-    return image.convert(mode)
-
-
-def _levels(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """16-bit, 32-bit or float values `[H, W]` -> 0 to 255, as `decode` describes."""
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        return _FROM_16_BITS[values.astype(np.uint16, copy=False)]
-    finite = np.isfinite(values)
-    exact = np.where(finite, values, 0).astype(np.float64)
-    inside = exact[finite]
-    low, high = (float(inside.min()), float(inside.max())) if inside.size else (0.0, 0.0)
-    full = 1.0 if values.dtype.kind == "f" else 65535.0
-    if low >= 0 and high <= full:
-        low, high = 0.0, full
-    scaled = np.clip((exact - low) / max(high - low, np.finfo(np.float64).tiny), 0, 1)
-    return np.where(finite, np.rint(scaled * 255), 0).astype(np.uint8)

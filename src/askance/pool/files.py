@@ -13,6 +13,7 @@ from PIL import Image
 
 from askance.pool.decoding import MAX_PIXELS, BadImage, Decoded, bad, decode
 from askance.pool.images import Look
+from askance.pool.limits import Limits
 from askance.pool.scanning import content_id
 from askance.pool.storage import Storage, explain, local_path
 from askance.vocab import ConfigError
@@ -32,6 +33,7 @@ class FileImages:
         max_pixels: an image with more is refused before it is decoded.
         workers: threads; unset: one a core.
         cache_bytes: decoded looks are kept in memory up to this many bytes, the least recently used go first.
+        limits: on bytes, and on silence; unset: those of a new project.
     """
 
     def __init__(
@@ -41,12 +43,13 @@ class FileImages:
         max_pixels: int,
         workers: int | None = None,
         cache_bytes: int = 256 << 20,
+        limits: Limits | None = None,
     ) -> None:
         self.problems: dict[str, str] = {}
         self._uris = uris
         self._max_pixels = max_pixels
         self._workers = workers or os.cpu_count() or 1
-        self._storage = Storage()
+        self._storage = Storage(limits or Limits())
         self._cache = _Recent(cache_bytes)
 
     def load(self, ids: Sequence[str], look: Look) -> tuple[NDArray[np.uint8], list[int]]:

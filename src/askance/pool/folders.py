@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from askance.pool.limits import Limits, too_deep
 from askance.pool.passed_over import is_nothing
 
 BATCH_MARK = ".askance-batch"
@@ -11,6 +12,9 @@ BATCH_MARK = ".askance-batch"
 
 OWN = ("askance.toml", BATCH_MARK)
 """What stands in folders of Askance's own, a project and a batch: they are no part of a pool they lie in."""
+
+
+MAX_DEPTH = Limits().max_depth
 
 
 class Folder(NamedTuple):
@@ -27,17 +31,20 @@ class Folder(NamedTuple):
     error: OSError | None = None
 
 
-def folders_below(root: str, *, own: bool = False) -> Iterator[Folder]:
+def folders_below(root: str, *, own: bool = False, max_depth: int = MAX_DEPTH) -> Iterator[Folder]:
     """The folder and all below it. Each real folder comes once, by its own name before any link to it.
 
     Args:
         root: the folder.
         own: whether Askance's own folders below it count too; hidden ones never do.
+        max_depth: folders in folders; one that lies deeper comes with an error in place of its files.
     """
-    folders, links, seen = [root], list[str](), set[tuple[int, int]]()
+    folders, links, seen = [(root, 0)], list[tuple[str, int]](), set[tuple[int, int]]()
     while folders or links:
-        folder = folders.pop() if folders else links.pop(0)
+        folder, depth = folders.pop() if folders else links.pop(0)
         try:
+            if depth > max_depth:
+                raise OSError(too_deep(max_depth))
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:
                 continue
@@ -54,7 +61,7 @@ def folders_below(root: str, *, own: bool = False) -> Iterator[Folder]:
             if is_nothing(entry.name):
                 continue
             if _is_folder(entry):
-                (links if entry.is_symlink() else folders).append(entry.path)
+                (links if entry.is_symlink() else folders).append((entry.path, depth + 1))
             else:
                 files.append(entry)
         yield Folder(folder, files)

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
 
-from askance.pool.endings import LISTS, SUFFIXES, ending
+from askance.pool.endings import LISTS, SUFFIXES, archive_protocol, ending
 from askance.pool.folders import BATCH_MARK, OWN, folders_below
+from askance.pool.limits import too_deep
 from askance.pool.lists import listed
 from askance.pool.passed_over import by_ending, is_nothing
 from askance.pool.place import NOT_TEXT, Place, unreadable
@@ -30,7 +31,11 @@ def places(source: str, storage: Storage, passed: Counter[str] | None = None) ->
         MissingExtra: its storage needs a package that is not installed.
     """
     path, others = local_path(source), Counter[str]() if passed is None else passed
-    found = _local(source, path, others) if path is not None else _remote(source, storage, others)
+    found = (
+        _local(source, path, others, storage.limits.max_depth)
+        if path is not None
+        else _remote(source, storage, others)
+    )
     if not found:
         there = f", but {by_ending(others)}" if others else ""
         raise PoolError(
@@ -46,9 +51,9 @@ def places(source: str, storage: Storage, passed: Counter[str] | None = None) ->
 # ---- local
 
 
-def _local(source: str, path: str, passed: Counter[str]) -> list[Place]:
+def _local(source: str, path: str, passed: Counter[str], max_depth: int) -> list[Place]:
     if os.path.isdir(path):
-        return list(_walk(path, passed))
+        return list(_walk(path, passed, max_depth))
     if not os.path.exists(path):
         raise PoolError("a folder, a list or a URL of images", f"{source}, which is not there", "check the path")
     if ending(path) not in LISTS:
@@ -57,14 +62,15 @@ def _local(source: str, path: str, passed: Counter[str]) -> list[Place]:
 
 
 def _neither(source: str) -> PoolError:
-    better = "its folder, or a .txt or .csv file that lists images"
-    fix = f"zip://::{source}" if ending(source) == "zip" else better
+    fix = "its folder, or a .txt or .csv file that lists images"
+    if archive := archive_protocol(source):
+        fix = f"{archive}://::{source}"
     return PoolError("a folder, or a list of images (.txt, .csv, .tsv)", source, f"as source, give {fix}")
 
 
-def _walk(root: str, passed: Counter[str]) -> Iterator[Place]:
+def _walk(root: str, passed: Counter[str], max_depth: int) -> Iterator[Place]:
     """Every image under a folder."""
-    for folder in folders_below(root):
+    for folder in folders_below(root, max_depth=max_depth):
         if folder.error is not None:
             if folder.path == root:
                 fix = "check the folder's permissions"
@@ -94,12 +100,13 @@ def _found(entry: os.DirEntry[str]) -> Place:
 
 
 def _remote(source: str, storage: Storage, passed: Counter[str]) -> list[Place]:
+    deep = storage.limits.max_depth + 1
     filesystem, path = storage.filesystem(source)
-    filesystem.invalidate_cache()
     try:
-        is_list = ending(path) in LISTS and filesystem.isfile(path)
+        filesystem.invalidate_cache()
+        is_list = ending(path) in LISTS and storage.ask(source, lambda files, name: bool(files.isfile(name)))
         content = storage.read(source) if is_list else b""
-        found = {} if is_list else filesystem.find(path, detail=True)
+        found = {} if is_list else storage.listing(source, deep + 1)
     except Exception as error:
         fix = "check the address, the network, and the credentials the storage's own client uses"
         raise PoolError("a storage that can be listed", f"{source}: {explain(error)}", fix) from error
@@ -111,6 +118,9 @@ def _remote(source: str, storage: Storage, passed: Counter[str]) -> list[Place]:
     result = []
     for name, info in found.items():
         if info.get("type") != "file" or _is_left_out(name, path, own):
+            continue
+        if name.removeprefix(path).strip("/").count("/") >= deep:
+            result.append(unreadable(_url(source, path, name), too_deep(storage.limits.max_depth)))
             continue
         if ending(posixpath.basename(name)) not in SUFFIXES:
             passed[printable(ending(posixpath.basename(name)))] += 1

@@ -2,13 +2,16 @@
 
 import os
 import stat as modes
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, NamedTuple
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
+from askance.pool.limits import Limits, gathered, too_large, within
 from askance.vocab import MissingExtra, PoolError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az", "adl": "az"}
@@ -17,6 +20,18 @@ _STAMPS = (
     *("updated", "modified", "created", "CRC"),
 )
 """What storages call the things that change when a file does."""
+
+
+T = TypeVar("T")
+_PIECE = 1 << 20
+_NESTED = 3
+"""Archives within archives that are opened."""
+_WHOLE, _PATIENCE = 6, 30
+"""Times `timeout` that a whole file, and a whole listing, may take where nothing is heard in between."""
+_SILENT = 3
+_HERE = {"file", "local", "memory", "zip", "tar", "libarchive", "dir"}
+_SAFELY = sum(getattr(os, flag, 0) for flag in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"))
+"""A named pipe that stands where a file was answers at once."""
 
 
 class Stat(NamedTuple):
@@ -49,10 +64,17 @@ def local_path(place: str) -> str | None:
 
 
 class Storage:
-    """Reads whole files by uri. A filesystem is opened once and kept as long as this object lives."""
+    """Reads whole files by uri, within limits. A filesystem is opened once and kept as long as this object lives.
 
-    def __init__(self) -> None:
-        self._filesystems: dict[str, AbstractFileSystem] = {}
+    Args:
+        limits: on bytes, and on the seconds that a storage behind a URL may be silent. One that was silent
+            three times is not asked again.
+    """
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  # it is a constant
+        self.limits = limits
+        self._open: dict[str, _Opened] = {}
+        self._opening = Lock()
 
     def filesystem(self, url: str) -> tuple[AbstractFileSystem, str]:
         """The fsspec filesystem of a URL, and the path in it.
@@ -61,14 +83,28 @@ class Storage:
             MissingExtra: the package for this protocol is not installed.
             PoolError: no such protocol, or the archive around the path cannot be opened.
         """
+        opened, path = self._opened(url)
+        return opened.filesystem, path
+
+    def _opened(self, url: str) -> tuple["_Opened", str]:
         first, _, around = url.partition("::")
         protocol = first.partition("://")[0]
         key = f"{protocol}::{around}" if around else f"{protocol}://{first.partition('://')[2].partition('/')[0]}"
-        if key in self._filesystems:
-            found = self._filesystems[key]
-            return found, str(found._strip_protocol(first))
+        with self._opening:  # an archive is read once, and not by each thread
+            if key in self._open:
+                found = self._open[key]
+                return found, str(found.filesystem._strip_protocol(first))
+            if around.count("::") >= _NESTED:
+                fix = "unpack the outer archives"
+                raise PoolError(f"at most {_NESTED} archives within each other", url, fix)
+            filesystem, path = self._made(url, protocol)
+            self._open[key] = _Opened(filesystem, local=_is_local(url))
+            return self._open[key], path
+
+    def _made(self, url: str, protocol: str) -> tuple[AbstractFileSystem, str]:
         try:
-            found, path = fsspec.core.url_to_fs(url)
+            seconds = self.limits.timeout * (_PATIENCE if _is_local(url) else 1)
+            found, path = within(seconds, lambda: fsspec.core.url_to_fs(url))
         except ImportError as error:
             extra = _EXTRAS.get(protocol)
             fix = f"pip install askance[{extra}]" if extra else f"install what it needs: {error}"
@@ -76,31 +112,148 @@ class Storage:
         except Exception as error:
             fix = "check the URL: s3://bucket/folder, https://..., zip://folder::/path/to/archive.zip"
             raise PoolError("a URL that fsspec can open", f"{url}: {explain(error)}", fix) from error
-        self._filesystems[key] = found
         return found, str(path)
 
     def read(self, uri: str) -> bytes:
         """All bytes of a file.
 
         Raises:
-            OSError: (or what the storage raises) it cannot be read.
+            OSError: (or what the storage raises) it cannot be read, is no regular file, or is too large.
+            TimeoutError: its storage is silent.
         """
         if not is_url(uri):
-            with open(uri, "rb") as file:
-                return file.read()
-        found, path = self.filesystem(uri)
-        return bytes(found.cat_file(path))
+            return read_local(uri, self.limits.max_bytes)
+        opened, path = self._opened(uri)
+        most, seconds = self.limits.max_bytes, self.limits.timeout
+        if opened.local:
+            with opened.turn:
+                return _bounded(opened.filesystem, path, most)
+        if opened.at_once and not opened.is_http:  # its own client asks for ranges; all of it is one answer
+            seconds *= _WHOLE
+        with opened.asked():
+            return gathered(seconds, lambda: _pieces(opened, path, most), most)
 
     def stat(self, uri: str) -> Stat:
         """Size and stamp of a regular file.
 
         Raises:
             OSError: (or what the storage raises) it is not there, or not a file.
+            TimeoutError: its storage is silent.
         """
         if not is_url(uri):
             return local_stat(os.stat(uri))
-        found, path = self.filesystem(uri)
-        return stat_of(found.info(path))
+        return stat_of(self.ask(uri, lambda found, path: found.info(path)))
+
+    def listing(self, url: str, deep: int) -> dict[str, dict[str, Any]]:
+        """All files below a URL, `deep` folders at most: path -> what is known of it.
+
+        Raises:
+            TimeoutError: the storage is silent. (And what it raises.)
+        """
+        self.ask(url, lambda found, path: found.exists(path))  # a silent one is found out before a long wait
+        opened, _ = self._opened(url)
+        flat = opened.at_once and not opened.is_http  # buckets have no folders, and list all at once
+        depth = None if flat else deep
+        return dict(self.ask(url, lambda found, path: found.find(path, maxdepth=depth, detail=True), _PATIENCE))
+
+    def ask(self, url: str, question: Callable[[AbstractFileSystem, str], T], patience: float = 1) -> T:
+        """What a filesystem answers.
+
+        Args:
+            url: of the path that the question is about.
+            question: takes the filesystem, and the path in it.
+            patience: times the seconds that an answer may take.
+
+        Raises:
+            TimeoutError: there is none. (And what the storage raises.)
+        """
+        opened, path = self._opened(url)
+        if opened.local:
+            with opened.turn:
+                return question(opened.filesystem, path)
+        with opened.asked():
+            return within(self.limits.timeout * patience, lambda: question(opened.filesystem, path))
+
+
+class _Opened:
+    """A filesystem, whose turn it is, and how often it was silent."""
+
+    def __init__(self, filesystem: AbstractFileSystem, *, local: bool) -> None:
+        self.filesystem, self.local = filesystem, local
+        inner = getattr(filesystem, "fs", filesystem)  # that of one that keeps copies
+        self.at_once = bool(getattr(inner, "async_impl", False))
+        self.is_http = self.at_once and "https" in (filesystem.protocol or ())
+        self.turn: AbstractContextManager[object] = nullcontext() if self.at_once else Lock()
+        self._silent = 0
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """While something is asked of it: one thing at a time, where it has one connection or one file."""
+        with self.turn:
+            if self._silent >= _SILENT:
+                raise TimeoutError(f"its storage was silent {_SILENT} times, and was not asked again")
+            try:
+                yield
+            except TimeoutError:
+                self._silent += 1
+                raise
+            self._silent = 0
+
+
+def _pieces(opened: _Opened, path: str, most: int) -> Iterator[bytes]:
+    """A file behind a URL, in pieces, and not much more of it than may be read."""
+    if opened.at_once and not opened.is_http:
+        yield bytes(opened.filesystem.cat_file(path, start=0, end=most + 1))
+        return
+    options = (
+        {"block_size": 0, "size": 1} if opened.is_http else {}
+    )  # as it comes, without asking for its size first
+    with opened.filesystem.open(path, "rb", **options) as file:
+        while piece := file.read(_PIECE):
+            yield bytes(piece)
+
+
+def _bounded(filesystem: AbstractFileSystem, path: str, most: int) -> bytes:
+    with filesystem.open(path, "rb") as file:
+        pieces, size = list[bytes](), 0
+        while piece := file.read(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                raise OSError(f"more than max_bytes = {most:,}")
+        return b"".join(pieces)
+
+
+def _is_local(url: str) -> bool:
+    """Whether all of a chain is on this machine.
+
+    >>> _is_local("zip://a.jpg::/photos.zip"), _is_local("zip://a.jpg::s3://bucket/photos.zip")
+    (True, False)
+    """
+    return all("://" not in part or part.partition("://")[0] in _HERE for part in url.split("::"))
+
+
+def read_local(path: str, most: int) -> bytes:
+    """All bytes of a regular file of at most `most`; nothing else is opened, and nothing is waited for.
+
+    Raises:
+        OSError: it cannot be read, is no regular file or too large, or another program is writing to it.
+    """
+    if local_stat(os.stat(path)).size == 0:
+        return b""  # so are the files of /proc, whatever reading them would do
+    file = os.open(path, os.O_RDONLY | _SAFELY)
+    try:
+        size = local_stat(os.fstat(file)).size
+        if size > most:
+            raise OSError(too_large(size, most))
+        data = os.read(file, size + 1)
+        while len(data) < size and (more := os.read(file, size + 1 - len(data))):
+            data += more
+    finally:
+        os.close(file)
+    if len(data) != size:
+        raise OSError("it was written to while it was read")
+    return data
 
 
 def local_stat(status: os.stat_result) -> Stat:

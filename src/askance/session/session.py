@@ -18,7 +18,7 @@ from askance.loop.already import (
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config
-from askance.pool import FileImages
+from askance.pool import FileImages, Limits
 from askance.session.choosing import choose_model, choose_strategy, look_of_named
 from askance.session.classes import tidy_classes
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
@@ -159,7 +159,7 @@ class Session:
             model_of(self.project),
             self.config.train,
             self.config.classes,
-            FileImages(uris, max_pixels=self.config.pool.max_pixels),
+            FileImages(uris, max_pixels=self.config.pool.max_pixels, limits=Limits.of(self.config.pool)),
             features=self.project.root / "features",
             work=self.project.root / "training",
         )

@@ -26,6 +26,20 @@ class PoolConfig(_Section):
         gt=0,
         description="an image with more pixels is quarantined as a decompression bomb",
     )
+    max_bytes: int = Field(
+        default=500_000_000, gt=0, description="a file with more bytes is quarantined, and not read"
+    )
+    max_depth: int = Field(
+        default=100,
+        gt=0,
+        description="folders within folders, from the source down; what lies deeper is quarantined",
+    )
+    timeout: float = Field(
+        default=20.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="seconds that a storage behind a URL may be silent; what it does not send is tried again",
+    )
 
 
 class ModelConfig(_Section):
