@@ -19,6 +19,7 @@ from askance.integrations import (
     write_labels_image_folder,
     write_rejected,
 )
+from askance.pool import content_id
 from askance.vocab import ImageRecord, Label, LabelError, Pick, StoreError
 from tests.integrations.conftest import Pool
 
@@ -262,3 +263,26 @@ def test_a_class_of_300_letters_is_told_and_leaves_nothing(
     with pytest.raises(StoreError, match="shorter name"):
         write_labels_image_folder(tmp_path / "out", named, pool.images)
     assert list(tmp_path.glob("*out*")) == []
+
+
+def test_labels_as_folders_come_back_whatever_the_images_are_called(tmp_path: Path) -> None:
+    """Without an ending, in capitals or small, accents composed or not: no image takes another's place."""
+    images = {}
+    for i, name in enumerate(("0a1b", "é", "e\u0301", "sub/A", "a")):
+        place = tmp_path / "pool" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(bytes([i]))
+        image_id = content_id(bytes([i]))
+        images[image_id] = ImageRecord(image_id, str(place), 4, 4, "PNG")
+    given = {image_id: Label(image_id, "cat", "ann", AT, "page") for image_id in images}
+    files = write_labels_image_folder(tmp_path / "l", given, images)
+    assert all(file.suffix == ".png" for file in files)
+    assert len({str(file).casefold() for file in files}) == 5
+    found = match(read_image_folder(tmp_path / "l"), images, {}, ("cat",), roots=(str(tmp_path / "pool"),))
+    assert found.labels.keys() == images.keys()
+
+
+def test_a_rejected_row_keeps_the_spaces_of_its_path(tmp_path: Path) -> None:
+    row = LabelRow("a.jpg", "cat", key_as_written=" a.jpg")
+    (back,) = read_label_csv(write_rejected(tmp_path / "r.csv", [Rejected(row, "why")]))
+    assert (back.key, back.key_as_written) == ("a.jpg", " a.jpg")

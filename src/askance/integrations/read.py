@@ -19,7 +19,7 @@ from askance.pool.tables import (
     text_of,
 )
 from askance.vocab import LabelError
-from askance.vocab.names import printable, shortened
+from askance.vocab.names import printable, shortened, tidy
 
 LABELS = ("label", "class", "category", "classname", "labelname", "categoryname", "classlabel")
 """Columns that say the class, as `plain_name` has them; the first of them that is there counts."""
@@ -84,7 +84,7 @@ def _row(row: Row, columns: _Columns) -> LabelRow:
         key,
         value or None,
         split_of(split),
-        cell(columns.group).strip() or None,
+        tidy(cell(columns.group)) or None,
         row.line,
         row.fault or _misplaced(row, columns) or _problem(key, value, split),
         name=name,

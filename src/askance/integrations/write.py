@@ -9,6 +9,7 @@ from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
 from askance.vocab.files import write_free
+from askance.vocab.names import class_fault, printable
 
 
 def write_batch_csv(path: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> None:
@@ -91,7 +92,7 @@ def write_rejected(path: Path, rejected: Sequence[Rejected]) -> Path:
 
 
 def _id_and_path(row: LabelRow) -> tuple[str, str]:
-    return (row.key, row.name) if is_content_id(row.key) else ("", row.key)
+    return (row.key, row.name) if is_content_id(row.key) else ("", row.key_as_written or row.key)
 
 
 def _said_in(row: LabelRow) -> tuple[str, str, str]:
@@ -157,8 +158,9 @@ def write_labels_image_folder(
         value, image = said(labels[image_id]), images[image_id]
         if not value:
             continue
-        if value.startswith(".") or min(value) < " " or "/" in value or "\\" in value:
-            raise LabelError("classes that can name a folder", value, "export as CSV instead, or rename the class")
+        if value.startswith(".") or "/" in value or "\\" in value or class_fault(value):
+            fix = "export as CSV instead, or rename the class"
+            raise LabelError("classes that can name a folder", printable(value), fix)
         top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
         name = next(
             name
@@ -171,7 +173,7 @@ def write_labels_image_folder(
     return write_new_folder(folder, files, how)
 
 
-_OWN = {"id", "rank", "gain", "split", "group", *PATHS, *LABELS}
+_OWN = {"id", "rank", "gain", "split", "group", "who", *PATHS, *LABELS}
 """Names a column of reasons must not take: the file is read back by them."""
 
 

@@ -11,7 +11,7 @@ from askance.pool.place import Place
 from askance.pool.storage import explain, is_url, local_path, local_stat
 from askance.pool.tables import DELIMITERS, PATHS, Row, column_of, open_table, rows_of, text_of
 from askance.vocab import PoolError
-from askance.vocab.names import printable, shortened
+from askance.vocab.names import printable, shortened, tidy
 
 LONGEST_PLACE = 2000
 """Letters of an entry. Longer ones are no paths, and a database may not take them for a name."""
@@ -118,7 +118,7 @@ def _entry(row: Row, columns: _Columns) -> _Entry:
         )
     elif not cell(columns.path).strip():
         problem = problem or f"line {row.line}: it names no image"
-    return _Entry(cell(columns.path), cell(columns.group).strip() or None, row.line, problem)
+    return _Entry(cell(columns.path), tidy(cell(columns.group)) or None, row.line, problem)
 
 
 def _too_long(entry: _Entry) -> str | None:

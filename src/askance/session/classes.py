@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from askance.integrations import LabelRow
+from askance.integrations.classes import Spelling
 from askance.loop.project import CONFIG, Project
 from askance.loop.settings import edit_classes
 from askance.vocab import LabelError, Split, answer_of
@@ -81,6 +83,7 @@ def rename_class(project: Project, old: str, new: str, by: str) -> Rewritten:
     """
     with project.store.turn():
         project, new = project.with_classes(), _class(new)
+        (old,) = _as_spelt(project, [old])
         if new in project.config.classes and old in project.config.classes:
             fix = f"{_merge(old, new, into=new)} puts both together"
             raise LabelError(f"a name that is free for {old}", f"{new} is a class already", fix)
@@ -95,6 +98,7 @@ def merge_classes(project: Project, old: Sequence[str], into: str, by: str) -> R
     """
     with project.store.turn():
         project = project.with_classes()
+        old = _as_spelt(project, old)
         into = into if into in old else _class(into)
         if into in project.config.classes and into not in old:
             fix = _merge(*old, into, into=into)
@@ -110,6 +114,7 @@ def remove_class(project: Project, name: str) -> Config:
     """
     with project.store.turn():
         project = project.with_classes()
+        (name,) = _as_spelt(project, [name])
         used = sum(label.value == name for label in project.store.labels().values())
         if used:
             fix = f"{_merge(name, 'OTHER', into='OTHER')}, or label those images anew"
@@ -117,6 +122,12 @@ def remove_class(project: Project, name: str) -> Config:
         if name not in project.config.classes:
             raise _no_class(project, [name])
         return edit_classes(project.root / CONFIG, [name], None)
+
+
+def _as_spelt(project: Project, names: Sequence[str]) -> list[str]:
+    """Classes as the project spells them: accents and spaces around may be written otherwise."""
+    spell = Spelling([count.name for count in class_counts(project)])
+    return [spell(LabelRow("", name, value_as_written=name)) for name in names]
 
 
 def _class(name: str) -> str:

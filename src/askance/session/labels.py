@@ -26,7 +26,7 @@ from askance.integrations.names import base_name
 from askance.loop.project import CONFIG, Project
 from askance.loop.settings import edit_config
 from askance.vocab import ImageRecord, Label, LabelError, said
-from askance.vocab.names import printable, shortened
+from askance.vocab.names import printable, shortened, tidy
 
 REJECTED = "rejected"
 """The project's folder of rows that could not be taken."""
@@ -103,6 +103,15 @@ def read_rows(path: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
     return read_image_folder(path) if path.is_dir() else read_label_csv(path)
 
 
+def speaker(project: Project, who: str) -> str:
+    """A person as the project knows them: the same name written otherwise (accents, spaces) is the same person."""
+    plain = tidy(printable(who))
+    known = project.store.speakers()
+    return next(
+        (name for name in known if name == who), next((name for name in known if tidy(name) == plain), plain)
+    )
+
+
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
@@ -161,7 +170,7 @@ def take_rows(
     matched = _kept_apart(project, found)
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
-    given = as_labels(matched, who=printable(who), at=datetime.now(UTC), source=printable(path.name))
+    given = as_labels(matched, who=speaker(project, who), at=datetime.now(UTC), source=printable(path.name))
     again = set() if settle else _come_back(project, matched)
     added = store.add_labels([label for label in given if label.image_id not in again], settle=settle)
     rejected = tuple(_named(one, images) for one in matched.rejected)

@@ -171,7 +171,7 @@ def write_disagreements(project: Project, path: Path) -> Path:
     """
     found = disagreements(project)
     who = sorted({name for one in found for name in one.words})
-    taken = {"id", "split", "group", "counts", *PATHS, *LABELS}
+    taken = {"id", "split", "group", "who", "counts", *PATHS, *LABELS}
     heads = [f"{name} said" if plain_name(name) in taken else name for name in who]
     rows = [
         [one.image_id, one.name, "", one.in_force or "", *(one.words.get(name, "") for name in who)]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from askance.integrations import LabelRow, match
 from askance.loop.project import Project
+from askance.session.labels import speaker
 from askance.session.people import source_of
 from askance.vocab import Label, LabelError, answer_of, said
 from askance.vocab.names import printable
@@ -64,7 +65,8 @@ def withdraw(
         fix = "askance withdraw IMG_0843.jpg, or --source labels.csv, --who anna, --answer unreadable"
         raise LabelError("which labels to withdraw", "no name, file, person or answer", fix)
     wanted, by = _answer(answer), printable(by)
-    who, source = (None if one is None else printable(one) for one in (who, source))
+    who = None if who is None else speaker(project, who)
+    source = None if source is None else printable(source)
     ids = _found(project, names) if names else None
     opinions = project.store.opinions()
     gone = [
