@@ -178,3 +178,8 @@ class TestColumnsAndCells:
         os.mkfifo(tmp_path / "labels.csv")
         with pytest.raises(LabelError, match="no regular file"):
             read_label_csv(tmp_path / "labels.csv")
+
+    def test_a_header_that_is_there_again_is_no_class(self, tmp_path: Path) -> None:
+        rows = read(tmp_path, "path,label\na.jpg,cat\n\ufeffPath,label\nb.jpg,dog\n")
+        assert [row.problem for row in rows] == [None, "it is the first line once more", None]
+        assert class_names(rows) == ["cat", "dog"]

@@ -15,8 +15,9 @@ from askance.pool import content_id
 from askance.pool.endings import SUFFIXES, ending
 from askance.pool.folders import folders_below
 from askance.pool.passed_over import is_nothing
+from askance.pool.place import NOT_TEXT
 from askance.vocab import LabelError, answer_of
-from askance.vocab.names import printable, tidy
+from askance.vocab.names import is_text, printable, tidy
 
 _SHEETS = ("labels.xlsx", "labels.xls", "labels.ods", "labels.numbers")
 """What a spreadsheet may have been saved as, in place of `labels.csv`."""
@@ -177,12 +178,14 @@ def _sorted(folder: Path, names: _Names) -> Iterator[_Said]:
     """The images that lie in folders named after what they show."""
     folders = {same_name(tidy(name)): value for name, value in names.mark.folders.items()}
     for path in _files(folder):
-        inside = tuple(map(printable, path.relative_to(folder).parts))
+        parts = path.relative_to(folder).parts
+        inside = tuple(map(printable, parts))
         name = tidy(inside[0])
         value = folders.get(same_name(name), name)
         where = "/".join(inside)
         known = names.of_file(path)
         problem = None if known or ending(path.name) in SUFFIXES else f"{where} is no image that Askance reads"
+        problem = problem if is_text(parts[0]) else NOT_TEXT
         key = known or printable(os.path.abspath(path))
         yield _Said(LabelRow(key, value, problem=problem, name=where, value_as_written=inside[0]), where)
 

@@ -11,6 +11,7 @@ from askance.integrations.rows import LabelRow
 from askance.pool.tables import (
     DELIMITERS,
     PATHS,
+    SAID,
     Row,
     column_of,
     open_table,
@@ -56,10 +57,10 @@ def read_label_csv(path: Path) -> list[LabelRow]:
     text = text_of(read_bytes(path, _A_FILE, LabelError), place, _A_FILE, LabelError)
     table = open_table(text, place, partial(_columns, place=place), LabelError)
     if table is not None:
-        return [_row(row, table.columns) for row in table.rows]
+        return [_row(row, table.columns, table.header) for row in table.rows]
     begins = [shortened(line) for line in text[:200].splitlines()[:1]] or ["nothing"]
     raise LabelError(
-        f"columns that name the image ({', '.join(PATHS[:6])} or id) and its label ({', '.join(LABELS[:3])})",
+        f"columns that name the image ({SAID} or id) and its label ({', '.join(LABELS[:3])})",
         f"{place} begins with {begins}",
         "put a first line such as path,label before the rows",
     )
@@ -73,7 +74,7 @@ def _columns(names: Sequence[str], place: str) -> _Columns | None:
     return _Columns(len(names), label, key, path, found(["split"]), found(["group"]), found(["who"]))
 
 
-def _row(row: Row, columns: _Columns) -> LabelRow:
+def _row(row: Row, columns: _Columns, header: Sequence[str]) -> LabelRow:
     def cell(column: int | None) -> str:
         return bare(row.cells[column]) if column is not None and column < len(row.cells) else ""
 
@@ -86,7 +87,7 @@ def _row(row: Row, columns: _Columns) -> LabelRow:
         split_of(split),
         tidy(cell(columns.group)) or None,
         row.line,
-        row.fault or _misplaced(row, columns) or _problem(key, value, split),
+        row.fault or _misplaced(row, columns, header) or _problem(key, value, split),
         name=name,
         key_as_written=written,
         value_as_written=cell(columns.label),
@@ -94,8 +95,12 @@ def _row(row: Row, columns: _Columns) -> LabelRow:
     )
 
 
-def _misplaced(row: Row, columns: _Columns) -> str | None:
-    """What is wrong with the number of cells, where it can hide a label."""
+def _misplaced(row: Row, columns: _Columns, header: Sequence[str]) -> str | None:
+    """What is wrong with the number of cells, where it can hide a label; or that it is the header again."""
+    if len(row.cells) == len(header) and all(
+        one == other or plain_name(one) == plain_name(other) for one, other in zip(row.cells, header, strict=True)
+    ):
+        return "it is the first line once more"
     if any(map(str.strip, row.cells[columns.width :])):
         return f"{len(row.cells)} cells under {columns.width} columns: quote the cell that has a delimiter in it"
     if len(row.cells) <= columns.label and any(

@@ -2,6 +2,7 @@
 
 import os
 import posixpath
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from askance.pool.alike import Alike
 from askance.pool.endings import ending, is_image_name
 from askance.pool.place import Place
 from askance.pool.storage import explain, is_url, local_path, local_stat
-from askance.pool.tables import DELIMITERS, PATHS, Row, column_of, open_table, rows_of, text_of
+from askance.pool.tables import DELIMITERS, PATHS, SAID, Row, column_of, open_table, rows_of, text_of
 from askance.vocab import PoolError
 from askance.vocab.names import printable, shortened, tidy
 
@@ -57,15 +58,18 @@ def listed(uri: str, content: bytes) -> list[Place]:
     plain = ending(uri.partition("::")[0]) == "txt"
     entries = _lines(text) if plain else _rows(text, uri)
     groups: dict[str, str | None] = {}
-    problems: dict[str, str | None] = {}
+    problems: dict[str, list[str | None]] = defaultdict(list)
     alike = Alike()
     for entry in entries:
         place = _place(uri, entry, alike)
-        problems.setdefault(place, entry.problem or _too_long(entry))
+        problems[place].append(entry.problem or _too_long(entry))
         if groups.setdefault(place, entry.group) != entry.group:
             said = f"{shortened(entry.name.strip())} in {groups[place]!r} and in {entry.group!r}"
             raise PoolError("one group for an image", said, f"correct its rows in {uri}")
-    return [_listed_place(place, group, problems[place]) for place, group in groups.items()]
+    return [  # an image that one line names well is in
+        _listed_place(place, group, None if None in problems[place] else problems[place][0])
+        for place, group in groups.items()
+    ]
 
 
 def _lines(text: str) -> list[_Entry]:
@@ -89,7 +93,7 @@ def _rows(text: str, uri: str) -> list[_Entry]:
     if rows is None:
         begins = shortened(text.lstrip().split("\n")[0].strip())
         raise PoolError(
-            f"a list with a column that names images ({', '.join(PATHS[:6])}...)",
+            f"a list with a column that names images ({SAID}...)",
             f"{uri} begins with {begins}",
             "call that column path; or list the images in a .txt file, one a line",
         )

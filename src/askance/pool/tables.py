@@ -30,10 +30,27 @@ MOST_COLUMNS = 10_000
 DELIMITERS = ",;\t|"
 
 PATHS = (
-    *("path", "uri", "url", "image", "file", "filename", "imagepath", "filepath", "imagefile", "imagename"),
-    *("imageurl", "imageuri", "fullpath", "relativepath", "relpath", "img", "imgpath", "key"),
+    *(
+        "path",
+        "uri",
+        "url",
+        "filepath",
+        "imagepath",
+        "imageurl",
+        "imageuri",
+        "fullpath",
+        "relativepath",
+        "relpath",
+    ),
+    *("imgpath", "filename", "imagefile", "imagename", "image", "file", "img", "key"),
 )
-"""Columns that name an image, as `plain_name` has them; the first of them that is there counts."""
+"""Columns that name an image, as `plain_name` has them; the first of them that is there counts.
+
+Names that say less come last: beside `file_name`, a column `image` often has numbers.
+"""
+
+SAID = "path, uri, url, image, file, filename"
+"""Those that a message names."""
 
 _KINDS = {
     b"PK\x03\x04": "a spreadsheet (.xlsx, .ods) or another zip archive",
