@@ -9,7 +9,7 @@ from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
 from askance.integrations.rows import LabelRow, Rejected
 from askance.vocab import ImageRecord, Json, Label, LabelError, Pick, Split, said
 from askance.vocab.files import write_free
-from askance.vocab.names import class_fault, printable
+from askance.vocab.names import is_text, printable
 
 
 def write_batch_csv(path: Path, picks: Sequence[Pick], images: Mapping[str, ImageRecord]) -> None:
@@ -158,7 +158,7 @@ def write_labels_image_folder(
         value, image = said(labels[image_id]), images[image_id]
         if not value:
             continue
-        if value.startswith(".") or "/" in value or "\\" in value or class_fault(value):
+        if value.startswith(".") or "/" in value or "\\" in value or min(value) < " " or not is_text(value):
             fix = "export as CSV instead, or rename the class"
             raise LabelError("classes that can name a folder", printable(value), fix)
         top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
