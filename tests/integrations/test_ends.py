@@ -56,6 +56,7 @@ def test_the_reason_names_the_namesakes():
         (["/pool/x/y/1.png", "/pool/z/y/2.png"], "y/1.png", "/pool/x/y/1.png"),
         (["/pool/x/1.png"], "1.png", "/pool/x/1.png"),
         (["/pool/x/1.png"], "pool/x/1.png", "/pool/x/1.png"),
+        (["/pool/a/x/1.png", "/pool/b/y/1.png"], "../../x/1.png", "/pool/a/x/1.png"),
     ],
 )
 def test_a_moved_root_and_bare_names(uris, key, found):

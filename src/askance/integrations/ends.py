@@ -5,7 +5,7 @@ import posixpath
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from askance.pool.endings import LISTS, ending
 from askance.pool.storage import is_url, local_path
@@ -44,6 +44,7 @@ class Ends:
         """The places that a path may mean: none, the one, or those that it does not tell apart."""
         plain = tidy_place(path)
         parts = posixpath.normpath(plain).strip("/").split("/")
+        parts = list(dropwhile(lambda part: part == "..", parts)) or [""]
         if not parts[-1] or parts[-1] in (".", ".."):
             return []
         found = self._whole.get("/".join(parts)) or self._ending(parts)
