@@ -13,6 +13,7 @@ import fsspec
 import pytest
 
 from askance.pool import content_id, scan
+from askance.pool.storage import Storage
 from askance.vocab import MissingExtra, PoolError, Sighting
 from tests.pool.looking import PLENTY, seen
 from tests.pool.pictures import encoded, jpeg, picture, write
@@ -231,3 +232,11 @@ def test_near_duplicates_are_600_images_by_their_list_too(shared_data, tmp_path)
     again = seen(table, folder)
     assert {uri: s.image.id for uri, s in again.items()} == {uri: s.image.id for uri, s in folder.items()}
     assert len({s.image.group for s in again.values()}) == 60 + 60
+
+
+@pytest.mark.parametrize(
+    "url", ["reference://::/x/refs.json", "dask://worker/a", "zip://a::reference://b", "filecache::dask://x/y"]
+)
+def test_a_place_whose_content_would_be_run_is_refused(url):
+    with pytest.raises(PoolError, match="only gives bytes"):
+        Storage().filesystem(url)

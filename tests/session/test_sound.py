@@ -69,7 +69,10 @@ def test_turned_bits_in_features_are_told_and_computed_anew(project, bit, caplog
     assert any("rows" in problem and "damaged" in problem for problem in check_project(project))
     assert picked(project, 8) == right[:8]
     assert "computed anew" in caplog.text
-    assert "10 of 60 rows" in " ".join(check_project(project))  # those of the test set, which no pick asks for
+    told = " ".join(check_project(project))
+    assert "10 of 60 rows" in told  # those of the test set, which no pick asks for
+    assert "50 rows" in told
+    assert "have been made anew" in told
 
 
 def test_features_under_other_ids_are_computed_anew(project):

@@ -31,10 +31,12 @@ def theirs(site, tmp_path, monkeypatch):
     monkeypatch.setenv("RAN", str(tmp_path / "ran"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(folder)
-    (folder / "askance.toml").write_text(
-        f'classes = ["0", "1"]\n[pool]\nsource = "{site.pool}"\n'
-        '[model]\nname = "their_network:make"\nsize = 8\n[train]\nmax_steps = 5\nmin_steps = 5\n'
-    )
+    settings = {"model": {"name": "gal-cnn", "size": 8, "channels": 3}, "train": {"max_steps": 5, "min_steps": 5}}
+    Session.init(folder, {**settings, "pool": {"source": str(site.pool)}, "classes": ["0", "1"]})[
+        0
+    ].project.close()
+    said = (folder / "askance.toml").read_text()
+    (folder / "askance.toml").write_text(said.replace('name = "gal-cnn"', 'name = "their_network:make"'))
     yield folder, tmp_path / "ran"
     sys.modules.pop("their_network", None)
 
@@ -69,7 +71,7 @@ def test_what_is_trusted_runs_and_other_words_or_another_folder_do_not(theirs, s
         assert session.train().fresh
     assert ran.exists()
     settings = (folder / "askance.toml").read_text()
-    (folder / "askance.toml").write_text(settings.replace("size = 8", 'size = 8\noptions = {other = "words"}'))
+    (folder / "askance.toml").write_text(settings.replace("options = {}", 'options = {other = "words"}'))
     with Session.open(folder) as session, pytest.raises(ConfigError, match="whose code you trust"):
         session.task()
     (folder / "askance.toml").write_text(settings)

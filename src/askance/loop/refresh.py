@@ -3,7 +3,7 @@
 import gc
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -100,7 +100,8 @@ def _refresh(project: Project, progress: Progress) -> Refreshed:
     project.store.forget(sorted(gone))
     moved = sum((image := known[uri].image) is not None and image.id in found for uri in gone)
     if passed != passed_over_before(project):
-        write_json(project.root / _PASSED, dict(sorted(passed.items())))
+        with suppress(StoreError):  # it is for a line of `status`, and stops nothing
+            write_json(project.root / _PASSED, dict(sorted(passed.items())))
     return Refreshed(len(seen), read, len(gone) - moved, broken, len(images), moved, passed)
 
 

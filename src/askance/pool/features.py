@@ -91,6 +91,11 @@ class FeatureCache:
         """All ids, in the order of their rows, without those that were taken out."""
         return [line.decode(errors="replace") for line in self._lines() if not line.startswith(_GONE)]
 
+    @property
+    def taken_out(self) -> int:
+        """How many rows were found damaged, ever."""
+        return sum(line.startswith(_GONE) for line in self._lines())
+
     def missing(self, ids: Sequence[str]) -> list[int]:
         """Places in `ids` of the images that have no row yet."""
         with reading(self.folder):

@@ -14,6 +14,9 @@ from fsspec.spec import AbstractFileSystem
 from askance.pool.limits import Limits, gathered, too_large, within
 from askance.vocab import MissingExtra, PoolError
 
+REFUSED = frozenset({"reference", "dask", "dvc", "jupyter", "jlab", "pyscript"})
+"""Protocols of fsspec by which what lies at a place is run: templates, pickles, kernels. A pool is data."""
+
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 _STAMPS = (
     *("ETag", "etag", "generation", "mtime", "LastModified", "Last-Modified", "last_modified"),
@@ -102,6 +105,11 @@ class Storage:
             return self._open[key], path
 
     def _made(self, url: str, protocol: str) -> tuple[AbstractFileSystem, str]:
+        if asked := REFUSED & {part.partition("://")[0] for part in url.split("::")}:
+            got = f"{url}: {', '.join(sorted(asked))} has what lies at a place run here"
+            raise PoolError(
+                "a URL of a place that only gives bytes", got, "copy the images, or name them by s3, https..."
+            )
         try:
             seconds = self.limits.timeout * (_PATIENCE if _is_local(url) else 1)
             found, path = within(seconds, lambda: fsspec.core.url_to_fs(url))

@@ -105,12 +105,17 @@ def _of_features(folder: Path) -> Iterator[str]:
         try:
             rows = open_cache(cache)
             rows.seal()
-            wrong = rows.damaged()
+            wrong, before = rows.damaged(), rows.taken_out
         except AskanceError as error:
             yield f"{error.got} ({error.fix})"
             continue
         if wrong:
             yield f"{wrong:,} of {len(rows.ids):,} rows in {cache} are damaged: they are made anew when used"
+        if before:
+            yield (
+                f"{before:,} rows in {cache} were damaged, and have been made anew: the disk may be failing; "
+                "delete that folder to be rid of this, it is rebuilt"
+            )
     for file in sorted((folder / "trunks").glob("*.safetensors")):
         if (fault := trunks.fault(file)) is not None:
             yield f"{file}: {fault}: the trunk is built anew with the next round"
