@@ -12,7 +12,7 @@ import fsspec
 from fsspec.spec import AbstractFileSystem
 
 from askance.pool.limits import Limits, gathered, too_large, within
-from askance.vocab import MissingExtra, PoolError
+from askance.vocab import AskanceError, MissingExtra, PoolError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az", "adl": "az"}
 _STAMPS = (
@@ -103,6 +103,9 @@ class Storage:
 
     def _made(self, url: str, protocol: str) -> tuple[AbstractFileSystem, str]:
         try:
+            for part in url.split("::"):
+                if "://" in part or part == protocol:
+                    fsspec.get_filesystem_class(part.partition("://")[0])  # what it imports is not waited for
             seconds = self.limits.timeout * (_PATIENCE if _is_local(url) else 1)
             found, path = within(seconds, lambda: fsspec.core.url_to_fs(url))
         except ImportError as error:
@@ -274,6 +277,8 @@ def stat_of(info: Mapping[str, Any]) -> Stat:
 
 def explain(error: Exception) -> str:
     """An error of reading in words for people: the system's reason without its number."""
+    if isinstance(error, AskanceError):
+        return error.got
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, FileNotFoundError):
