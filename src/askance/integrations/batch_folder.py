@@ -87,14 +87,14 @@ def write_batch_package(
         LabelError: the folder has something in it, or not one image can be read; nothing is left behind.
         StoreError: the disk said no.
     """
-    mark, storage = plan(batch, small=small), Storage()
+    mark, storage = plan(batch, small=small), Storage(batch.limits)
     left_out: dict[str, str] = {}
     error: LabelError | None = None
     with new_folder(folder) as beside:
         for done, (name, image_id) in enumerate(mark.files.items(), 1):
             image = batch.images[image_id]
             try:
-                put(beside / name, _copy(image, storage, small=small, max_pixels=batch.max_pixels))
+                put(beside / name, _copy(image, storage, batch, small=small))
             except LabelError as said:
                 left_out[image.uri], error = said.got, said
             progress("copying images", done, len(mark.files))
@@ -120,11 +120,11 @@ def read_mark(folder: Path) -> BatchMark | None:
         return None
 
 
-def _copy(image: ImageRecord, storage: Storage, *, small: bool, max_pixels: int) -> bytes:
+def _copy(image: ImageRecord, storage: Storage, batch: Batch, *, small: bool) -> bytes:
     if not small or _is_small(image):
         return read_image(image.uri, storage)
     try:
-        return thumbnail(image.uri, SMALL, max_pixels=max_pixels)
+        return thumbnail(image.uri, SMALL, max_pixels=batch.max_pixels, limits=batch.limits)
     except BadImage as error:
         raise LabelError(error.wanted, f"{image.uri}: {error.got}", "scan the pool again") from error
 

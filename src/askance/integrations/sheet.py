@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from askance.pool import BadImage, thumbnail
+from askance.pool import BadImage, Limits, thumbnail
 from askance.vocab import ANSWERS, ImageRecord, Json, Pick, Progress, silent
 
 SIDE = 240
@@ -37,6 +37,7 @@ class Batch:
         answers: what else can be answered: the image is unreadable, or shows none of the classes.
         source: the pool's source: names are shown from there.
         max_pixels: an image with more is not decoded.
+        limits: on the bytes of an image, and on how long a silent storage is waited for.
     """
 
     title: str
@@ -46,6 +47,7 @@ class Batch:
     answers: Sequence[str] = tuple(ANSWERS.values())
     source: str = ""
     max_pixels: int = 120_000_000
+    limits: Limits = Limits()  # noqa: RUF009  # it is a constant
 
     def original(self, image_id: str) -> str:
         """Where an image is in the pool, from its source on."""
@@ -108,15 +110,15 @@ def _pictures(batch: Batch, progress: Progress) -> Iterator[str | None]:
     """A data URI each; None where the image cannot be read."""
     total = len(batch.picks)
     with ThreadPoolExecutor(_THREADS, "askance-sheet") as executor:
-        found = executor.map(lambda pick: _picture(batch.images[pick.image_id].uri, batch.max_pixels), batch.picks)
+        found = executor.map(lambda pick: _picture(batch.images[pick.image_id].uri, batch), batch.picks)
         for done, picture in enumerate(found, 1):
             progress("making thumbnails", done, total)
             yield picture
 
 
-def _picture(uri: str, max_pixels: int) -> str | None:
+def _picture(uri: str, batch: Batch) -> str | None:
     try:
-        data = thumbnail(uri, SIDE, max_pixels=max_pixels)
+        data = thumbnail(uri, SIDE, max_pixels=batch.max_pixels, limits=batch.limits)
     except BadImage:
         return None
     return "data:image/jpeg;base64," + b64encode(data).decode()

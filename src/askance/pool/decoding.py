@@ -64,6 +64,13 @@ _READERS: dict[tuple[bytes, ...], Callable[[BytesIO], ImageFile.ImageFile]] = {
     (b"BM",): BmpImagePlugin.BmpImageFile,
     (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"): TiffImagePlugin.TiffImageFile,
 }
+_OTHERS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys((b"\0\0\0\x0c", b"\xffO\xffQ"), "JPEG 2000"),
+    **{b"8BPS": "a file of Photoshop", b"%PDF": "a PDF", b"<svg": "SVG", b"PK\3\4": "a zip archive"},
+}
+"""What else is taken for images, by how it begins."""
 
 
 class BadImage(PoolError):
@@ -158,7 +165,9 @@ def _opened(data: bytes) -> ImageFile.ImageFile:
         raise bad("the file is empty")
     reader = _reader(data[:16])
     if reader is None:
-        raise bad(f"not a JPEG, PNG, WebP, TIFF, BMP or GIF image: the file starts with {data[:12]!r}")
+        what = _OTHERS.get(data[8:12] if data[4:8] == b"ftyp" else data[:4])
+        seen = f"it is {what}, convert it to JPEG" if what else f"the file starts with {data[:12]!r}"
+        raise bad(f"not a JPEG, PNG, WebP, TIFF, BMP or GIF image: {seen}")
     try:
         return reader(BytesIO(data))
     except Image.DecompressionBombError as error:

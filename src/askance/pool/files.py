@@ -139,13 +139,13 @@ def open_image(
     return decode(read(local_path(uri) or uri, Storage()), max_pixels=max_pixels, grey=grey).pixels
 
 
-def thumbnail(uri: str, side: int, *, max_pixels: int = MAX_PIXELS) -> bytes:
+def thumbnail(uri: str, side: int, *, max_pixels: int = MAX_PIXELS, limits: Limits | None = None) -> bytes:
     """A JPEG of an image whose longer side is at most `side` pixels; small images are not enlarged.
 
     Raises:
         BadImage: the image cannot be read or decoded, or has more than `max_pixels`.
     """
-    data = read(local_path(uri) or uri, Storage())
+    data = read(local_path(uri) or uri, Storage(limits or Limits()))
     found = decode(data, max_pixels=max_pixels, enough=(_GAP * side, _GAP * side))
     scale = min(1.0, side / max(found.width, found.height))
     size = (max(1, round(found.width * scale)), max(1, round(found.height * scale)))

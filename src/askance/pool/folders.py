@@ -43,12 +43,12 @@ def folders_below(root: str, *, own: bool = False, max_depth: int = MAX_DEPTH) -
     while folders or links:
         folder, depth = folders.pop() if folders else links.pop(0)
         try:
-            if depth > max_depth:
-                raise OSError(too_deep(max_depth))
             status = os.stat(folder)
             if (status.st_dev, status.st_ino) in seen:
                 continue
             seen.add((status.st_dev, status.st_ino))
+            if depth > max_depth:
+                raise OSError(too_deep(max_depth))
             with os.scandir(folder) as entries:
                 listing = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:

@@ -18,6 +18,10 @@ _BESIDE = frozenset(
 """Endings of what lies beside images and is none: nothing is said of these."""
 
 
+_PACKED = frozenset({"zip", "tar", "tgz", "gz", "bz2", "xz", "zst", "rar", "7z"})
+"""Endings of what may have images in it."""
+
+
 def is_nothing(name: str) -> bool:
     """Whether a file or folder of this name is no part of anybody's pool.
 
@@ -54,14 +58,27 @@ def passed_over(counts: Mapping[str, int]) -> str | None:
 
     >>> passed_over({"heic": 12, "txt": 1})
     '12 .heic files were passed over: convert them to JPEG, as Askance reads JPEG, PNG, WebP, TIFF, BMP and GIF'
+    >>> passed_over({"zip": 2})
+    '2 .zip files were passed over: unpack them, or make a project of each: zip://::photos.zip'
     >>> passed_over({"csv": 1})
     """
-    said = Counter({ending: n for ending, n in counts.items() if ending not in _BESIDE})
+    told = {ending: n for ending, n in counts.items() if ending not in _BESIDE}
+    packed = Counter({ending: n for ending, n in told.items() if ending in _PACKED})
+    parts = [_told(Counter(told) - packed), _told(packed)]
+    return "; ".join(part for part in parts if part) or None
+
+
+def _told(said: Counter[str]) -> str:
+    """Of files that ask for the same: what to do with them."""
     if not said:
-        return None
+        return ""
     one = said.total() == 1
     if set(said) == {""}:
         fix = f"list {'it' if one else 'them'} in a .txt file, one a line, and make that the pool's source"
+    elif said.keys() <= _PACKED:
+        fix = (
+            f"unpack {'it' if one else 'them'}, or make a project of {'it' if one else 'each'}: zip://::photos.zip"
+        )
     else:
         fix = f"convert {'it' if one else 'them'} to JPEG, as Askance reads {READ}"
     return f"{by_ending(said)} {'was' if one else 'were'} passed over: {fix}"

@@ -12,7 +12,7 @@ import fsspec
 from fsspec.spec import AbstractFileSystem
 
 from askance.pool.limits import Limits, gathered, too_large, within
-from askance.vocab import MissingExtra, PoolError
+from askance.vocab import AskanceError, MissingExtra, PoolError
 
 REFUSED = frozenset({"reference", "dask", "dvc", "jupyter", "jlab", "pyscript"})
 """Protocols of fsspec by which what lies at a place is run: templates, pickles, kernels. A pool is data."""
@@ -111,6 +111,9 @@ class Storage:
                 "a URL of a place that only gives bytes", got, "copy the images, or name them by s3, https..."
             )
         try:
+            for part in url.split("::"):
+                if "://" in part or part == protocol:
+                    fsspec.get_filesystem_class(part.partition("://")[0])  # what it imports is not waited for
             seconds = self.limits.timeout * (_PATIENCE if _is_local(url) else 1)
             found, path = within(seconds, lambda: fsspec.core.url_to_fs(url))
         except ImportError as error:
@@ -282,6 +285,8 @@ def stat_of(info: Mapping[str, Any]) -> Stat:
 
 def explain(error: Exception) -> str:
     """An error of reading in words for people: the system's reason without its number."""
+    if isinstance(error, AskanceError):
+        return error.got
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     if isinstance(error, FileNotFoundError):

@@ -17,6 +17,7 @@ from askance.integrations.labelled_folder import is_untouched
 from askance.integrations.sheet import render_sheet
 from askance.integrations.write import batch_csv, batch_file_name, labels_csv
 from askance.loop.project import Project
+from askance.pool import Limits
 from askance.vocab import ANSWERS, Pick, Progress, Round, SelectionError, Split, silent
 from askance.vocab.files import free_name, write_whole
 
@@ -156,7 +157,9 @@ def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
     classes = project.config.classes
     answers = [name for name in ANSWERS.values() if name not in classes]
-    return Batch(title, present, images, classes, answers, project.source, project.config.pool.max_pixels)
+    pool = project.config.pool
+    limits = Limits.of(pool)
+    return Batch(title, present, images, classes, answers, project.source, pool.max_pixels, limits)
 
 
 def _round(project: Project, number: int | None) -> Round:

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
-from askance.pool import BadImage, thumbnail
+from askance.pool import BadImage, Limits, thumbnail
 from askance.report import (
     DoubtedLabel,
     NearImage,
@@ -26,6 +26,7 @@ from askance.session.paid import paid
 from askance.session.round_rows import beside, round_row
 from askance.session.session import Session
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
+from askance.vocab.config import PoolConfig
 from askance.vocab.faults import door
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
@@ -150,7 +151,7 @@ def _doubts(session: Session, found: Diagnosis) -> list[DoubtedLabel]:
             suggested=one.suggested,
             self_confidence=one.self_confidence,
             confidence=one.confidence,
-            thumbnail=_thumbnail(images[one.image_id].uri, session.config.pool.max_pixels),
+            thumbnail=_thumbnail(images[one.image_id].uri, session.config.pool),
             right=one.right,
         )
         for one in sorted(standing, key=lambda one: one.self_confidence if one.right is None else one.right)[
@@ -163,7 +164,7 @@ def _shown(
     session: Session, picks: list[Pick], near: Mapping[str, list[Neighbour]], progress: Progress
 ) -> list[PickedImage]:
     images = session.project.store.images()
-    small = cache(lambda uri: _thumbnail(uri, session.config.pool.max_pixels, SMALL))
+    small = cache(lambda uri: _thumbnail(uri, session.config.pool, SMALL))
     labels = session.project.store.labels()
     shown = []
     for done, pick in enumerate(picks, start=1):
@@ -176,7 +177,7 @@ def _shown(
                 predicted=str(pick.why.get("predicted", "")),
                 votes=cast(Mapping[str, int], pick.why.get("votes", {})),
                 probabilities=cast(Mapping[str, float], pick.why.get("probabilities", {})),
-                thumbnail=_thumbnail(uri, session.config.pool.max_pixels),
+                thumbnail=_thumbnail(uri, session.config.pool),
                 stranger_than=cast(float | None, pick.why.get("stranger_than")),
                 near=[
                     NearImage(said(labels[one.image_id]), one.similarity, small(images[one.image_id].uri))
@@ -189,9 +190,9 @@ def _shown(
     return shown
 
 
-def _thumbnail(uri: str, max_pixels: int, side: int = THUMBNAIL) -> bytes | None:
+def _thumbnail(uri: str, pool: PoolConfig, side: int = THUMBNAIL) -> bytes | None:
     try:
-        return thumbnail(uri, side, max_pixels=max_pixels) if uri else None
+        return thumbnail(uri, side, max_pixels=pool.max_pixels, limits=Limits.of(pool)) if uri else None
     except BadImage:
         return None
 
