@@ -165,7 +165,9 @@ def test_what_kills_left_is_named_and_then_swept_by_the_next_job(site):
     with Session.open(root) as session:
         session.scan()
     assert not any(path.exists() for path in left)
-    assert notes_of(root) == []
+    (root / "rounds" / "0004").mkdir()
+    assert "rounds/0003" in notes_of(root)[0]
+    assert "rounds/0004" in notes_of(root)[0]
 
 
 def test_what_is_wrong_with_the_files_of_rounds_is_said_all_at_once(site):
