@@ -115,6 +115,8 @@ def test_a_model_that_it_trained_picks_the_same(tmp_path, pool, url):
         assert {name: store.metrics(1)[name] for name in SAID["metrics"]} == SAID["metrics"]
         status = session.status()
         assert (status.images, status.unlabelled, status.pending, before.state) == (60, 25, 5, "picked")
+        assert not session.train().fresh  # nothing has changed but the program
+        assert [one.number for one in store.rounds()] == [1]
         again = session.pick(6)  # another request: the same model is asked anew
         assert again.fresh
         check_picks(again.picks[:5], CHANCE)
