@@ -226,6 +226,7 @@ def test_check_sees_a_label_whose_image_is_gone(path):
         ("sqlite:///:memory:", "use SQLite in a file"),
         ("mysql://bob:secret@db/cats", "use SQLite in a file, or Postgres"),
         ("postgresql://bob:secret@127.0.0.1:1/cats", "start the server"),
+        (f"sqlite:///{Path(__file__)}.db?timeout=soon", "correct what stands behind"),
         ("sqlite:////no/such/folder/askance.db", "mkdir -p /no/such/folder"),
         (f"sqlite:///{Path(__file__).parent}", "give .*askance.db"),
     ],
