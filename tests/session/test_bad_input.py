@@ -286,10 +286,6 @@ def test_a_damaged_store_is_said_not_overwritten(site, damage):
     for name in ("askance.db-wal", "askance.db-shm"):
         database.with_name(name).unlink(missing_ok=True)
     database.write_bytes(damage)
-    if not damage:  # an empty file is an empty database: a fresh start, nothing to be overwritten
-        with Session.open(site.folder / "project") as session:
-            assert session.status().images == 0
-        return
     with pytest.raises(StoreError):
         Session.open(site.folder / "project")
     assert database.read_bytes() == damage

@@ -34,6 +34,13 @@ def test_an_empty_file_is_no_database_of_a_project(tmp_path):
     assert (tmp_path / "a.db").stat().st_size == 0
 
 
+def test_a_link_to_a_file_that_is_gone_makes_none_there(tmp_path):
+    (tmp_path / "a.db").symlink_to(tmp_path / "away.db")
+    with pytest.raises(StoreError, match="only `askance init` makes a new one"):
+        open_again(tmp_path / "a.db")
+    assert not (tmp_path / "away.db").exists()
+
+
 def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "a.db")
     with pytest.raises(StoreError, match="which is none"):

@@ -22,6 +22,11 @@ from askance.store import migrate
 from askance.store.engine import connect, parse, writer
 
 KEPT = Path(__file__).parent / "old_project"
+CHANCE = 0.05
+"""4,000 draws leave so much to chance: a seed's masks are others than in 0.1.0, which the changelog says."""
+
+BY_DRAWS = ("test_nll", "test_ece")
+
 SAID = json.loads((KEPT / "said.json").read_text())
 TABLES = ("images", "sightings", "labels", "splits", "rounds", "metrics", "picks")
 
@@ -80,9 +85,9 @@ def revision(url, root):
     return found
 
 
-def check_picks(picks):
+def check_picks(picks, rel):
     assert [pick.image_id for pick in picks] == SAID["picks"]
-    assert [pick.gain for pick in picks] == pytest.approx(SAID["gains"], rel=1e-3)
+    assert [pick.gain for pick in picks] == pytest.approx(SAID["gains"], rel=rel)
 
 
 def test_it_trains_the_same_and_picks_the_same(tmp_path, pool, url):
@@ -91,11 +96,12 @@ def test_it_trains_the_same_and_picks_the_same(tmp_path, pool, url):
     with Session.open(root) as session:
         assert len(session.project.store.labels()) == 35
         done = session.train()
-        assert dict(done.metrics) == pytest.approx(
-            {name: done.metrics[name] for name in done.metrics} | SAID["metrics"], rel=1e-4
-        )
+        exact = {name: value for name, value in SAID["metrics"].items() if name not in BY_DRAWS}
+        assert {name: done.metrics[name] for name in exact} == pytest.approx(exact, rel=1e-4)
+        for name in BY_DRAWS:
+            assert done.metrics[name] == pytest.approx(SAID["metrics"][name], rel=CHANCE)
         assert done.log["loss"] == pytest.approx(SAID["log"]["loss"], rel=1e-4)
-        check_picks(session.pick(5).picks)
+        check_picks(session.pick(5).picks, CHANCE)
     assert revision(url, root) == migrate.newest()
     assert problems_of(root) == []
 
@@ -105,11 +111,13 @@ def test_a_model_that_it_trained_picks_the_same(tmp_path, pool, url):
     with Session.open(root) as session:
         store = session.project.store
         (before,) = store.rounds()
-        check_picks(store.picks(1))
+        check_picks(store.picks(1), 0)
         assert {name: store.metrics(1)[name] for name in SAID["metrics"]} == SAID["metrics"]
         status = session.status()
         assert (status.images, status.unlabelled, status.pending, before.state) == (60, 25, 5, "picked")
+        assert not session.train().fresh  # nothing has changed but the program
+        assert [one.number for one in store.rounds()] == [1]
         again = session.pick(6)  # another request: the same model is asked anew
         assert again.fresh
-        check_picks(again.picks[:5])
+        check_picks(again.picks[:5], CHANCE)
         assert store.rounds()[0].seed == before.seed

@@ -123,6 +123,22 @@ def test_many_may_open_a_new_database_at_once(url):
         assert store.check() == []
 
 
+def test_many_may_bring_an_old_database_up_at_once(url, raw):
+    with raw.begin() as connection:
+        migrate.upgrade(connection, "0001")
+        connection.execute(text("INSERT INTO images VALUES ('0a', 4, 3, 'PNG')"))
+
+    def visit(n):
+        with Store.open(url, make=False) as store:
+            return store.add_labels([Label("0a", "cat", f"person {n}", NOON, "a.csv")])
+
+    with ThreadPoolExecutor(6) as pool:
+        added = list(pool.map(visit, range(6)))
+    assert (sum(one.new for one in added), sum(one.agreed for one in added)) == (1, 5)
+    with Store.open(url) as store:
+        assert store.check() == []
+
+
 def test_a_database_of_a_newer_askance_is_left_alone(url, raw):
     Store.open(url).close()
     with raw.begin() as connection:
@@ -210,6 +226,7 @@ def test_check_sees_a_label_whose_image_is_gone(path):
         ("sqlite:///:memory:", "use SQLite in a file"),
         ("mysql://bob:secret@db/cats", "use SQLite in a file, or Postgres"),
         ("postgresql://bob:secret@127.0.0.1:1/cats", "start the server"),
+        (f"sqlite:///{Path(__file__)}.db?timeout=soon", "correct what stands behind"),
         ("sqlite:////no/such/folder/askance.db", "mkdir -p /no/such/folder"),
         (f"sqlite:///{Path(__file__).parent}", "give .*askance.db"),
     ],

@@ -14,7 +14,7 @@ from typing import cast
 from askance.loop.project import Project
 from askance.loop.strategy import Strategy
 from askance.vocab import Json, LabelError, Labelled, Pick, Round, SelectionError
-from askance.vocab.config import StrategyConfig
+from askance.vocab.config import ModelConfig, StrategyConfig, TrainConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,15 @@ def trained_already(project: Project) -> Trained | None:
     A round that did not see some images, as their files were away, is not: once they are back it is trained again.
     """
     last = project.last_round()
-    inputs = fingerprint(project, *(project.labelled(split) for split in ("train", "val", "test")))
-    if not last or last.config.get("inputs") != inputs or not model_file(project, last.number).exists():
+    splits = [project.labelled(split) for split in ("train", "val", "test")]
+    if not last or not model_file(project, last.number).exists():
+        return None
+    then = last.config.get("settings")
+    ways = [
+        fingerprint(project, *splits),
+        fingerprint(project, *splits, then=then if isinstance(then, dict) else {}),
+    ]
+    if last.config.get("inputs") not in ways:
         return None
     unseen = unseen_by(last)
     if any(unseen.values()) and not project.store.images().keys().isdisjoint(chain(*unseen.values())):
@@ -175,12 +182,23 @@ def _refuse_if_being_labelled(project: Project, picks: list[Pick], number: int) 
         )
 
 
-def fingerprint(project: Project, *splits: Labelled) -> str:
+def fingerprint(project: Project, *splits: Labelled, then: Mapping[str, Json] | None = None) -> str:
     """What training depends on, in 32 hex digits; and which images have an answer that is no class.
 
     The answers teach the model nothing. But a batch that got nothing else is done with: the next round begins.
+
+    Args:
+        project: its settings and its answers.
+        splits: the labels.
+        then: settings that an earlier version kept; those that came later, and say what they say unset, are left
+            out, as it did.
     """
     settings = project.config.model_dump(mode="json", include={"task", "classes", "seed", "model", "train"})
+    if then is not None:
+        for name, section in (("model", ModelConfig()), ("train", TrainConfig())):
+            plain, known = section.model_dump(mode="json"), then.get(name)
+            known = known if isinstance(known, dict) else {}
+            settings[name] = {k: v for k, v in settings[name].items() if k in known or v != plain[k]}
     inputs: list[object] = [settings, [[split.ids, split.targets] for split in splits]]
     if answered := project.answered():
         inputs.append(answered)

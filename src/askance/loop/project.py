@@ -50,11 +50,18 @@ class Project:
                 "a project's folder with a UTF-8 name", printable(str(root)), "rename it, or take another"
             )
         _refuse_a_second(root)
+        new = not root.exists()
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise cannot_write(root, error) from None
-        return cls(root, config, _open_store(root, config, make=True))
+        try:
+            return cls(root, config, _open_store(root, config, make=True))
+        except BaseException:
+            if new:
+                with suppress(OSError):  # something is in it by now
+                    root.rmdir()
+            raise
 
     @contextmanager
     def being_made(self) -> Iterator[None]:

@@ -106,6 +106,7 @@ def _empty(tensors: dict[str, Tensor], config: ModelConfig, n_classes: int) -> S
 
 def _check(saved: dict[str, object], config: ModelConfig, path: Path, fix: str) -> None:
     now = config.model_dump(mode="json")
+    saved = {**ModelConfig().model_dump(mode="json"), **saved}  # a setting that came later was as it is unset
     other = [key for key in now if key not in _STARTS and saved.get(key) != now[key]]
     if other:
         wanted = ", ".join(f"{key} = {now[key]}" for key in other)

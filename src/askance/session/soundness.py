@@ -50,6 +50,9 @@ def notes_of(root: Path) -> list[str]:
         if left := left_by_kills(folder):
             names = listed([str(path.relative_to(folder)) for path in left])
             found.append(f"left by a killed command; the next scan, train or pick removes it: {names}")
+        if unrecorded := _unrecorded(folder):
+            names = listed([f"rounds/{name}" for name in unrecorded])
+            found.append(f"files of a round that was killed before it was recorded; train makes it again: {names}")
     return found
 
 
@@ -79,6 +82,14 @@ def _database(folder: Path, config: Config | None, found: list[str]) -> Rounds:
     with Store.open(place, make=False) as store:
         found += [one for one in store.check() if one not in found]
         return store.rounds_in_short()
+
+
+def _unrecorded(folder: Path) -> list[str]:
+    """Folders of rounds that the database does not know."""
+    with Store.open(database_of(folder, read_config(folder / CONFIG)), make=False) as store:
+        known = {f"{number:04d}" for number, _, _ in store.rounds_in_short()}
+    there = [path.name for path in (folder / "rounds").glob("[0-9][0-9][0-9][0-9]*") if path.is_dir()]
+    return sorted(set(there) - known)
 
 
 def _files(folder: Path, rounds: Rounds | None) -> Iterator[str]:

@@ -35,12 +35,13 @@ def _kept(project: Project, model: ModelConfig) -> str | None:
     """The file of the first round that was trained over the same frozen trunk: round after round the same file."""
     if model.train == "all" or model.head == "own":
         return None
-    now = model.model_dump(mode="json")
+    now, plain = model.model_dump(mode="json"), ModelConfig().model_dump(mode="json")
     for one in project.store.rounds():
         settings = one.config.get("settings")
         then = settings.get("model") if isinstance(settings, dict) else None
         file = model_file(project, one.number)
         if isinstance(then, dict) and file.exists():
+            then = {**plain, **then}  # a setting that came later was as it is unset
             same = all(then.get(key) == now[key] for key in _NETWORK)
             if same and then.get("weights") == PRETRAINED and then.get("train") != "all":
                 return str(file)

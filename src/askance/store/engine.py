@@ -8,6 +8,7 @@ a kill too, but a power cut could take the last labels; one fsync a commit is ch
 """
 
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,17 @@ def file_of(url: URL) -> Path | None:
     return Path(str(url.database)[5:] if _is_file_uri(url) else str(url.database))
 
 
+def is_empty(file: Path) -> bool:
+    """Whether there is nothing at a place; what cannot be looked at is left to whoever opens it."""
+    try:
+        found = file.stat()
+    except (FileNotFoundError, NotADirectoryError):  # a link to what is gone, too
+        return True
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == 0
+
+
 def connect(url: URL) -> Engine:
     """An engine for reading.
 
@@ -80,13 +92,13 @@ def connect(url: URL) -> Engine:
     """
     if (path := file_of(url)) is not None:
         _check_path(path)
-        engine = create_engine(url, connect_args={"timeout": PATIENCE}, hide_parameters=True)
+        engine = _engine(url, connect_args={"timeout": PATIENCE})
         event.listen(engine, "connect", _sqlite_settings)
         event.listen(engine, "begin", _sqlite_begin)
         return engine
     try:
         patience = {key: value for key, value in _SERVER.items() if key not in url.query}
-        engine = create_engine(url, pool_pre_ping=True, connect_args=patience, hide_parameters=True)
+        engine = _engine(url, pool_pre_ping=True, connect_args=patience)
     except ModuleNotFoundError as error:
         raise MissingExtra("the Postgres driver, psycopg", f"{error}", "pip install askance[postgres]") from error
     event.listen(engine, "begin", _postgres_begin)
@@ -96,6 +108,15 @@ def connect(url: URL) -> Engine:
 def writer(engine: Engine) -> Engine:
     """The same engine, whose transactions take their turn to write."""
     return engine.execution_options(askance_writes=True)
+
+
+def _engine(url: URL, **options: Any) -> Engine:
+    try:
+        return create_engine(url, hide_parameters=True, **options)
+    except (ArgumentError, ValueError, TypeError) as error:  # what stands behind the question mark
+        raise StoreError(
+            "options of a database", f"{shown(url)}: {error}", "correct what stands behind ?"
+        ) from None
 
 
 def _check_path(path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TypeVar
 from sqlalchemy import URL, Connection, Engine
 
 from askance.store import beginnings, counts, health, images, jobs, labels, migrate, rounds, said, splits, turns
-from askance.store.engine import connect, file_of, parse, shown, writer
+from askance.store.engine import connect, file_of, is_empty, parse, shown, writer
 from askance.store.errors import gone, teaching
 from askance.store.jobs import Job
 from askance.store.labels import Added
@@ -51,7 +51,7 @@ class Store:
         """
         parsed = url if isinstance(url, URL) else parse(url)
         file = file_of(parsed)
-        if not make and file is not None and not (file.exists() and file.stat().st_size):
+        if not make and file is not None and is_empty(file):
             raise gone(parsed)
         store = cls(connect(parsed))
         try:

@@ -255,7 +255,11 @@ class Config(_Section):
     task: Literal["classification"] = Field(default="classification", description="what is predicted")
     classes: tuple[str, ...] = Field(default=(), description="class names, in the order of the model's outputs")
     seed: int = Field(default=0, ge=0, description="what every random choice derives from")
-    store: str | None = Field(default=None, description="database URL; unset: askance.db in the project")
+    store: str | None = Field(
+        default=None,
+        repr=False,
+        description="database URL, a file's relative path from the project's folder; unset: askance.db in there",
+    )
     pool: PoolConfig
     model: ModelConfig = Field(default_factory=ModelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)

@@ -10,7 +10,10 @@ _USER = re.compile(r"([^/?#:@]*):(.*)@", re.DOTALL)
 _NAMED = re.compile(
     r"(?i)(?<![^?&;\s])([\w.-]*(?:pass|pwd|secret|token|key|sig|signature|credential|auth)[\w.-]*)=([^&;#\s]+)"
 )
-_PLAIN = frozenset({"host", "port", "user", "dbname", "database", "sslmode", "mode", "uri", "timeout"})
+_PLAIN = frozenset(
+    {"host", "port", "user", "dbname", "database", "sslmode", "mode", "uri", "timeout", "options", "service"}
+    | {"connect_timeout", "application_name", "target_session_attrs", "sslrootcert", "sslcert"}
+)
 """What the query of a database's URL may say openly."""
 
 
