@@ -137,7 +137,7 @@ def _gap(one: Mapping[str, Any], other: Mapping[str, Any], section: str) -> str:
 
 
 def leftovers(root: Path) -> list[str]:
-    """Half files and folders that a writer did not come to put in place; they are made old, as if time had passed."""
+    """Half files and folders that no writer came to put in place; they are made old, as if time had passed."""
     found = sorted(path for path in root.rglob(".*") if path.name != ".askance-batch")
     for path in found:
         os.utime(path, (0, 0), follow_symlinks=False)
