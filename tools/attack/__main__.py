@@ -139,6 +139,7 @@ def warm() -> None:
         "askance.simulation.simulate",
         "askance.report",
         "askance.session.health",
+        "askance.session.sound",
         "askance.studies.simulations",
         "askance.tasks.classification",
         "matplotlib.pyplot",
