@@ -33,7 +33,7 @@ def test_killed_starved_mangled_and_crowded_nothing_is_lost(tmp_path):
 
 
 def harness(folder, kind):
-    done = python(str(Path(__file__).with_name("harness.py")), str(folder), kind)
+    done = python("-m", "tests.attack.harness", str(folder), kind)
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

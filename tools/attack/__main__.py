@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if given.replay:
         return _replay(given.replay, work)
     plan = {kind: int(getattr(given, option)) for option, (kind, _) in COUNTS.items()}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = Log(work / "log.jsonl", sources(), resume=given.resume)
     began, before = time.monotonic(), sum(os.times()[:4])
     with _ready(work, plan) as maker:
@@ -137,6 +139,7 @@ def warm() -> None:
         "askance.simulation.simulate",
         "askance.report",
         "askance.session.health",
+        "askance.session.sound",
         "askance.studies.simulations",
         "askance.tasks.classification",
         "matplotlib.pyplot",

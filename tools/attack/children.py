@@ -4,6 +4,7 @@ import json
 import os
 import selectors
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,6 +70,8 @@ def _be_child(work: Work, pipes: dict[str, int], patience: int) -> None:
         signal.alarm(patience)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(pipes["said"], 2)
+        sys.stdout = os.fdopen(1, "w", closefd=False)  # what they were may have been files, which seek
+        sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
         write = os.write
         value = work(lambda word: _ignore(write(pipes["acknowledged"], f"{word}\n".encode())))
         write(pipes["value"], json.dumps(value).encode())

@@ -132,6 +132,7 @@ class Crew:
         if pid == 0:
             os.setpgid(0, 0)
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             _work(self.maker, number, cases, writing)
         with contextlib.suppress(PermissionError, ProcessLookupError):  # whichever of the two is first
             os.setpgid(pid, pid)

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -94,13 +95,11 @@ class Desk:
                 raise Fault("lost", f"{image_id} was {label.value}, is {now.get(image_id)}")
 
     def _as_said(self, words: set[str | None]) -> None:
-        import unicodedata
-
-        plain = {unicodedata.normalize("NFC", word).strip().lower() for word in words if word}
+        plain = {_plain(word) for word in words if word}
         for label in self._project.store.revisions()[len(self._history) :]:
             if label.value is None:
                 continue
-            if unicodedata.normalize("NFC", label.value).strip().lower() not in plain or label.who != WHO:
+            if _plain(label.value) not in plain or label.who != WHO:
                 raise Fault("lost", f"{label.image_id} is {label.value!r} of {label.who}, which no row said")
 
     def _nothing_changed(self) -> None:
@@ -108,6 +107,12 @@ class Desk:
         now = len(self._project.store.revisions())
         if now != len(self._history):
             raise Fault("lost", f"refused, and {now - len(self._history)} labels are in the store")
+
+
+def _plain(word: str) -> str:
+    """A class as it is said, whatever cannot be seen in it."""
+    seen = (letter for letter in unicodedata.normalize("NFC", word) if unicodedata.category(letter) != "Cf")
+    return " ".join("".join(seen).lower().split())
 
 
 def check_words(error: BaseException) -> None:

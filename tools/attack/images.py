@@ -27,10 +27,13 @@ OTHERS = {
 }
 """Files that come into folders of images and are none of the six formats that are read."""
 
+MOVING = ("GIF moving", "TIFF pages")
+"""Half of one may well hold its first image whole."""
+
 
 def originals() -> dict[str, bytes]:
     """Whole files by name: each format in the ways it is met."""
-    noise = np.random.default_rng(0).integers(0, 256, (24, 18, 4), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (48, 36, 4), np.uint8)
     grey, colour, clear = (Image.fromarray(noise[..., part]) for part in (0, slice(3), slice(4)))
     deep = Image.fromarray(noise[..., 0].astype(np.uint16) * 257)
     real = Image.fromarray(noise[..., 0].astype(np.float32) / 255)
@@ -94,10 +97,10 @@ def _cut(data: bytearray, chosen: random.Random, _: bytes) -> bytearray:
     return data[: chosen.randrange(len(data))]
 
 
-def _cut_and_closed(data: bytearray, chosen: random.Random, _: bytes) -> bytearray:
-    """Half a file, with the end that its format asks for."""
+def _half(data: bytearray, chosen: random.Random, _: bytes) -> bytearray:
+    """Some of a file, with the end that its format asks for: as it is served by what answers half a request."""
     ends = {b"\xff\xd8": b"\xff\xd9", b"\x89P": b"\0\0\0\0IEND\xaeB`\x82", b"GI": b"\x3b"}
-    return data[: chosen.randrange(2, len(data))] + ends.get(bytes(data[:2]), b"")
+    return data[: int(len(data) * chosen.uniform(0.3, 0.8))] + ends.get(bytes(data[:2]), b"")
 
 
 def _out(data: bytearray, chosen: random.Random, _: bytes) -> bytearray:
@@ -137,7 +140,7 @@ MUTATIONS: dict[str, Mutation] = {
     "header": _header,
     "number": _number,
     "cut": _cut,
-    "cut and closed": _cut_and_closed,
+    "half": _half,
     "left out": _out,
     "twice": _twice,
     "trailing": _trailing,
@@ -182,6 +185,8 @@ class Mangler:
             note = self._tried(data, seed)
             if note == "taken" and name in OTHERS and how == "nothing":
                 raise Fault("differs", f"{name} was taken for an image")
+            if note == "taken" and name not in (*OTHERS, *MOVING) and how == "half":
+                raise Fault("lost", f"half a {name} was taken for a whole one")
             if note != "taken" and name not in OTHERS and how == "nothing":
                 raise Fault("lost", f"a good {name} was refused: {note}")
             if (grown := _peak() - before) > self.largest:

@@ -1,6 +1,7 @@
 """What a project knows, to be compared, and what must hold between two moments of it."""
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -136,5 +137,8 @@ def _gap(one: Mapping[str, Any], other: Mapping[str, Any], section: str) -> str:
 
 
 def leftovers(root: Path) -> list[str]:
-    """Half files that nobody will ever look at again."""
-    return sorted(str(path.relative_to(root)) for path in root.rglob(".*") if path.name != ".askance-batch")
+    """Half files and folders that no writer came to put in place; they are made old, as if time had passed."""
+    found = sorted(path for path in root.rglob(".*") if path.name != ".askance-batch")
+    for path in found:
+        os.utime(path, (0, 0), follow_symlinks=False)
+    return [str(path.relative_to(root)) for path in found]

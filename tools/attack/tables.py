@@ -194,12 +194,13 @@ class Tables:
         path.write_bytes(data)
         imported = self.desk.take(path, add_classes=chosen.random() < 0.1)
         if imported is not None:
-            _swallowed(path, bytes(data).decode(encoding, errors="replace"), self.desk)
+            told = {one.row.line for one in imported.rejected}
+            _swallowed(path, bytes(data).decode(encoding, errors="replace"), self.desk, told)
         return ", ".join([*dict.fromkeys(done), encoding])
 
 
-def _swallowed(path: Path, text: str, desk: Desk) -> None:
-    """Every image that a line of the file begins with was met by a row, or a row of its lines was set aside.
+def _swallowed(path: Path, text: str, desk: Desk, told: set[int]) -> None:
+    """Every image that a line of the file begins with was met by a row, or that line was set aside with a reason.
 
     Raises:
         Fault: an image is named in the file and no row is about it.
@@ -214,9 +215,10 @@ def _swallowed(path: Path, text: str, desk: Desk) -> None:
         return
     if any(row.problem for row in rows):
         return  # somebody is told to look at the file
-    body = re.split(r"[\r\n]", text, maxsplit=1)[-1]
-    lines = re.findall(r"(?:^|[\r\n])\"?(\d{3}\.png)\"?[,;\t]", body)
-    met = " ".join(f"{row.key} {row.name}" for row in rows if "\n" not in row.key + (row.value or ""))
-    missing = [name for name in lines if name in desk.names and name not in met]
+    lines = enumerate(re.split(r"\r\n|\r|\n", text), 1)
+    begins = {number: re.match(r"\"?(\d{3}\.png)\"?[,;\t]", line) for number, line in lines if number > 1}
+    met = " ".join(f"{row.key} {row.name}" for row in rows if "\n" not in row.key)
+    named = [(number, found[1]) for number, found in begins.items() if found]
+    missing = [name for number, name in named if name in desk.names and name not in met and number not in told]
     if missing:
         raise Fault("lost", f"{len(missing)} rows were swallowed, as that of {missing[0]}")
