@@ -49,7 +49,7 @@ def test_the_reason_names_the_namesakes():
 @pytest.mark.parametrize(
     ("uris", "key", "found"),
     [
-        (["/pool/cat/1.png", "/pool/dog/1.png"], "/home/a/data/dog/1.png", "/pool/dog/1.png"),
+        (["/pool/cat/1.png", "/pool/dog/1.png"], "/users/a/data/dog/1.png", "/pool/dog/1.png"),
         (["/pool/cat/1.png", "/pool/dog/1.png"], "C:\\data\\cat\\1.png", "/pool/cat/1.png"),
         (["/pool/1.png", "/pool/cat/1.png"], "/old/cat/1.png", "/pool/cat/1.png"),  # the longest end
         (["/pool/1.png"], "/old/place/1.png", "/pool/1.png"),
@@ -65,8 +65,8 @@ def test_a_moved_root_and_bare_names(uris, key, found):
 
 def test_of_a_list_all_folders_go_that_its_images_do_not_share():
     images = pool("/mnt/new/set/cat/1.png", "/mnt/new/set/dog/1.png")
-    assert taken(images, "/home/old/set/dog/1.png", root="/lists/l.csv") == {
-        "/home/old/set/dog/1.png": "/mnt/new/set/dog/1.png"
+    assert taken(images, "/users/old/set/dog/1.png", root="/lists/l.csv") == {
+        "/users/old/set/dog/1.png": "/mnt/new/set/dog/1.png"
     }
     assert taken(pool("/mnt/south/1.png", "/mnt/south/2.png"), "/a/north/1.png", root="/lists/l.csv") == {}
 
