@@ -230,6 +230,14 @@ def test_half_a_file_never_passes(form):
             decode(data[:kept], max_pixels=PLENTY, enough=(1, 1))
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_half_a_file_never_passes_where_a_program_has_pillow_take_halves(form, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    with pytest.raises(BadImage):
+        decode(FORMS[form][: len(FORMS[form]) // 2], max_pixels=PLENTY)
+    assert ImageFile.LOAD_TRUNCATED_IMAGES is True, "that program goes on as it was"
+
+
 @given(st.sampled_from(sorted(FORMS)), st.data())
 @settings(max_examples=150)
 def test_any_bytes_are_an_image_or_a_bad_image(form, data):

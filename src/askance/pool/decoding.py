@@ -8,6 +8,7 @@ Six formats are read, each by Pillow's own reader for it, chosen by the file's f
 import struct
 from collections.abc import Callable
 from io import BytesIO
+from threading import Lock
 from typing import NamedTuple
 
 from PIL import (
@@ -73,6 +74,28 @@ _OTHERS = {
 """What else is taken for images, by how it begins."""
 
 
+class _Strict:
+    """While images are decoded here, Pillow takes no truncated ones, whatever this process has it do otherwise."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._before = Lock(), 0, False
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                ImageFile.LOAD_TRUNCATED_IMAGES = self._before
+
+
+_STRICT = _Strict()
+
+
 class BadImage(PoolError):
     """One image that cannot be shown; `got` says why in words for people."""
 
@@ -130,6 +153,11 @@ def decode(
     Raises:
         BadImage: not an image, broken, truncated, of an unknown kind, or too large (`Bomb`).
     """
+    with _STRICT:
+        return _decoded(data, max_pixels, enough, grey=grey)
+
+
+def _decoded(data: bytes, max_pixels: int, enough: tuple[float, float] | None, *, grey: bool) -> Decoded:
     image = _opened(data)
     (width, height), form = image.size, image.format or ""
     if width * height > max_pixels:
