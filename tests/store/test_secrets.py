@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from askance.store import Store, migrate
 from askance.store.engine import connect, parse, shown, writer
 from askance.store.errors import explained
-from askance.vocab import StoreError
+from askance.vocab import AskanceError, StoreError
 from askance.vocab.secrets import masked, masked_url, secrets_of
 
 URLS = [
@@ -57,6 +57,13 @@ def test_text_around_urls_stays():
     assert masked(said) == "a 12:30 note (s3://key:***@bucket/a.png?sig=***&size=3), mail me@home"
     assert masked("s3://bucket/a@2x.png") == "s3://bucket/a@2x.png"
     assert secrets_of("sqlite:////a.db") == frozenset()
+
+
+def test_no_error_has_the_password_of_a_url_in_any_of_its_lines():
+    url = "https://me:hunter22@host/list.csv?token=hunter22"
+    error = AskanceError(f"a list at {url}", f"gone: {url}", f"askance init {url}")
+    assert "hunter22" not in f"{error} {error.wanted} {error.got} {error.fix} {error.args}"
+    assert error.got == "gone: https://me:***@host/list.csv?token=***"
 
 
 def test_shown_says_which_database():

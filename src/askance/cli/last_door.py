@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from askance.vocab import AskanceError
-from askance.vocab.faults import foreseen, in_a_line, is_called, without_passwords
+from askance.vocab.faults import foreseen, in_a_line, is_called
+from askance.vocab.secrets import masked
 
 STOPPED = 130
 """The exit status of a command that Ctrl-C ended."""
@@ -70,7 +71,7 @@ def _keep(error: BaseException) -> Path | None:
     """Write the whole story to a file; which one, or None where even that cannot be."""
     story = "".join(traceback.format_exception(error))
     said = f"{time.strftime('%Y-%m-%d %H:%M:%S %z')}\n{' '.join(sys.argv)}\n\n{story}"
-    data = _HEAD + without_passwords(said).encode(errors="backslashreplace")
+    data = _HEAD + masked(said).encode(errors="backslashreplace")
     for folder in _places():
         path = folder / KEPT
         with suppress(OSError):

@@ -28,6 +28,7 @@ from askance.session.session import Session
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
 from askance.vocab.config import PoolConfig
 from askance.vocab.faults import door
+from askance.vocab.secrets import masked
 
 LIBRARIES = ("askance", "torch", "torchvision", "timm")
 """Whose versions are named."""
@@ -201,11 +202,11 @@ def _provenance(session: Session, rounds: list[Round]) -> dict[str, str]:
     strategy, now = session.config.strategy, {name: version(name) for name in LIBRARIES}
     facts = {
         "project": str(session.project.root),
-        "pool": session.project.source,
+        "pool": masked(session.project.source),
         "model": session.config.model.name,
         "strategy": f"{strategy.selection} of {strategy.acquisition}, K = {strategy.draws}",
         "seed": str(session.config.seed),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": masked(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "versions": _versions(now),
     }
     if rounds:

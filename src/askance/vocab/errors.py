@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from askance.vocab.secrets import masked
+
 
 class AskanceError(Exception):
     """The base of every error a user can mend.
@@ -11,6 +13,8 @@ class AskanceError(Exception):
         got: what came instead.
         fix: the next thing to do, as a command or a change where one is known.
 
+    Passwords of URLs are left out of all three.
+
     >>> print(AskanceError("a label file", "labels.xls", "save it as CSV"))
     wanted: a label file
     got:    labels.xls
@@ -18,6 +22,7 @@ class AskanceError(Exception):
     """
 
     def __init__(self, wanted: str, got: str, fix: str) -> None:
+        wanted, got, fix = masked(wanted), masked(got), masked(fix)
         super().__init__(f"wanted: {wanted}\ngot:    {got}\nfix:    {fix}")
         self.wanted, self.got, self.fix = wanted, got, fix
 

@@ -6,16 +6,15 @@ Each room meets its own errors where they happen, with the better words. What it
 
 import errno
 import functools
-import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from askance.vocab.errors import AskanceError, ModelError, StoreError
+from askance.vocab.secrets import masked
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 
 _AGAIN = "then run the same command again; nothing was lost"
 _DISK = {
@@ -82,12 +81,7 @@ def in_a_line(error: BaseException) -> str:
     "KeyError: 'postgresql://anna:***@host/db'"
     """
     first = (str(error).strip().splitlines() or [""])[0][:500]
-    return without_passwords(f"{type(error).__name__}: {first}" if first else type(error).__name__)
-
-
-def without_passwords(text: str) -> str:
-    """A text, with stars for the passwords in its URLs."""
-    return _PASSWORD.sub(r"\1***@", text)
+    return masked(f"{type(error).__name__}: {first}" if first else type(error).__name__)
 
 
 def is_called(error: BaseException, name: str) -> bool:

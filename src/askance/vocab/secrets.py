@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 HIDDEN = "***"
 
-_URL = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://)([^\s'\"<>`]*)")
+_URL = re.compile(r"(?<![\w+.-])([A-Za-z][\w+.-]*://)(\S*)")
 _USER = re.compile(r"([^/?#:@]*):(.*)@", re.DOTALL)
 _NAMED = re.compile(
     r"(?i)(?<![^?&;\s])([\w.-]*(?:pass|pwd|secret|token|key|sig|signature|credential|auth)[\w.-]*)=([^&;#\s]+)"
