@@ -16,21 +16,28 @@ from torch import Tensor, nn
 
 from askance.networks import GAL, PIXELS, TRANSFORMERS, library_of
 from askance.networks.huggingface import transformers_model
-from askance.uncertainty import logits_of
+from askance.uncertainty import Steady, logits_of
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
+from askance.vocab.theirs import theirs
 
 
 class Logits(nn.Module):
-    """A network's logits alone, whatever record it returns."""
+    """A network's logits alone, whatever record it returns.
 
-    def __init__(self, model: nn.Module) -> None:
+    Args:
+        model: the network.
+        steady: calls it where it is random in evaluation mode, too.
+    """
+
+    def __init__(self, model: nn.Module, steady: Steady | None = None) -> None:
         super().__init__()
         self.model = model
+        self._steady = steady
 
     def forward(self, images: Tensor) -> Tensor:
         """`[N, C]`."""
-        return logits_of(self.model(images))
+        return logits_of(self.model(images) if self._steady is None else self._steady(self.model, images))
 
 
 class Backbone(NamedTuple):
@@ -94,23 +101,12 @@ def is_timm(name: str) -> bool:
 
 def _from_factory(config: ModelConfig, n_classes: int) -> nn.Module:
     place, _, name = config.name.partition(":")
-    try:
-        with _importing_from_here():
-            factory = getattr(import_module(place), name)
-    except (ImportError, AttributeError) as error:
-        raise ModelError(
-            f"a function {name} in the module {place}",
-            str(error),
-            "run where the module can be imported: in its folder, or with it installed or on PYTHONPATH",
-        ) from error
-    try:
+    fix = "run where the module can be imported: in its folder, or with it installed or on PYTHONPATH"
+    with theirs(f"a function {name} in the module {place}", fix), _importing_from_here():
+        factory = getattr(import_module(place), name)
+    wanted = f"{config.name}(num_classes={n_classes}, ...) to make a network"
+    with theirs(wanted, f"correct the function, or model.options = {config.options}"):
         made = factory(num_classes=n_classes, **config.options)
-    except Exception as error:  # a person's own code: whatever it raises, they want to know where
-        raise ModelError(
-            f"{config.name}(num_classes={n_classes}, ...) to make a network",
-            f"{type(error).__name__}: {error}",
-            f"correct the function, or model.options = {config.options}",
-        ) from error
     if not isinstance(made, nn.Module):
         raise ModelError("an nn.Module", type(made).__name__, f"return a network from {config.name}")
     return made

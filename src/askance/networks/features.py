@@ -24,11 +24,19 @@ from askance.pool import FeatureCache, Images
 from askance.uncertainty import SplitNet
 from askance.vocab import Damaged, ModelError
 from askance.vocab.config import ModelConfig
+from askance.vocab.theirs import theirs
 
 _log = logging.getLogger(__name__)
 
 _BATCH = 64
 """Images of one pass through the trunk. The last is filled up: a row's rounding must not depend on its company."""
+
+
+_TAKING = (
+    f"the network to take {_BATCH} images at once",
+    "its forward(images) has to work in evaluation mode, whatever the number of images",
+)
+"""What is wanted of a trunk, and what to do where it fails."""
 
 
 class Features(NamedTuple):
@@ -172,7 +180,7 @@ def of_pixels(net: SplitNet, pixels: Pixels, normalise: Normalisation, fabric: W
     rows = [torch.empty(0, net.n_features, dtype=torch.float16)]
     for block in torch.split(pixels.values, _BATCH):
         full[: len(block)] = block
-        with torch.inference_mode(), fabric.autocast():
+        with theirs(*_TAKING), torch.inference_mode(), fabric.autocast():
             rows.append(trunk.eval()(normalise(full))[: len(block)].half().cpu())
     found = torch.cat(rows).float()
     if not bool(found.isfinite().all()):

@@ -6,12 +6,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from askance.maths import keyed_seed
 from askance.networks import GAL, PIXELS
 from askance.networks.backbones import Logits, backbone, glorot, whole
 from askance.networks.weights import fill, given
-from askance.uncertainty import SplitNet, cut, is_plain, logits_of, run
+from askance.uncertainty import SplitNet, cut, held_still, is_plain, logits_of, ordinary, run
 from askance.uncertainty.discovery import discover
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig
@@ -66,13 +67,18 @@ def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
     with seeded(keyed_seed("own", seed)):
         made = whole(config, n_classes)
         example = torch.rand(2, config.channels, config.size, config.size)
+        if any(is_lazy(tensor) for tensor in made.trunk.parameters()):
+            run(made.trunk, example, logits_of)  # lazy layers learn their sizes, and get their weights
     if config.has_weights:
         fill(made, given(config))
-    random = config.posterior not in NETWORKS or bool(discover(made.trunk, example, logits_of).requests)
-    net = cut(made.trunk, example) if random else None
+    _check_trainable(made.trunk, config.name)
+    found = discover(made.trunk, example, logits_of)
+    random = config.posterior not in NETWORKS or bool(found.requests)
+    net = cut(made.trunk, example, found=found) if random and not found.outside else None
     if net is None:
         shape = (config.channels, config.size, config.size)
-        net = SplitNet(nn.Flatten(), nn.Sequential(nn.Unflatten(1, shape), Logits(made.trunk)))
+        steady = held_still(made.trunk, example, found) if found.always else None
+        net = SplitNet(nn.Flatten(), nn.Sequential(nn.Unflatten(1, shape), Logits(made.trunk, steady)))
     outputs = run(net, example, logits_of).shape[1]
     if outputs != n_classes:
         raise ModelError(
@@ -80,6 +86,38 @@ def build_own(config: ModelConfig, n_classes: int, seed: int) -> SplitNet:
         )
     net.to(memory_format=torch.channels_last)
     return net.eval()
+
+
+def _check_trainable(network: nn.Module, name: str) -> None:
+    """Refuse, before an image is read, a network of which nothing could be trained.
+
+    Raises:
+        ModelError: all frozen, or nothing to train; without its weights; scripted.
+    """
+    ordinary(network)
+    weights = list(network.parameters())
+    if not any(weight.requires_grad for weight in weights):
+        frozen = f"{len(weights)} tensors, all frozen: requires_grad is False" if weights else "no parameters"
+        raise ModelError(
+            f"a network from {name} with weights that training can move",
+            frozen,
+            "leave free what is to be trained, its last layer at least: layer.requires_grad_(True)",
+        )
+    made = [*weights, *network.buffers()]
+    odd = [place for place, kept in network.state_dict().items() if not _can_be_kept(kept)]
+    if odd or any(tensor.is_inference() for tensor in made):
+        raise ModelError(
+            f"a network from {name} whose weights can be trained and kept",
+            f"{len(odd)} that are not plain numbers (quantised or sparse), as {odd[0]}"
+            if odd
+            else "one that was made under torch.inference_mode",
+            "quantise after training" if odd else "make it outside of inference_mode",
+        )
+
+
+def _can_be_kept(kept: object) -> bool:
+    """Whether a file of weights takes this."""
+    return isinstance(kept, Tensor) and kept.layout == torch.strided and not kept.is_quantized
 
 
 def build_trunk(config: ModelConfig, seed: int) -> nn.Module:

@@ -32,6 +32,13 @@ from askance.training.resume import Bookmarks, Running
 from askance.uncertainty import SplitNet, is_plain
 from askance.vocab import ConfigError, LabelError, ModelError, Progress, silent
 from askance.vocab.config import TrainConfig
+from askance.vocab.theirs import theirs
+
+_TRAINABLE = (
+    "a network that can be trained on a minibatch",
+    "let its forward work in training mode, and give logits [N, C] through which gradients reach its weights",
+)
+"""What is wanted of a network, and what to do where a step fails."""
 
 
 @dataclass(frozen=True)
@@ -176,11 +183,12 @@ def minimise(
             share.begin(seed, step)
             targets = examples.targets[mine].to(fabric.device)
             inputs = examples.at(mine, share.key("augment", seed, step))
-            loss = recipe.objective.loss(module(inputs), targets, None if weights is None else weights[mine])
-            loss = share.scaled(loss, len(mine), len(chosen))
-            fabric.backward(loss)
-            optimiser.step()
-            optimiser.zero_grad()
+            with theirs(*_TRAINABLE):
+                loss = recipe.objective.loss(module(inputs), targets, None if weights is None else weights[mine])
+                loss = share.scaled(loss, len(mine), len(chosen))
+                fabric.backward(loss)
+                optimiser.step()
+                optimiser.zero_grad()
             if recipe.observe is not None:
                 recipe.observe(part, step)
             number = _finite(share.mean(loss), step, rate)
@@ -273,6 +281,8 @@ def _finite(loss: float, step: int, rate: float) -> float:
         raise ModelError(
             "a finite training loss",
             f"{loss} at step {step}",
-            f"lower train.learning_rate (now {rate:g}), or use train.precision = '32-true'",
+            f"lower train.learning_rate (now {rate:g}), or use train.precision = '32-true'"
+            if step > 1
+            else "nothing was trained yet: look at model.weights, and for a division or logarithm in forward",
         )
     return loss

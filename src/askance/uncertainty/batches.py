@@ -59,18 +59,12 @@ def batches(images: ImageSource, size: int, *, model: nn.Module, key: str | None
     return _cut((_images(_of_batch(batch, key), dtype) for batch in _given(images)), size)
 
 
-def first_two(parts: Iterator[Tensor]) -> tuple[Tensor, Iterator[Tensor]]:
-    """The first images, two where there are as many, and all of them still to come.
-
-    Raises:
-        ModelError: no images.
-    """
-    first = next(parts, None)
-    if first is None or not len(first):
-        raise ModelError("one image or more", "none", "give images as the model takes them, [N, ...]")
-    more = next(parts, None) if len(first) == 1 else None
-    some = first if more is None else torch.cat([first, more[:1]])
-    return some[:2], chain([first] if more is None else [first, more], parts)
+def first_few(parts: Iterator[Tensor], n: int) -> tuple[Tensor, Iterator[Tensor]]:
+    """The first n images, or all where there are fewer, and all of them still to come."""
+    taken: list[Tensor] = []
+    while sum(map(len, taken)) < n and (part := next(parts, None)) is not None:
+        taken.append(part)
+    return torch.cat(taken)[:n] if taken else torch.empty(0), chain(taken, parts)
 
 
 def grouped(parts: Iterator[Tensor], n: int) -> Iterator[list[Tensor]]:

@@ -6,21 +6,24 @@ numbers is stochastic. Only those are in training mode while draws are made, so 
 Letters: N images, C classes.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
+from askance.uncertainty.axes import Axes
+from askance.uncertainty.outputs import Read, one_each
+from askance.uncertainty.outside import draws_outside, outside_seeded, outside_state
+from askance.uncertainty.randomness import Places, Randomness, visible_attention
+from askance.uncertainty.requests import Request
+from askance.uncertainty.wrapped import ordinary
 from askance.vocab import ModelError
-
-Read: TypeAlias = Callable[[Any], Tensor]
-"""From what a model returns to its logits `[N, C]`."""
+from askance.vocab.theirs import theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +35,21 @@ class Discovery:
         watched: those that ask for random numbers themselves, and their names.
         requests: what one pass asks for, in order.
         shared: of which several draws, one after another, have one mask between them, and how many.
+        axes: where the images lie in what is asked for; nothing is known until somebody looks.
+        always: whether something is random in evaluation mode, too.
+        outside: whether it draws numbers from Python's or numpy's generator, too.
     """
 
     stochastic: Mapping[nn.Module, str]
     watched: Mapping[nn.Module, str]
     requests: tuple[Request, ...]
     shared: Mapping[str, int] = field(default_factory=dict)
+    axes: Axes = field(default_factory=Axes)
+    always: bool = False
+    outside: bool = False
 
 
+@torch.inference_mode(False)
 def discover(model: nn.Module, example: Tensor, read: Read) -> Discovery:
     """Find what is random by passes over a few images; flags and buffers are as before.
 
@@ -47,10 +57,33 @@ def discover(model: nn.Module, example: Tensor, read: Read) -> Discovery:
     not come back with the askers alone in training mode, those around them join.
 
     Raises:
-        ModelError: a model that fails, or whose output changes its shape when it is random.
+        ModelError: a model that cannot be run or fails, or whose output changes its shape when it is random.
     """
+    ordinary(model)
+    with outside_seeded("discover"):
+        before = outside_state()
+        found = _discovered(model, example, read)
+        return found if outside_state() == before else _with_outside(model, example, found)
+
+
+def _with_outside(model: nn.Module, example: Tensor, found: Discovery) -> Discovery:
+    """Who draws numbers outside of torch is not seen: where it takes training mode, all are in it that can be."""
+    everyone = {module: name for name, module in model.named_modules() if not keeps_statistics(module)}
+    if draws_outside(lambda: _output(model, example, ())):
+        return replace(found, outside=True, always=True)
+    if draws_outside(lambda: _output(model, example, found.stochastic)):
+        return replace(found, outside=True)
+    if not draws_outside(lambda: _output(model, example, everyone)):
+        return found
+    if type(_output(model, example, everyone)) is not type(_output(model, example, ())):
+        return found
+    asked = tuple(_requests(model, example, everyone, found.watched))
+    return replace(found, stochastic=everyone, requests=asked, outside=True)
+
+
+def _discovered(model: nn.Module, example: Tensor, read: Read) -> Discovery:
     names = {module: name for name, module in model.named_modules()}
-    plain = run(model, example, read)
+    plain, always = _plainly(model, example, read)
     everyone = [module for module in names if not keeps_statistics(module)]
     with buffers_kept(model):
         first = _asked(model, example, everyone, names)
@@ -72,24 +105,70 @@ def discover(model: nn.Module, example: Tensor, read: Read) -> Discovery:
             str(list(shape)),
             "give a model whose training mode changes nothing but dropout",
         )
-    return Discovery(stochastic, watched, tuple(found))
+    return Discovery(stochastic, watched, tuple(found), always=always)
 
 
+@torch.inference_mode(False)
 def random_pass(
-    model: nn.Module, images: Tensor, read: Read, found: Discovery, *, seed: int, draw: int
-) -> tuple[Float[Tensor, "N C"], list[Request]]:
-    """Logits of one draw by one full pass, and what was asked for."""
+    model: nn.Module, images: Tensor, read: Read, found: Discovery, *, seed: int, draw: int, nudged: str = ""
+) -> tuple[Float[Tensor, "N C"], Randomness]:
+    """Logits of one draw by one full pass, and what was asked for.
+
+    Raises:
+        ModelError: the model fails on these images.
+    """
     places = Places(found.watched)
-    randomness = Randomness(places, images=len(images), seed=seed, draw=draw, shared=found.shared)
+    randomness = Randomness(
+        places,
+        images=len(images),
+        seed=seed,
+        draw=draw,
+        axes=found.axes,
+        shared=found.shared,
+        nudged=nudged or None,
+    )
     with (
         training_alone(model, found.stochastic),
         places.watched(),
         visible_attention(),
         torch.no_grad(),
+        theirs(*taking(model, images)),
+        outside_seeded("draw", seed, draw) if found.outside else nullcontext(),
         randomness,
     ):
         output = model(images)
-    return read(output), randomness.requests
+    return one_each(read(output), images), randomness
+
+
+def taking(model: nn.Module, images: Tensor) -> tuple[str, str]:
+    """What was wanted of a model that fails on images, and what to do."""
+    return (
+        f"{type(model).__name__} to take images {list(images.shape)} of {images.dtype}",
+        "check the image size, channels and dtype; forward(images) has to work in evaluation mode",
+    )
+
+
+def _in_training(model: nn.Module) -> tuple[str, str]:
+    return (
+        f"{type(model).__name__} to run with its dropout on",
+        "forward(images) has to work with the modules that drop in training mode",
+    )
+
+
+def is_random_in_evaluation(model: nn.Module, images: Tensor) -> bool:
+    """Whether the network asks for random numbers though its dropout is off."""
+    with outside_seeded("evaluation"):
+        before = outside_state()
+        if _requests(model, images, (), {}):
+            return True
+        return outside_state() != before and draws_outside(lambda: _output(model, images, ()))
+
+
+def _plainly(model: nn.Module, images: Tensor, read: Read) -> tuple[Float[Tensor, "N C"], bool]:
+    """Logits in evaluation mode, and whether they are random all the same."""
+    nothing = Discovery({}, {}, ())
+    logits, randomness = random_pass(model, images, read, nothing, seed=0, draw=0)
+    return logits, bool(randomness.requests)
 
 
 def run(model: nn.Module, images: Tensor, read: Read) -> Float[Tensor, "N C"]:
@@ -98,68 +177,7 @@ def run(model: nn.Module, images: Tensor, read: Read) -> Float[Tensor, "N C"]:
     Raises:
         ModelError: the model fails on these images.
     """
-    try:
-        output = _output(model, images, ())
-    except ModelError:
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"{type(model).__name__} to take images {list(images.shape)} of {images.dtype}",
-            f"{type(error).__name__}: {error}",
-            "check the image size, channels and dtype; forward(images) has to work in evaluation mode",
-        ) from error
-    return read(output)
-
-
-def logits_of(output: Any) -> Float[Tensor, "N C"]:
-    """The logits `[N, C]` of what a classifier returns: a tensor, or a record or dict that has `logits`.
-
-    Raises:
-        ModelError: neither.
-
-    >>> logits_of({"logits": torch.zeros(2, 3)}).shape
-    torch.Size([2, 3])
-    """
-    found = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", output)
-    if _are_logits(found):
-        return cast(Tensor, found)
-    got = f"{list(found.shape)} of {found.dtype}" if isinstance(found, Tensor) else _described(output)
-    which = repr(next(iter(output), "out")) if isinstance(output, Mapping) else "0"
-    raise ModelError(
-        "logits [N, C], or a record with `logits`, from the model",
-        got,
-        f"say where they are: read=lambda output: output[{which}], or wrap the model to return them alone",
-    )
-
-
-def checked(read: Read) -> Read:
-    """The same reading, which says so where it does not find logits.
-
-    Raises:
-        ModelError: when called, where `read` fails or gives something else.
-    """
-    if read is logits_of:
-        return read
-
-    def reading(output: Any) -> Tensor:
-        try:
-            found = read(output)
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
-            raise ModelError(
-                "read to find the logits in what the model returns",
-                f"{type(error).__name__}: {error}, in {_described(output)}",
-                "change read",
-            ) from error
-        if _are_logits(found):
-            return found
-        got = f"{list(found.shape)} of {found.dtype}" if isinstance(found, Tensor) else _described(found)
-        raise ModelError("logits [N, C] from read", got, "let read return one row of numbers an image")
-
-    return reading
-
-
-def _are_logits(found: object) -> bool:
-    return isinstance(found, Tensor) and found.dim() == 2 and found.is_floating_point()
+    return one_each(read(_output(model, images, ())), images)
 
 
 @contextmanager
@@ -203,10 +221,10 @@ def _asked(
     """
     try:
         return _requests(model, images, everyone, names)
-    except RuntimeError:
+    except ModelError:
         found: list[Request] = []
     for kind in dict.fromkeys(type(module) for module in everyone):
-        with suppress(RuntimeError):
+        with suppress(ModelError):
             found += _requests(model, images, [module for module in everyone if type(module) is kind], names)
     return found
 
@@ -216,13 +234,21 @@ def _requests(
 ) -> list[Request]:
     places = Places(watched)
     randomness = Randomness(places, images=len(images), seed=0, draw=0)
-    with training_alone(model, training), places.watched(), visible_attention(), torch.no_grad(), randomness:
+    with (
+        training_alone(model, training),
+        places.watched(),
+        visible_attention(),
+        torch.no_grad(),
+        theirs(*(_in_training(model) if training else taking(model, images))),
+        randomness,
+    ):
         model(images)
     return randomness.requests
 
 
 def _output(model: nn.Module, images: Tensor, training: Collection[nn.Module]) -> Any:
-    with training_alone(model, training), torch.no_grad(), torch.random.fork_rng(devices=_cuda()):
+    said = _in_training(model) if training else taking(model, images)
+    with training_alone(model, training), torch.no_grad(), torch.random.fork_rng(devices=_cuda()), theirs(*said):
         return model(images)
 
 
@@ -233,13 +259,3 @@ def _cuda() -> range:
 def _around(name: str, missing: Collection[str]) -> bool:
     """Whether a module contains one of these places."""
     return any(name == "" or place.startswith(f"{name}.") for place in missing)
-
-
-def _described(output: Any) -> str:
-    if isinstance(output, Mapping):
-        return f"a dict of {', '.join(map(str, output))}"
-    if isinstance(output, Tensor):
-        return f"a tensor {list(output.shape)} of {output.dtype}"
-    if isinstance(output, tuple | list):
-        return f"a {type(output).__name__} of {len(output)}"
-    return type(output).__name__

@@ -3,8 +3,10 @@
 Letters: N images, D features, M members, K draws, C classes.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -12,10 +14,15 @@ from torch import Tensor, nn
 
 from askance.maths import Draws, keyed_uniform
 from askance.uncertainty.batches import ImageSource, batches
-from askance.uncertainty.discovery import Read, checked, logits_of
+from askance.uncertainty.company import several
+from askance.uncertainty.discovery import discover, is_random_in_evaluation, taking
 from askance.uncertainty.heads import check_k, draws_of, frozen, head_from, head_tensors, tensor_of, wide
+from askance.uncertainty.outputs import Read, checked, logits_of, one_each
 from askance.uncertainty.split import evaluating
+from askance.uncertainty.steady import held_still
+from askance.uncertainty.wrapped import check_weights
 from askance.vocab import ModelError
+from askance.vocab.theirs import theirs
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +120,9 @@ def ensemble_draws(
 ) -> Draws:
     """Log-probabilities of images under M whole networks, `[N, M, C]`, joint.
 
+    A network that is random in evaluation mode is one of its draws. One that looks at all images of a batch
+    together (BatchNorm by their statistics) is no function of an image: draws of it are not joint.
+
     Args:
         models: images to logits `[N, C]`; used one after another in evaluation mode and left as found, so that
             a generator that loads them needs the memory of one.
@@ -123,37 +133,81 @@ def ensemble_draws(
         key: of the images, where a loader gives dicts.
 
     Raises:
-        ModelError: no models, or one that does not give one row of logits an image.
+        ModelError: no models, one without its weights, one that fails, or that does not give one row of finite
+            logits an image.
 
     >>> models = [nn.Sequential(nn.Flatten(), nn.Linear(12, 3)) for _ in range(4)]
     >>> ensemble_draws(models, torch.zeros(5, 3, 2, 2)).log_probs.shape
     torch.Size([5, 4, 3])
     """
     kept = list(images) if isinstance(images, Iterator) else None  # what can be read once, for every network
-    members = [
-        _log_probs(model, batches(iter(kept) if kept else images, batch, model=model, key=key), checked(read))
-        for model in models
-    ]
-    if not members:
+    told = []
+    for model in models:
+        check_weights(model)
+        parts = batches(iter(kept) if kept else images, batch, model=model, key=key)
+        told.append(_Member.of(model, parts, checked(read)))
+    if not told:
         raise ModelError("at least one network", "none", "give the trained networks of the ensemble")
-    return Draws(torch.stack([member.to(members[0].device) for member in members], dim=1), joint=True)
+    rows = [member.log_probs.to(told[0].log_probs.device) for member in told]
+    return Draws(torch.stack(rows, dim=1), joint=all(member.alone for member in told))
 
 
-def _log_probs(model: nn.Module, parts: Iterator[Tensor], read: Read) -> Tensor:
-    parameter = next(model.parameters(), None)
-    found = []
-    with evaluating(model):
-        for some in parts:
-            logits = read(model(some if parameter is None else some.to(parameter.device)))
-            if len(logits) != len(some):
-                raise ModelError(
-                    f"logits [{len(some)}, C]",
-                    str(list(logits.shape)),
-                    "give classifiers: one row of logits an image",
-                )
-            found.append(logits)
-    whole = torch.cat(found)
-    return torch.log_softmax(whole.to(wide(whole.dtype)), dim=-1)
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """What one network says.
+
+    Attributes:
+        log_probs: `[N, C]`.
+        alone: whether it says the same of an image alone and among others.
+    """
+
+    log_probs: Float[Tensor, "N C"]
+    alone: bool
+
+    @classmethod
+    def of(cls, model: nn.Module, parts: Iterator[Tensor], read: Read) -> "_Member":
+        parameter = next(model.parameters(), None)
+        found: list[Tensor] = []
+        alone, call = True, cast(Callable[[Tensor], Any], model)
+
+        def logits(some: Tensor) -> Tensor:
+            with theirs(*taking(model, some)):
+                output = call(some)
+            return one_each(read(output), some)
+
+        with evaluating(model):
+            for part in parts:
+                some = part if parameter is None else part.to(parameter.device)
+                if not found and len(some):
+                    call = _steadily(model, some[:2], read)
+                found.append(logits(some))
+                if len(found) == 1 and len(some) > 1:
+                    alone = _is_alike(found[0][:1], logits, some[:1])
+        if not found:
+            raise ModelError("one image or more", "none", "give images as the models take them, [N, ...]")
+        whole = torch.cat(found)
+        if bad := int((whole.isnan() | (whole == torch.inf)).any(1).sum()):
+            raise ModelError(
+                f"finite logits from {type(model).__name__}",
+                f"NaN or infinity for {bad} images",
+                "look for NaN in its weights",
+            )
+        return cls(torch.log_softmax(whole.to(wide(whole.dtype)), dim=-1), alone)
+
+
+def _is_alike(among: Tensor, logits: Callable[[Tensor], Tensor], image: Tensor) -> bool:
+    """Whether an image's logits are the same alone; a network that does not take one image looks at several."""
+    try:
+        return torch.allclose(logits(image), among, rtol=1e-3, atol=1e-4, equal_nan=True)
+    except ModelError:
+        return False
+
+
+def _steadily(model: nn.Module, some: Tensor, read: Read) -> Callable[[Tensor], Any]:
+    """The network itself; where it is random in evaluation mode, one draw of it: a member is one function."""
+    if isinstance(model, torch.jit.ScriptModule) or not is_random_in_evaluation(model, some):
+        return model
+    return partial(held_still(model, some, discover(model, several(some)[:2], read), read), model)
 
 
 def _chosen(members: int, k: int, seed: int) -> list[int]:

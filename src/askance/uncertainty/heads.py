@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from askance.maths import Draws
 from askance.uncertainty.split import flat_layers, head_width
 from askance.vocab import LabelError, ModelError
+from askance.vocab.theirs import theirs
 
 BLOCK = 128
 """Images of one pass through a head; the last block is filled up. Chunks of a multiple of it give
@@ -118,7 +119,8 @@ def draws_of(heads: Iterable[Callable[[Tensor], Tensor]], features: Tensor, like
 
     def log_probs(head: Callable[[Tensor], Tensor]) -> Tensor:
         def of_block(block: Tensor) -> Tensor:
-            logits = head(block.to(weight))
+            with theirs("the head to take features", "give a head of layers that take [N, D], of one dtype"):
+                logits = head(block.to(weight))
             return torch.log_softmax(logits.to(wide(logits.dtype)), dim=-1)
 
         return in_blocks(of_block, features)

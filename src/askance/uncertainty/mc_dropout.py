@@ -7,12 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from askance.maths import Draws
-from askance.uncertainty.batches import ImageSource, batches, first_two, grouped
-from askance.uncertainty.discovery import Read, logits_of
+from askance.uncertainty.batches import ImageSource, batches, first_few, grouped
+from askance.uncertainty.company import SEVERAL
+from askance.uncertainty.discovery import is_random_in_evaluation, taking
 from askance.uncertainty.heads import BLOCK
+from askance.uncertainty.outputs import Read, finite, logits_of
 from askance.uncertainty.posterior import DropoutPosterior
-from askance.uncertainty.split import SplitNet
-from askance.uncertainty.stochastic_net import StochasticNet, ordinary
+from askance.uncertainty.split import SplitNet, evaluating, laid_out
+from askance.uncertainty.stochastic_net import StochasticNet
+from askance.uncertainty.wrapped import ordinary
+from askance.vocab.theirs import theirs
 
 
 def mc_dropout(
@@ -51,12 +55,27 @@ def mc_dropout(
     """
     model = ordinary(model)
     parts = batches(images, batch, model=model, key=key)
-    if isinstance(model, SplitNet) and read is logits_of:
+    example, parts = first_few(parts, SEVERAL)
+    if isinstance(model, SplitNet) and read is logits_of and _is_one_function(model.trunk, example):
         posterior = DropoutPosterior(model.head, k=k, seed=seed)
         stride = max(1, 4 * BLOCK // batch)  # so that blocks are filled though trunk batches are small
-        return Draws.cat([posterior(_features(model, some)) for some in grouped(parts, stride)])
-    example, parts = first_two(parts)
+        with finite(model):
+            return Draws.cat([posterior(_features(model, some)) for some in grouped(parts, stride)])
     return StochasticNet(model, example, read=read).draws(parts, k=k, seed=seed, batch=batch)
+
+
+def _is_one_function(trunk: nn.Module, images: Tensor) -> bool:
+    """Whether a trunk says the same of an image each time, and whatever other images stand beside it."""
+    if not len(images):
+        return True
+    placed = laid_out(images, trunk)
+    if is_random_in_evaluation(trunk, placed[:1]):
+        return False
+    with evaluating(trunk), torch.no_grad(), theirs(*taking(trunk, placed)):
+        together, alone = trunk(placed), trunk(placed[:1])
+    if not isinstance(together, Tensor) or len(together) != len(placed):
+        return True  # as it is refused elsewhere
+    return torch.allclose(together[:1], alone, rtol=1e-3, atol=1e-4, equal_nan=True)
 
 
 def _features(net: SplitNet, parts: list[Tensor]) -> Tensor:

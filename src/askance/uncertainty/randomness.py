@@ -4,47 +4,24 @@ A forward pass asks torch for random numbers in one place only: below Python, at
 `Randomness` stands, so that dropout as a layer or as a function, dropout of attention, of channels and of whole
 branches, and noise, are all one case: an operator wants numbers of some shape.
 
-Letters: N images, W numbers an image.
+Letters: N images.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from askance.maths import keyed_seed
+from askance.uncertainty.answers import ANSWERS, dropped, is_certain
+from askance.uncertainty.axes import Axes
 from askance.uncertainty.masks import place_in_round, shifted
-
-aten = torch.ops.aten
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """Random numbers that a forward pass asked for.
-
-    Attributes:
-        place: the innermost module that was running, dotted; the model itself is "".
-        turn: how many times this place had asked before in the same pass.
-        op: the operator, as torch names it.
-        p: the probability of dropping, where it is dropout; else None.
-        understood: whether the numbers can be the same for all images.
-    """
-
-    place: str
-    turn: int
-    op: str
-    p: float | None
-    understood: bool
-
-    @property
-    def key(self) -> str:
-        """What masks are derived from: the place, and the turn if it is not the first."""
-        return self.place if self.turn == 0 else f"{self.place}#{self.turn}"
+from askance.uncertainty.requests import Request
 
 
 class Places:
@@ -97,23 +74,36 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         places: what is running.
-        images: N, images of the batch: an operator that wants numbers `[N * W, ...]` gets W of them, N times.
+        images: N, images of the batch.
         seed: what the numbers derive from.
         draw: which draw this is.
+        axes: where the images lie in what is asked for; what it does not know is not shared between images.
         shared: places of which several draws, one after another, have one mask between them, and how many.
+        nudged: the key of a request of which the numbers second along the axis of images are other ones.
 
     Attributes:
         requests: what was asked for, in order.
+        odd: of those, the ones that `axes` knows otherwise or not at all.
     """
 
     def __init__(
-        self, places: Places, *, images: int, seed: int, draw: int, shared: Mapping[str, int] | None = None
+        self,
+        places: Places,
+        *,
+        images: int,
+        seed: int,
+        draw: int,
+        axes: Axes | None = None,
+        shared: Mapping[str, int] | None = None,
+        nudged: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.requests: list[Request] = []
-        self._places, self._images = places, images
-        self._seed, self._draw, self._sharing = seed, draw, shared or {}
-        self._shift = 0.0
+        self.odd: list[Request] = []
+        self._places, self._images, self._axes = places, images, axes or Axes()
+        self._seed, self._draw, self._sharing, self._nudged = seed, draw, shared or {}, nudged
+        self._key, self._shift = "", 0.0
+        self._shape: tuple[int, ...] = ()
         self._generator = torch.Generator()
 
     def __torch_dispatch__(
@@ -121,41 +111,61 @@ class Randomness(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Let everything pass that is not random."""
         given = dict(kwargs or {})
-        if torch.Tag.nondeterministic_seeded not in func.tags or _is_certain(func, args):
+        if torch.Tag.nondeterministic_seeded not in func.tags or is_certain(func, args):
             return func(*args, **given)
         place, turn = self._places.next()
-        answer = _ANSWERS.get(func)
-        request = Request(place, turn, str(func), _dropped(func, args, given), answer is not None)
+        answer, p = ANSWERS.get(func), dropped(func, args, given)
+        self._key = place if turn == 0 else f"{place}#{turn}"
+        number, self._shift = place_in_round(self._draw // self._sharing.get(self._key, 1), p or 0.0)
+        self._generator.manual_seed(keyed_seed("dropout", self._seed, number, self._key))
+        if answer is None:
+            found = self._own(func, args, given)
+            self._shape = next((tuple(leaf.shape) for leaf in tree_leaves(found) if isinstance(leaf, Tensor)), ())
+        else:
+            found = answer(self, args, given)
+        request = Request(place, turn, str(func), p, answer is not None, self._shape)
         self.requests.append(request)
-        number, self._shift = place_in_round(self._draw // self._sharing.get(request.key, 1), request.p or 0.0)
-        self._generator.manual_seed(keyed_seed("dropout", self._seed, number, request.key))
-        if answer is not None:
-            return answer(self, args, given)
+        axis = self._axes.of.get(self._key)
+        if axis is None or axis.of(self._images) != self._shape:
+            self.odd.append(request)
+        return found
+
+    def uniform(self, like: Tensor | Sequence[int]) -> Tensor:
+        """Numbers in [0, 1) of a shape, on the CPU, the same for all images."""
+        return self._spread(like, lambda shape: torch.rand(shape, generator=self._generator))
+
+    def kept(self, like: Tensor, p: float) -> Tensor:
+        """What dropout keeps, as `dropout_masks` has it."""
+        return self._spread(
+            like, lambda shape: shifted(torch.rand(shape, generator=self._generator), self._shift) >= p
+        )
+
+    def normal(self, like: Tensor | Sequence[int]) -> Tensor:
+        """Standard normal numbers of a shape, on the CPU, the same for all images."""
+        return self._spread(like, lambda shape: torch.randn(shape, generator=self._generator))
+
+    def _spread(self, like: Tensor | Sequence[int], make: Callable[[tuple[int, ...]], Tensor]) -> Tensor:
+        """Numbers of one image for all of them; where it is not known which are whose, for each its own."""
+        self._shape = tuple(like.shape) if isinstance(like, Tensor) else tuple(like)
+        axis = self._axes.of.get(self._key)
+        if axis is None or axis.of(self._images) != self._shape:
+            return make(self._shape)
+        numbers = axis.spread(make(axis.of(1)), self._images)
+        return numbers if self._key != self._nudged or axis.place is None else _other(numbers, axis.place)
+
+    def _own(self, func: Any, args: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        """What the operator itself gives, from the key."""
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(self._generator.initial_seed())
             return func(*args, **given)
 
-    def uniform(self, like: Tensor | Sequence[int]) -> Tensor:
-        """Numbers in [0, 1) of a shape, on the CPU, the same for all images."""
-        return self._shared(like, torch.rand)
 
-    def kept(self, like: Tensor, p: float) -> Tensor:
-        """What dropout keeps, as `dropout_masks` has it."""
-        return shifted(self.uniform(like), self._shift) >= p
-
-    def normal(self, like: Tensor | Sequence[int]) -> Tensor:
-        """Standard normal numbers of a shape, on the CPU, the same for all images."""
-        return self._shared(like, torch.randn)
-
-    def _shared(self, like: Tensor | Sequence[int], make: Callable[..., Tensor]) -> Tensor:
-        shape = tuple(like.shape) if isinstance(like, Tensor) else tuple(like)
-        n = self._images
-        if shape and shape[0] % n == 0:  # [N * W, ...]: images come first, as in windows and heads of attention
-            one = make((shape[0] // n, *shape[1:]), generator=self._generator)
-            return one.repeat(n, *(1 for _ in shape[1:]))
-        if len(shape) > 1 and shape[1] == n:  # [time, N, ...]
-            return make((shape[0], 1, *shape[2:]), generator=self._generator).expand(shape)
-        return make(shape, generator=self._generator)
+def _other(numbers: Tensor, place: int) -> Tensor:
+    """The same, but for those that are second along an axis."""
+    changed = numbers.clone()
+    second = changed.select(place, 1)
+    second.copy_(~second if second.dtype == torch.bool else 1 - second)
+    return changed
 
 
 @contextmanager
@@ -163,72 +173,3 @@ def visible_attention() -> Iterator[None]:
     """Attention by separate operators: fused kernels have a dropout of their own that nobody else can see."""
     with sdpa_kernel(SDPBackend.MATH):
         yield
-
-
-def _bernoulli_(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
-    target: Tensor = args[0]
-    p = _dropped(aten.bernoulli_.float, args, given) or 0.0
-    return target.copy_(mode.kept(target, p))
-
-
-def _native_dropout(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    x, p = args[0], float(args[1])
-    kept = mode.kept(x, p).to(x.device)
-    return x * kept / (1 - p) if p < 1 else torch.zeros_like(x), kept
-
-
-def _rand(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
-    return _placed(mode.uniform(args[0]), args[0], given)
-
-
-def _randn(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
-    return _placed(mode.normal(args[0]), args[0], given)
-
-
-def _uniform_(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
-    target, low, high = args[0], _argument(args, given, 1, "from", 0.0), _argument(args, given, 2, "to", 1.0)
-    filled: Tensor = target.copy_(low + (high - low) * mode.uniform(target))
-    return filled
-
-
-def _normal_(mode: Randomness, args: Sequence[Any], given: Mapping[str, Any]) -> Tensor:
-    target, mean, std = args[0], _argument(args, given, 1, "mean", 0.0), _argument(args, given, 2, "std", 1.0)
-    filled: Tensor = target.copy_(mean + std * mode.normal(target))
-    return filled
-
-
-def _argument(args: Sequence[Any], given: Mapping[str, Any], place: int, name: str, otherwise: float) -> float:
-    return float(args[place] if len(args) > place else given.get(name, otherwise))
-
-
-def _placed(values: Tensor, like: Tensor | Sequence[int], given: Mapping[str, Any]) -> Tensor:
-    """Of the dtype and on the device that were asked for, else those of a tensor to be like, else torch's own."""
-    dtype = given.get("dtype") or (like.dtype if isinstance(like, Tensor) else torch.get_default_dtype())
-    device = given.get("device") or (like.device if isinstance(like, Tensor) else None)
-    return values.to(device=device, dtype=dtype)
-
-
-_ANSWERS: dict[Any, Callable[[Randomness, Sequence[Any], Mapping[str, Any]], Any]] = {
-    aten.bernoulli_.float: _bernoulli_,
-    aten.native_dropout.default: _native_dropout,
-    aten.rand.default: _rand,
-    aten.rand_like.default: _rand,
-    aten.randn.default: _randn,
-    aten.randn_like.default: _randn,
-    aten.uniform_.default: _uniform_,
-    aten.normal_.default: _normal_,
-}
-
-
-def _dropped(func: Any, args: Sequence[Any], given: Mapping[str, Any]) -> float | None:
-    """The probability of dropping, where an operator is dropout."""
-    if func is aten.bernoulli_.float:
-        return round(1 - _argument(args, given, 1, "p", 0.5), 12)
-    return float(args[1]) if func is aten.native_dropout.default else None
-
-
-def _is_certain(func: Any, args: Sequence[Any]) -> bool:
-    """Operators that may be random and here are not."""
-    if func is aten.native_dropout.default:
-        return args[1] == 0 or (len(args) > 2 and args[2] is False)
-    return "scaled_dot_product" in str(func) and next((a for a in args[4:] if isinstance(a, float)), 0) == 0

@@ -120,4 +120,5 @@ def copied(output: Any) -> Any:
 
 
 def _versions(output: Any) -> list[int]:
-    return [leaf._version for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+    leaves = [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and not leaf.is_inference()]
+    return [leaf._version for leaf in leaves]

@@ -13,12 +13,16 @@ from torch import Tensor, nn
 
 from askance.uncertainty.contract import Posterior
 from askance.vocab import ModelError
+from askance.vocab.theirs import theirs
 
 ELEMENTWISE = (
     nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Softplus,
     nn.Tanh, nn.Sigmoid, nn.Hardtanh, nn.Hardswish, nn.Hardsigmoid, nn.LogSigmoid, nn.Softsign,
 )  # fmt: skip
 """Activations that act on each number alone, so that they commute with flattening and with leaving units out."""
+
+
+_FLAT = "end the trunk with nn.Flatten(), or pool it to one vector an image"
 
 
 class SplitNet(nn.Module):
@@ -72,13 +76,16 @@ class SplitNet(nn.Module):
         Raises:
             ModelError: the trunk does not give one row of features an image.
         """
-        with evaluating(self.trunk), torch.no_grad():
+        said = f"the trunk, a {type(self.trunk).__name__}, to take images {list(images.shape)} of {images.dtype}"
+        with theirs(said, "check the image size, channels and dtype"), evaluating(self.trunk), torch.no_grad():
             features: Tensor = self.trunk(laid_out(images, self.trunk))
+        if not isinstance(features, Tensor):
+            raise ModelError(f"features [{len(images)}, D] from the trunk", type(features).__name__, _FLAT)
         if features.dim() != 2 or len(features) != len(images):
             raise ModelError(
                 f"features [{len(images)}, D] from the trunk",
                 str(list(features.shape)),
-                "end the trunk with nn.Flatten(), or pool it to one vector an image",
+                _FLAT,
             )
         return features
 
@@ -208,6 +215,8 @@ def laid_out(images: Tensor, trunk: nn.Module) -> Tensor:
     """On the trunk's device, and channels last where a CPU convolves: about twice as fast."""
     parameter = next(trunk.parameters(), None)
     placed = images if parameter is None else images.to(parameter.device)
+    if placed.is_inference() and not torch.is_inference_mode_enabled():
+        placed = placed.clone()  # into which a network may write
     convolves = any(isinstance(module, nn.Conv2d) for module in trunk.modules())
     if not convolves or placed.dim() != 4 or placed.device.type != "cpu":
         return placed

@@ -8,6 +8,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from askance.uncertainty.split import SplitNet, flat_layers, is_dropout
 from askance.uncertainty.tail import BeforeDropout
+from askance.uncertainty.wrapped import check_module
 
 _BRANCH_DROPS = {"DropPath": "drop_prob", "StochasticDepth": "p"}
 """Layers of timm and torchvision by name, and where they keep their probability: importing both takes seconds."""
@@ -39,10 +40,14 @@ def stochastic_layers(model: nn.Module) -> list[StochasticLayer]:
     networks than a `SplitNet` or a plain `nn.Sequential` all is unhandled: `StochasticNet(model, images).layers`
     finds what is random by running it.
 
+    Raises:
+        ModelError: no module.
+
     >>> net = SplitNet(nn.Flatten(), nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)))
     >>> [(layer.name, layer.handled) for layer in stochastic_layers(net)]
     [('head.0', True)]
     """
+    check_module(model)
     handled = _handled(model)
     return [
         StochasticLayer(name, type(layer).__name__, p, id(layer) in handled, _note(layer, p, id(layer) in handled))

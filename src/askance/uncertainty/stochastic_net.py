@@ -3,36 +3,29 @@
 Letters: N images, K draws, C classes, D features.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Literal
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from askance.maths import Draws
-from askance.uncertainty.batches import ImageSource, batches, first_two, grouped
-from askance.uncertainty.discovery import (
-    Discovery,
-    Read,
-    buffers_kept,
-    checked,
-    discover,
-    logits_of,
-    random_pass,
-    run,
-    training_alone,
-)
+from askance.uncertainty.axes import Axes
+from askance.uncertainty.batches import ImageSource, batches, first_few, grouped
+from askance.uncertainty.company import SEVERAL, Examined, Witness, examine, learnt, several, unknown
+from askance.uncertainty.discovery import Discovery, buffers_kept, discover, random_pass, training_alone
 from askance.uncertainty.heads import BLOCK
+from askance.uncertainty.outputs import Read, checked, finite, logits_of
+from askance.uncertainty.passes import Passes
 from askance.uncertainty.posterior import MOST_SHARED, DropoutPosterior, shared_masks
-from askance.uncertainty.randomness import Places, Randomness, Request, visible_attention
-from askance.uncertainty.replay import Memory, playing_back, remembering
-from askance.uncertainty.split import SplitNet, head_width, is_plain, laid_out, no_dropout
+from askance.uncertainty.requests import Request
+from askance.uncertainty.split import laid_out, no_dropout
 from askance.uncertainty.stochastic import StochasticLayer
 from askance.uncertainty.tail import Tail, features, plain_tail
+from askance.uncertainty.work import Work
+from askance.uncertainty.wrapped import ordinary
 from askance.vocab import ModelError
 
 Way = Literal["head", "rest", "passes"]
@@ -43,45 +36,27 @@ WHOLE = 0.98
 """From this share of the work on, running the rest is running everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """Multiplications of a network, counted and not timed.
-
-    Attributes:
-        once: of one full pass of one image.
-        again: of what runs again for each draw.
-    """
-
-    once: int
-    again: int
-
-    def passes(self, k: int) -> float:
-        """What K draws cost, in full passes: 1 is the price of one prediction.
-
-        Where nothing could be counted (quantised layers), K, which is the most it can be.
-        """
-        if not self.once:
-            return float(k)
-        return (self.once - self.again + k * self.again) / self.once
-
-
 class StochasticNet:
     """Any classifier, ready to be drawn from: K networks that differ by their random numbers (MC dropout).
 
     Finds what is random by running the model on a few images (see `discover`): dropout as a layer or a function,
-    of single numbers, channels, attention or whole branches (stochastic depth), and noise. Numbers belong to
-    (seed, draw, place) and are the same for all images, so draw k is one function, whatever the batch. Buffers,
-    BatchNorm's above all, and training flags stay as they are, bit for bit.
+    of single numbers, channels, attention or whole branches (stochastic depth), and noise of any kind. Numbers
+    belong to (seed, draw, place) and are the same for all images, so draw k is one function, whatever the batch.
+    Along which axis of them the images lie is found at several sizes of a batch, and tried (see `examine`); where
+    a doubt is left, draws are not joint. Buffers, BatchNorm's above all, and training flags stay as they are.
 
     Args:
         model: images to logits `[N, C]`, or to a record with `logits`.
-        example: one image or more, as the model takes them; or all of them, see `ImageSource`.
+        example: one image or more, as the model takes them, five for all that is tried to be tried on images of
+            yours; or all of them, see `ImageSource`.
         read: from what the model returns to logits, as `lambda output: output["out"]`.
         key: of the images, where a loader gives dicts.
 
     Attributes:
         way: how draws are made.
-        joint: whether draw k is one function of all images; False where numbers cannot be shared.
+        joint: whether draw k is one function of all images; False where numbers cannot be shared, or the model
+            itself looks at several images together. It may turn out at images of another shape or batch.
+        why: why draws are not joint, in words; "" where they are.
         layers: what is random, a row for each place.
         work: what a draw costs.
 
@@ -101,18 +76,32 @@ class StochasticNet:
         self.model = ordinary(model)
         self._read = read = checked(read)
         self._key = key
-        example = laid_out(_two(example, self.model, key), self.model)
-        self._found = discover(self.model, example, read)
-        if not self._found.requests:
+        some, _ = first_few(batches(example, SEVERAL, model=self.model, key=key), SEVERAL)
+        if not len(some):
+            raise ModelError("one image or more", "none", "give images as the model takes them, [N, ...]")
+        example = laid_out(several(some), self.model)
+        found = discover(self.model, example[:2], read)
+        if not found.requests and not found.outside:
             raise no_dropout(self.model)
-        self.joint, self._fragile = True, frozenset[int]()
-        with buffers_kept(self.model):
-            self._tail = self._plain_tail(example)
-            self.joint = self._is_joint(example)
-            self.work = self._count(example[:1])
-        self.layers = [_row(self.model, request, self.joint) for request in self._found.requests]
+        self._examined: dict[tuple[int, ...], Examined] = {}
+        with buffers_kept(self.model), finite(self.model):
+            known = self._examined[tuple(example.shape[1:])] = examine(self.model, example, read, found)
+            self._found, self.why = known.found, known.why
+            self._passes = Passes(self.model, read, found)
+            self._tail = self._plain_tail(example[:2])
+            self.work = self._count(example)
+            if not found.requests and _are_equal(self._passes.draw(example, found.axes, k=10, seed=0).logits):
+                raise no_dropout(self.model)
+        self.layers = [_row(self.model, request, self.why) for request in self._found.requests]
+        if found.outside:
+            self.layers.append(_row_of_outside(self.model))
         whole = self.work.again >= WHOLE * self.work.once
         self.way: Way = "head" if self._tail else "passes" if whole else "rest"
+
+    @property
+    def joint(self) -> bool:
+        """Whether draw k is one function of all images, as far as was seen."""
+        return not self.why
 
     def draws(self, images: ImageSource, *, k: int, seed: int, batch: int = 64) -> Draws:
         """K draws of images `[N, ...]`, `[N, K, C]` log-probabilities in nats.
@@ -129,14 +118,21 @@ class StochasticNet:
         if k < 1:
             raise ModelError("at least one draw", f"k={k}", "ask for k=100, or as many as there is time for")
         parts = batches(images, batch, model=self.model, key=self._key)
-        if self._tail is not None:
-            return Draws.cat(list(self._by_head(self._tail, parts, k, seed, batch)))
-        logits = torch.cat([self._by_passes(laid_out(part, self.model), k, seed) for part in parts])
+        with finite(self.model):
+            if self._tail is not None:
+                return Draws.cat(list(self._by_head(self._tail, parts, k, seed, batch)))
+            return self._all_by_passes(parts, k, seed)
+
+    def _all_by_passes(self, parts: Iterator[Tensor], k: int, seed: int) -> Draws:
+        witness = Witness()
+        logits = torch.cat([self._by_passes(laid_out(part, self.model), k, seed, witness) for part in parts])
+        self.why = self.why or witness.why
         return Draws.from_logits(logits.float() if logits.dtype.itemsize < 4 else logits, joint=self.joint)
 
     def full_passes(self, images: Tensor, *, k: int, seed: int) -> Draws:
         """The same draws by K full passes with nothing remembered: slow, and what `draws` is checked against."""
-        return self._whole(self._found, images, range(k), seed)
+        found = replace(self._known(laid_out(images, self.model)).found, shared=self._found.shared)
+        return self._whole(found, images, range(k), seed)
 
     def _whole(self, found: Discovery, images: Tensor, draws: Iterable[int], seed: int) -> Draws:
         images = laid_out(images, self.model)
@@ -147,52 +143,45 @@ class StochasticNet:
         posterior = DropoutPosterior(tail.head, k=k, seed=seed, names=tail.names)
         for some in grouped(parts, max(1, 4 * BLOCK // batch)):
             placed = [laid_out(part, self.model) for part in some]
-            yield posterior(torch.cat([features(self.model, part, self._found) for part in placed]))
+            drawn = posterior(torch.cat([features(self.model, part, self._found) for part in placed]))
+            yield drawn if self.joint else Draws(drawn.log_probs, joint=False)
 
-    def _by_passes(self, images: Tensor, k: int, seed: int) -> Tensor:
-        """Logits `[n, K, C]`: one pass that remembers, then K - 1 that play back."""
-        with self._ready() as places:
-            first, memory = self._remember(images, places, seed)
-            with playing_back(memory) as begin:
-                rest = [self._again(begin, images, places, seed, draw) for draw in range(1, k)]
-        return torch.stack([first, *rest], dim=1)
+    def _known(self, images: Tensor) -> Examined:
+        """What is known of images of that shape: axes of another shape would be a guess."""
+        shape = tuple(images.shape[1:])
+        if shape not in self._examined:
+            example = laid_out(several(images), self.model)
+            asked = random_pass(
+                self.model, example[:2], self._read, replace(self._found, axes=Axes()), seed=0, draw=0
+            )
+            found = replace(self._found, requests=tuple(asked[1].requests))
+            with buffers_kept(self.model):
+                self._examined[shape] = examine(self.model, example, self._read, found)
+        return self._examined[shape]
 
-    @contextmanager
-    def _ready(self) -> Iterator[Places]:
-        """Everything for passes of this model: its stochastic modules on, attention visible, no gradients."""
-        places = Places(self._found.watched)
-        with (
-            torch.inference_mode(False),
-            torch.no_grad(),
-            training_alone(self.model, self._found.stochastic),
-            places.watched(),
-            visible_attention(),
-        ):
-            yield places
-
-    def _remember(self, images: Tensor, places: Places, seed: int) -> tuple[Tensor, Memory]:
-        """Logits of the first draw, and what ran before its first random number.
-
-        Where the pass wrote into an output that was not known to be written into, the memory is spoilt: once more.
-        """
+    def _by_passes(self, images: Tensor, k: int, seed: int, witness: Witness) -> Tensor:
+        """Logits `[n, K, C]`. A draw that goes a way not seen before is looked at, and all is run again."""
         while True:
-            places.begin()
-            randomness = Randomness(places, images=len(images), seed=seed, draw=0)
-            with remembering(self.model, randomness, self._fragile) as memory, randomness:
-                output = self.model(images)
-            if memory.fragile <= self._fragile:
-                return self._read(output), memory
-            self._fragile = memory.fragile
+            known = self._known(images) if len(images) else Examined(self._found, self.why)
+            drawn = self._passes.draw(images, known.found.axes, k=k, seed=seed)
+            new = None if known.why else unknown(drawn.asked, known.found.axes)
+            if new is None:
+                witness.saw(drawn.asked, known.why)
+                return drawn.logits
+            self._examined[tuple(images.shape[1:])] = self._again(images, known.found, seed, *new)
 
-    def _again(self, begin: Callable[[], None], images: Tensor, places: Places, seed: int, draw: int) -> Tensor:
-        begin()
-        places.begin()
-        with Randomness(places, images=len(images), seed=seed, draw=draw):
-            return self._read(self.model(images))
+    def _again(self, images: Tensor, found: Discovery, seed: int, draw: int, key: str) -> Examined:
+        """What is known when one more draw was looked at, of which something that it asks for is new."""
+        with buffers_kept(self.model):
+            more = learnt(
+                self.model, laid_out(several(images), self.model), self._read, found, seed=seed, draw=draw
+            )
+        only = "" if key in more.axes.of else f"{key or 'the model'} asks for random numbers in some batches alone"
+        return Examined(more, more.axes.why or only)
 
     def _plain_tail(self, example: Tensor) -> Tail | None:
         """The tail, if a head made of it gives the same numbers as the network itself."""
-        tail = plain_tail(self.model, example, self._found, self._read)
+        tail = None if self._found.outside else plain_tail(self.model, example, self._found, self._read)
         if tail is None:
             return None
         found = replace(self._found, shared=shared_masks(tail.head, tail.names))
@@ -204,133 +193,43 @@ class StochasticNet:
         self._found = found
         return tail
 
-    def _is_joint(self, example: Tensor) -> bool:
-        """Whether an image's draws are the same alone and among others; and whether they can be had again.
+    def _count(self, example: Tensor) -> Work:
+        """Of one image; of two, halved, where the model does not take one alone."""
+        try:
+            return self._counted(example[:1])
+        except ModelError:
+            two = self._counted(example[:2])
+            return Work(two.once // 2, two.again // 2)
 
-        Raises:
-            ModelError: the same draw differs from itself.
-        """
-        together, again, alone = (
-            self.full_passes(images, k=2, seed=0).log_probs[-1] for images in (example, example, example[1:])
-        )
-        if not torch.allclose(together, again, atol=1e-4):
-            raise ModelError(
-                "a model that is random by torch alone",
-                "different logits for the same image and the same random numbers",
-                "draw its numbers with torch, not with numpy or random, and keep no state between passes",
-            )
-        return torch.allclose(together, alone, atol=1e-3)
-
-    def _count(self, image: Tensor) -> Work:
+    def _counted(self, image: Tensor) -> Work:
         with FlopCounterMode(display=False) as once:
             random_pass(self.model, image, self._read, self._found, seed=0, draw=0)
+        if self._tail is None:
+            return Work(once.get_total_flops(), self._passes.count(image, self._found.axes))
         again = FlopCounterMode(display=False)
-        with self._ready() as places:
-            if self._tail is not None:
-                seen = features(self.model, image, self._found)
-                with training_alone(self._tail.head, ()), again:
-                    self._tail.head(seen)
-            else:
-                _, memory = self._remember(image, places, 0)
-                with playing_back(memory) as begin, again:
-                    self._again(begin, image, places, 0, 1)
+        seen = features(self.model, image, self._found)
+        with torch.no_grad(), training_alone(self._tail.head, ()), again:
+            self._tail.head(seen)
         return Work(once.get_total_flops(), again.get_total_flops())
 
 
-def work_of(net: SplitNet, example: Tensor) -> Work:
-    """What a draw of a cut network costs: its head again, whatever the kernels save of that."""
-    image = laid_out(example[:1], net)
-    once, again = FlopCounterMode(display=False), FlopCounterMode(display=False)
-    with once:
-        run(net, image, logits_of)
-    seen = net.features(image)
-    with again:
-        run(net.head, seen, logits_of)
-    return Work(once.get_total_flops(), again.get_total_flops())
+def _are_equal(logits: Tensor) -> bool:
+    return bool((logits == logits[:, :1]).all())
 
 
-class HeadDraws:
-    """Draws of a head that is any network, as `DropoutPosterior` draws a plain one: features to K joint draws.
-
-    Args:
-        head: features `[N, D]` to logits `[N, C]`, whatever is in it.
-        k: number of draws, K.
-        seed: what its random numbers derive from.
-        known: what `look_at` found in this head, so that nobody has to look again.
-    """
-
-    def __init__(self, head: nn.Sequential, *, k: int, seed: int, known: StochasticNet | None = None) -> None:
-        self._net = known or look_at(head)
-        self._k, self._seed = k, seed
-
-    def __call__(self, features: Float[Tensor, "N D"]) -> Draws:
-        """Log-probabilities of K draws, `[N, K, C]`."""
-        return self._net.draws(features, k=self._k, seed=self._seed)
+def _row_of_outside(model: nn.Module) -> StochasticLayer:
+    note = "numbers of Python's random or of numpy: seeded by the draw, so all runs again for each"
+    return StochasticLayer("", type(model).__name__, 0.0, True, note)
 
 
-def look_at(head: nn.Sequential) -> StochasticNet:
-    """What of a head is random, found by a dozen passes over two random images.
-
-    It holds for the head's layers, whatever their weights become: they are read at each draw.
-    """
-    return StochasticNet(head, torch.rand(2, head_width(head), generator=torch.Generator().manual_seed(0)))
-
-
-def head_posterior(head: nn.Sequential, *, k: int, seed: int) -> DropoutPosterior | HeadDraws:
-    """The fastest posterior of a head by its own dropouts: kernels for a plain one, passes for any other.
-
-    Raises:
-        ModelError: nothing in it is random.
-    """
-    return (DropoutPosterior if is_plain(head) else HeadDraws)(head, k=k, seed=seed)
-
-
-def ordinary(model: nn.Module) -> nn.Module:
-    """The module itself, where it is wrapped.
-
-    Raises:
-        ModelError: no module; one without its weights; a scripted one, whose dropout Python does not see.
-    """
-    if not isinstance(model, nn.Module):
-        raise ModelError(
-            "a torch.nn.Module",
-            f"a {type(model).__name__}",
-            "of other models: Draws.from_probs(np.stack([m.predict_proba(x) for m in models], 1), joint=True)",
-        )
-    if empty := [name for name, tensor in model.named_parameters() if tensor.is_meta]:
-        raise ModelError(
-            "a model with its weights",
-            f"{len(empty)} tensors without numbers (on the meta device), the first {empty[0]}",
-            "load them: model.to_empty(device='cpu'), then model.load_state_dict(...)",
-        )
-    if isinstance(model, torch.jit.ScriptModule):
-        raise ModelError(
-            "a model in Python, whose dropout can be answered",
-            f"a scripted {model.original_name}",
-            "give the nn.Module it was scripted from",
-        )
-    inner = getattr(model, "_orig_mod", None)  # torch.compile
-    if inner is None and isinstance(model, nn.DataParallel | nn.parallel.DistributedDataParallel):
-        inner = model.module
-    return inner if isinstance(inner, nn.Module) else model
-
-
-def _two(example: ImageSource, model: nn.Module, key: str | None) -> Tensor:
-    """Two images, made of one if need be.
-
-    Raises:
-        ModelError: no image.
-    """
-    some, _ = first_two(batches(example, 2, model=model, key=key))
-    return some if len(some) > 1 else torch.cat([some, some.flip(-1)])
-
-
-def _row(model: nn.Module, request: Request, joint: bool) -> StochasticLayer:
+def _row(model: nn.Module, request: Request, why: str) -> StochasticLayer:
     kind = type(model.get_submodule(request.place)).__name__
     if request.p is None:
         note = f"noise by {request.op}"
     else:
-        note = "one mask a draw, the same for all images" if joint else "one mask a draw"
+        note = "one mask a draw, the same for all images" if not why else "one mask a draw"
     if not request.understood:
         note = f"random by {request.op}: seeded, but each image has numbers of its own"
+    elif why:
+        note += f"; not joint: {why}"
     return StochasticLayer(request.key, kind, request.p or 0.0, request.understood, note)

@@ -17,9 +17,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from askance.uncertainty.discovery import Discovery, Read, discover, logits_of, run, training_alone
+from askance.uncertainty.discovery import Discovery, discover, run, taking, training_alone
+from askance.uncertainty.outputs import Read, logits_of
 from askance.uncertainty.randomness import Places, Randomness, visible_attention
 from askance.uncertainty.split import ELEMENTWISE, SplitNet, no_dropout
+from askance.vocab import ModelError
+from askance.vocab.theirs import theirs
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ class _Dropouts(TorchFunctionMode):
         return self._act(x, p, lambda: func(*args, **given))
 
 
-class _Reached(Exception):
+class _Reached(BaseException):  # not an error, and not for a network's own `except Exception`
     def __init__(self, features: Tensor) -> None:
         super().__init__()
         self.features = features
@@ -126,17 +129,25 @@ class BeforeDropout(nn.Module):
             with _Dropouts(_stop):
                 self.model(images)
         except _Reached as reached:
-            return reached.features.flatten(1)
+            return reached.features.reshape(len(images), -1)
         finally:
             for module, training in zip(askers, flags, strict=True):
                 module.training = training
-        raise AssertionError("a network that was cut at its first dropout has one")
+        raise _not_reached(images)
 
 
-def cut(model: nn.Module, example: Tensor, read: Read = logits_of) -> SplitNet | None:
+def cut(
+    model: nn.Module, example: Tensor, read: Read = logits_of, found: Discovery | None = None
+) -> SplitNet | None:
     """A network in two parts at its first dropout, where all behind it is a plain head; else None.
 
     The model is taken apart: its own classifier is in the head of what is returned.
+
+    Args:
+        model: images to logits.
+        example: two images or more.
+        read: from what it returns to logits.
+        found: what of it is random, where somebody has looked already.
 
     Raises:
         ModelError: nothing is random, or the model fails on the example.
@@ -146,7 +157,7 @@ def cut(model: nn.Module, example: Tensor, read: Read = logits_of) -> SplitNet |
     >>> [type(layer).__name__ for layer in net.head]
     ['Dropout', 'Linear']
     """
-    found = discover(model, example, read)
+    found = found or discover(model, example, read)
     if not found.requests:
         raise no_dropout(model)
     tail = plain_tail(model, example, found, read)
@@ -154,29 +165,53 @@ def cut(model: nn.Module, example: Tensor, read: Read = logits_of) -> SplitNet |
         return None
     inside = {id(layer) for layer in tail.head if isinstance(layer, nn.Linear)}
     names = [name for name, module in model.named_modules() if id(module) in inside]
-    before = run(model, example, read)
+    before = _logits(model, example, read, found)
     net = SplitNet(BeforeDropout(model, tuple(found.stochastic.values()), names), tail.head)
-    with training_alone(net, ()), torch.no_grad():
-        same = torch.allclose(net(example), before, rtol=1e-4, atol=1e-4)
-    if not same:
-        raise AssertionError(f"{type(model).__name__} and its parts disagree")
+    with training_alone(net, ()):
+        after = _logits(net, example, logits_of, found)
+    if not torch.allclose(after, before, rtol=1e-4, atol=1e-4, equal_nan=True):
+        raise ModelError(
+            f"{type(model).__name__} to be the same in two parts, cut at its first dropout",
+            f"logits that differ by {float((after - before).abs().max()):.3g}",
+            "give a network that ends in dropout and linear layers, or one whose forward is the same each time",
+        )
     return net
+
+
+def _logits(model: nn.Module, images: Tensor, read: Read, found: Discovery) -> Tensor:
+    """In evaluation mode, and where that is random too, without its dropout: as a network of two parts is."""
+    if not found.always:
+        return run(model, images, read)
+    nothing = _Dropouts(lambda x, *_: x)
+    with theirs(*taking(model, images)), training_alone(model, ()), torch.no_grad(), nothing:
+        return read(model(images))
 
 
 def _stop(x: Tensor, _: float, __: Callable[[], Tensor]) -> Tensor:
     raise _Reached(x)
 
 
+@torch.inference_mode(False)
 def features(model: nn.Module, images: Tensor, found: Discovery) -> Float[Tensor, "N D"]:
     """What reaches the first dropout; nothing behind it runs."""
     try:
-        with training_alone(model, found.stochastic), torch.no_grad(), _Dropouts(_stop):
+        on = training_alone(model, found.stochastic)
+        with theirs(*taking(model, images)), on, torch.no_grad(), _Dropouts(_stop):
             model(images)
     except _Reached as reached:
-        return reached.features.flatten(1)
-    raise AssertionError("a network whose tail was found has a dropout")
+        return reached.features.reshape(len(images), -1)
+    raise _not_reached(images)
 
 
+def _not_reached(images: Tensor) -> ModelError:
+    return ModelError(
+        "a network that comes to its dropout whatever images it is given",
+        f"{len(images)} of {list(images.shape[1:])} with which it does not",
+        "let forward drop in every batch, or give batches of another size",
+    )
+
+
+@torch.inference_mode(False)
 def plain_tail(model: nn.Module, example: Tensor, found: Discovery, read: Read) -> Tail | None:
     """The tail as a head, or None where there is more to it than dropout, linear and elementwise layers."""
     steps: list[_Step] = []
