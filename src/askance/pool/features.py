@@ -46,7 +46,7 @@ class _Meta:
     dtype: str
 
 
-_REBUILT = "delete that folder: it is rebuilt"
+_REBUILT = "delete the folder: it is rebuilt"
 
 
 class FeatureCache:
@@ -315,6 +315,9 @@ def _check_meta(path: Path, dim: int) -> None:
         fresh.write_text(json.dumps(mine))
         fresh.replace(path)
         return
-    found = read_json(path, dict[str, Any], _REBUILT)
+    try:
+        found = read_json(path, dict[str, Any], _REBUILT)
+    except Damaged as error:
+        raise PoolError(f"a feature cache in {path.parent}", error.got, error.fix) from None
     if found != mine:
         raise PoolError(f"features {mine}", f"{found} in {path.parent}", "open another folder, or delete this one")
