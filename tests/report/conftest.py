@@ -25,7 +25,7 @@ def make_table(shift: float) -> Reliability:
         confidence=(0.3, None, 0.9),
         accuracy=(0.2, None, 0.9 - shift),
         low=(0.04, None, 0.7 - shift),
-        high=(0.6, None, 0.97 - shift),
+        high=(0.6, None, min(1.0, 0.97 - shift)),
     )
 
 
