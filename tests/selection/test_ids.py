@@ -1,5 +1,8 @@
 """Ids as people have them: texts, places, whole numbers; and scores and features as arrays and lists."""
 
+from pathlib import Path
+from uuid import UUID
+
 import numpy as np
 import pytest
 import torch
@@ -67,3 +70,23 @@ def test_a_selection_of_ones_own_gives_picks_or_is_told_how():
     finally:
         selections._entries.pop("last-first")
         selections._entries.pop("no-record")
+
+
+@pytest.mark.parametrize("name", [*NAMES, "class-balanced-random"])
+def test_ids_of_any_kind_come_back_as_they_were(name):
+    kinds = [
+        [("folder", i) for i in range(6)],
+        [Path(f"{i}.png") for i in range(6)],
+        [UUID(int=i) for i in range(6)],
+        [bytes([i]) for i in range(6)],
+        list(np.array([f"{i}.png" for i in range(6)])),
+        np.array([f"{i}.png" for i in range(6)]),
+        (i for i in range(6)),
+    ]
+    for ids in kinds:
+        told = ids if isinstance(ids, np.ndarray | list) else list(ids)
+        picks = ak.select(name, ids=told, n=6, seed=2, scores=SCORES, groups=[0, 1] * 3)
+        assert [told[i] for i in picks.positions] == list(picks.ids)
+        assert len(ak.score("random", ids=told, seed=2)) == 6
+    with pytest.raises(SelectionError, match="each image once"):
+        ak.select(name, ids=[None] * 6, n=2, seed=0, scores=SCORES, groups=[0, 1] * 3)

@@ -1,13 +1,13 @@
 """One door to every acquisition: by name, with whatever it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import cast
 
 from jaxtyping import Float64
 from torch import Tensor
 
 from askance.acquisition.catalogue import acquisitions
-from askance.maths import Draws, Numbers, as_draws, as_tensor
+from askance.maths import Draws, Numbers, as_draws, as_ids, as_tensor
 from askance.vocab import DrawsError
 
 
@@ -17,7 +17,7 @@ def score(
     draws: Draws | None = None,
     targets: Draws | None = None,
     log_density: Numbers | None = None,
-    ids: Sequence[object] | None = None,
+    ids: Iterable[object] | None = None,
     seed: int | None = None,
 ) -> Float64[Tensor, "N"]:
     """Score units by an acquisition of the catalogue, bringing it what its signature asks for.
@@ -50,9 +50,10 @@ def score(
     offered["log_density"] = (
         densities if densities is None or densities.is_floating_point() else densities.double()
     )
-    counted = next((len(one) for one in (ids, draws, log_density) if one is not None), None)
+    given = None if ids is None else as_ids(ids)
+    counted = next((len(one) for one in (given, draws, log_density) if one is not None), None)
     if counted is not None:
-        offered["ids"] = [str(one) for one in (range(counted) if ids is None else ids)]
+        offered["ids"] = [str(one) for one in (range(counted) if given is None else given)]
     return _checked(entry.function(**entry.arguments(offered)), entry.name, draws)
 
 

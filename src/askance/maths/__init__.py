@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
-from askance.maths.keyed import keyed_seed, keyed_uniform
+from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
 from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
 from askance.vocab.lazily import names_from
@@ -75,6 +75,7 @@ __all__ = [
     "area_gap",
     "area_under",
     "as_draws",
+    "as_ids",
     "as_tensor",
     "bernoulli_units",
     "brier_score",

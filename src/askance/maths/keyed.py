@@ -4,11 +4,25 @@ Every random choice over images (ties, Gumbel noise, random picks, subsets) is m
 picks do not depend on batch size, order, or what else is in the pool.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def as_ids(ids: Iterable[Any]) -> Sequence[Any]:
+    """Ids in their order, by place: of a list, an array, a tensor, a column of a table, or anything that gives them.
+
+    >>> as_ids(np.array(["a", "b"]))[1], as_ids(range(2))[1]
+    (np.str_('b'), 1)
+    """
+    if isinstance(ids, Sequence):
+        return ids
+    if type(ids).__module__.partition(".")[0] == "torch":
+        return list(getattr(ids, "tolist")())  # noqa: B009 - of a tensor, each number as Python has it
+    return list(ids)
 
 
 def keyed_uniform(ids: Sequence[str], seed: int, purpose: str) -> NDArray[np.float64]:

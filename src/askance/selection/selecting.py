@@ -1,12 +1,12 @@
 """One door to every selection: by name, with whatever it needs."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import torch
 
-from askance.maths import Draws, Numbers, as_draws, as_tensor
+from askance.maths import Draws, Numbers, as_draws, as_ids, as_tensor
 from askance.selection.catalogue import selections
 from askance.selection.door import check_groups, check_request, checked_scores
 from askance.vocab import Picks, SelectionError
@@ -17,7 +17,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
     *,
     n: int,
     seed: int,
-    ids: Sequence[Any] | None = None,
+    ids: Iterable[Any] | None = None,
     scores: Numbers | None = None,
     groups: Sequence[str | int] | None = None,
     draws: Draws | None = None,
@@ -31,8 +31,8 @@ def select(  # noqa: PLR0913 - the one door to all of them
         name: of a selection, or an alias; hyphens or underscores.
         n: how many; where fewer can be picked, all of those come and `len(picks) < n`.
         seed: of every random choice.
-        ids: N image ids, each once: texts, whole numbers, or whatever its text tells apart; None for places, 0 to
-            N - 1. Random choices belong to the text of an id.
+        ids: N image ids, each once: texts, whole numbers, or whatever its text tells apart, in a list, an array or
+            a column; None for places, 0 to N - 1. Random choices belong to the text of an id.
         scores: `[N]`, a tensor, an array or a list, as features are. An image whose score is NaN is never
             picked, not even by a selection that does not look at scores.
         groups: N, the class of each image, for those that balance classes.
@@ -59,7 +59,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
     draws = None if draws is None else as_draws(draws)
     features = None if features is None else as_tensor(features, "features")
     labelled = None if labelled is None else as_tensor(labelled, "labelled")
-    given: Sequence[Any] = _places(scores, draws, features) if ids is None else ids
+    given = _places(scores, draws, features) if ids is None else as_ids(ids)
     ids = [str(one) for one in given]
     scores = None if scores is None else checked_scores(scores, ids)
     kept: Sequence[int] = range(len(ids))
