@@ -43,7 +43,7 @@ def harness(folder, kind):
     ("kind", "ends"),
     [
         ("kill", {"late": {"lost"}, "one_by_one": {"lost"}, "unflushed": {"unsound", "lost"}}),
-        ("disk", {"in_silence": {"lost"}}),
+        ("disk", {"in_silence": {"lost", "unsound"}}),
         ("table", {"a_row_less": {"lost"}, "over_another": {"lost"}}),
         ("image", {"raw_errors": {"traceback"}, "by_turns": {"differs"}}),
         ("together", {"forgetful": {"lost"}}),

@@ -92,3 +92,15 @@ def test_a_long_name_is_written_whole(tmp_path):
     assert (tmp_path / ("x" * 240 + ".csv")).read_bytes() == b"1"
     with pytest.raises(StoreError, match="shorter name"):
         write_whole(tmp_path / ("x" * 300), b"1")
+
+
+def test_a_disk_that_lets_nothing_go_either_is_told_all_the_same(tmp_path, monkeypatch):
+    def no(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", no)
+    monkeypatch.setattr(os, "unlink", no)
+    with pytest.raises(StoreError, match="Read-only"):
+        write_whole(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"

@@ -47,7 +47,8 @@ def write_whole(path: Path, data: bytes, *, private: bool = False, new: bool = F
             _put_in_place(beside, path, new=new)  # while it is held: nobody may take it for a leftover
         _flush_folder(path.parent)
     except BaseException as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk that fails may not let it go either
+            beside.unlink(missing_ok=True)
         if isinstance(error, OSError) and not (new and isinstance(error, FileExistsError)):
             raise cannot_write(path, error) from None
         raise
