@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 def as_ids(ids: Iterable[Any]) -> Sequence[Any]:
-    """Ids in their order, by place: of a list, an array, a tensor, a column of a table, or anything that gives them.
+    """Ids in their order, by place: of a list, an array, a tensor, a column of a table, or whatever gives them.
 
     >>> as_ids(np.array(["a", "b"]))[1], as_ids(range(2))[1]
     (np.str_('b'), 1)

@@ -59,7 +59,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
     draws = None if draws is None else as_draws(draws)
     features = None if features is None else as_tensor(features, "features")
     labelled = None if labelled is None else as_tensor(labelled, "labelled")
-    given = _places(scores, draws, features) if ids is None else as_ids(ids)
+    given: Sequence[Any] = _places(scores, draws, features) if ids is None else as_ids(ids)
     ids = [str(one) for one in given]
     scores = None if scores is None else checked_scores(scores, ids)
     kept: Sequence[int] = range(len(ids))
