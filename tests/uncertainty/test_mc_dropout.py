@@ -115,7 +115,7 @@ def test_batch_norm_and_flags_are_left_as_found(training):
 
 def test_flags_come_back_after_an_error():
     net = norm_net().train()
-    with pytest.raises(RuntimeError, match="channels"):
+    with pytest.raises(ModelError, match="channels"):
         net.features(images(2, channels=3))
     assert all(module.training for module in net.modules())
 

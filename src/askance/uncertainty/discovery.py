@@ -73,11 +73,14 @@ def _with_outside(model: nn.Module, example: Tensor, found: Discovery) -> Discov
         return replace(found, outside=True, always=True)
     if draws_outside(lambda: _output(model, example, found.stochastic)):
         return replace(found, outside=True)
-    if not draws_outside(lambda: _output(model, example, everyone)):
+    try:
+        if not draws_outside(lambda: _output(model, example, everyone)):
+            return found
+        if type(_output(model, example, everyone)) is not type(_output(model, example, ())):
+            return found
+        asked = tuple(_requests(model, example, everyone, found.watched))
+    except ModelError:  # training mode does more than drop: auxiliary outputs that need larger images, for one
         return found
-    if type(_output(model, example, everyone)) is not type(_output(model, example, ())):
-        return found
-    asked = tuple(_requests(model, example, everyone, found.watched))
     return replace(found, stochastic=everyone, requests=asked, outside=True)
 
 
