@@ -1,4 +1,4 @@
-"""The page of peers' faults names tests; each of them has to be there."""
+"""The pages of faults name tests; each of them has to be there."""
 
 import re
 from pathlib import Path
@@ -21,4 +21,25 @@ def test_every_named_test_is_there():
     named = list(named_tests())
     assert len(named) > 20
     missing = [(file, name) for file, name in named if f"def {name}(" not in (TESTS / file).read_text()]
+    assert missing == []
+
+
+def by_kind():
+    """`(file, test)` for every test that `docs/faults.md` names; a bare `::name` belongs to the file before it."""
+    file = ""
+    for line in (TESTS.parent / "docs" / "faults.md").read_text().splitlines():
+        for path, name in re.findall(r"(tests/[\w/]+\.py)?(?:::(\w+))?", line if line.startswith("|") else ""):
+            file = path or file
+            if path or name:
+                yield file.removeprefix("tests/"), name
+
+
+def test_every_test_of_a_kind_of_fault_is_there():
+    named = list(by_kind())
+    assert len(named) > 40
+    missing = [
+        (file, name)
+        for file, name in named
+        if not (TESTS / file).exists() or not re.search(rf"(def|class) {name}\b", (TESTS / file).read_text())
+    ]
     assert missing == []
