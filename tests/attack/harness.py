@@ -1,6 +1,6 @@
 """The attack on an Askance with a fault planted in it, and with none: a script, because it forks.
 
-Prints one JSON object: plant -> how its cases ended. No command here needs torch.
+Prints one JSON object: kind -> plant -> how its cases ended. No command here needs torch.
 """
 
 import contextlib
@@ -103,15 +103,13 @@ def in_silence():
 
 
 def forgetful():
-    """Every third import ends well and leaves nothing."""
+    """Every fourth import ends well and leaves one label of four."""
     real = session_labels.take_rows
 
-    def take(project, rows, path, who, **options):
-        return real(project, rows[:1] if path.name.endswith("-1.csv") else rows, path, who, **options)
+    def take(project, rows, path, *given, **options):
+        return real(project, rows[:1] if path.name.endswith("-1.csv") else rows, path, *given, **options)
 
-    from askance.session import session
-
-    session.take_rows = take
+    everywhere("take_rows", take)
 
 
 def a_row_less():
@@ -217,20 +215,22 @@ def until_found(results, most):
     return ends
 
 
-def main(folder, kind):
-    """Each plant of a kind in a fork of its own."""
+def main(folder):
+    """Kind -> plant -> how its cases ended, each plant in a fork of its own."""
     places = Places(folder / "shared", folder / "own")
     in_child(lambda _: (make_files(places), make_stages(places, torch=False), 0)[-1])
-    found = {}
-    for plant in PLANTS[kind]:
+    return {kind: {plant.__name__: planted(places, kind, plant) for plant in PLANTS[kind]} for kind in PLANTS}
 
-        def run(_, plant=plant):
-            plant()
-            return until_found(CASES[kind](places), most=5 if plant is nothing and kind != "table" else None)
 
-        ended = in_child(run)
-        found[plant.__name__] = ended.value or ended.said[-2000:]
-    return found
+def planted(places, kind, plant):
+    """How the cases of a kind end where a fault is planted, up to the first that finds it."""
+
+    def run(_):
+        plant()
+        return until_found(CASES[kind](places), most=3 if plant is nothing and kind != "table" else None)
+
+    ended = in_child(run)
+    return ended.value or ended.said[-2000:]
 
 
 def crew_of(folder):
@@ -250,4 +250,4 @@ def crew_of(folder):
 if __name__ == "__main__":
     assert askance.cli.main.app is not None
     place = Path(sys.argv[1])
-    print(json.dumps(crew_of(place) if sys.argv[2] == "crew" else main(place, sys.argv[2])))
+    print(json.dumps(crew_of(place) if sys.argv[2] == "crew" else main(place)))

@@ -11,7 +11,7 @@ from tools.attack.cases import Result
 from tools.attack.page import summary, write_page
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = {"kills": 18, "disks": 18, "together": 2, "images": 500, "tables": 300}
+SMALL = {"kills": 10, "disks": 10, "together": 1, "images": 500, "tables": 250}
 
 
 def python(*words):
@@ -26,9 +26,9 @@ def test_killed_starved_mangled_and_crowded_nothing_is_lost(tmp_path):
     assert file.exists(), done.stderr[-3000:]
     found = json.loads(file.read_text())
     assert found["faults"] == []
-    assert [kind["cases"] for kind in found["kinds"].values()] == [18, 18, 2, 500, 300]
-    assert found["kinds"]["kill"]["landed"] >= 9  # or it would not have been tried
-    assert found["kinds"]["disk"]["landed"] >= 9
+    assert [kind["cases"] for kind in found["kinds"].values()] == list(SMALL.values())
+    assert found["kinds"]["kill"]["landed"] >= 5  # or it would not have been tried
+    assert found["kinds"]["disk"]["landed"] >= 5
     assert done.returncode == 0
 
 
@@ -38,23 +38,24 @@ def harness(folder, kind):
     return json.loads(done.stdout)
 
 
+PLANTED = {
+    "kill": {"late": {"lost"}, "one_by_one": {"lost"}, "unflushed": {"unsound", "lost"}},
+    "disk": {"in_silence": {"lost", "unsound"}},
+    "table": {"a_row_less": {"lost"}, "over_another": {"lost"}},
+    "image": {"raw_errors": {"traceback"}, "by_turns": {"differs"}},
+    "together": {"forgetful": {"lost"}},
+}
+"""Kind -> the fault in `harness.py` -> how the case that finds it ends."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("kind", "ends"),
-    [
-        ("kill", {"late": {"lost"}, "one_by_one": {"lost"}, "unflushed": {"unsound", "lost"}}),
-        ("disk", {"in_silence": {"lost", "unsound"}}),
-        ("table", {"a_row_less": {"lost"}, "over_another": {"lost"}}),
-        ("image", {"raw_errors": {"traceback"}, "by_turns": {"differs"}}),
-        ("together", {"forgetful": {"lost"}}),
-    ],
-)
-def test_a_fault_that_is_planted_is_found(tmp_path, kind, ends):
-    found = harness(tmp_path, kind)
-    assert set(found.pop("nothing")) == {"ok"}
-    assert found.keys() == ends.keys()
-    for plant, wanted in ends.items():
-        assert found[plant][-1] in wanted, plant
+def test_a_fault_that_is_planted_is_found(tmp_path):
+    found = harness(tmp_path, "plants")
+    assert found.keys() == PLANTED.keys()
+    for kind, plants in PLANTED.items():
+        assert set(found[kind].pop("nothing")) == {"ok"}
+        assert found[kind].keys() == plants.keys()
+        assert {plant: ends[-1] for plant, ends in found[kind].items() if ends[-1] not in plants[plant]} == {}
 
 
 def test_a_case_that_ends_or_never_ends_its_process_is_told_and_the_others_are_tried(tmp_path):

@@ -39,10 +39,14 @@ def code() -> str:
 
 
 def _git(root: Path, *words: str) -> str:
-    """What git says; nothing where there is none, or it fails."""
+    """What git says; nothing where there is none, or it fails. Nothing is locked: killed, it would stay so."""
     try:
         found = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10, check=False
+            ["git", "--no-optional-locks", "-C", str(root), *words],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
