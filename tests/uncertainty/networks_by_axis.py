@@ -197,7 +197,7 @@ APART: dict[str, Callable[[], nn.Module]] = {
     "a part of the batch": lambda: Small(_a_part_of_the_batch),
     "across images": lambda: Small(_across_images),
     "in small batches alone": lambda: Small(
-        lambda net, x: net.out(net.drop(net.drop(net.units(x)).tanh()) if len(x) < 7 else net.units(x).tanh())
+        lambda net, x: net.out((net.drop(net.units(x)) if len(x) < 7 else net.units(x)).softmax(1))
     ),
     "leaky, each its own": lambda: _sequential(nn.RReLU(0.1, 0.9)),
     "normalised by the batch": lambda: _sequential(nn.BatchNorm2d(8, track_running_stats=False), nn.Dropout(0.3)),

@@ -13,6 +13,7 @@ from askance.uncertainty import SplitNet, StochasticNet, ensemble_draws, mc_drop
 from askance.uncertainty.axes import Axis, axes_of
 from askance.uncertainty.outside import outside_seeded
 from askance.uncertainty.requests import Request
+from askance.vocab import ModelError
 from tests.uncertainty.networks_by_axis import APART, JOINT
 
 SIZES = (1, 3, 9)
@@ -174,3 +175,20 @@ def test_numbers_scaled_by_the_batch_are_not_joint() -> None:
     drawn = StochasticNet(net, images(5))
     assert not drawn.joint
     assert "quantisation" in drawn.why
+
+
+def test_a_dropout_that_large_batches_do_not_come_to_is_told_of() -> None:
+    """Where all behind it is a plain head, there are no draws of such a batch."""
+    layers = nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3)
+
+    class Small(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            hidden = self.layers[0](x)
+            return self.layers[2](self.layers[1](hidden) if len(x) < 7 else hidden)
+
+    with pytest.raises(ModelError, match=r"8 of \[4\] with which it does not"):
+        mc_dropout(Small(), torch.randn(8, 4), k=2, seed=0)

@@ -120,14 +120,16 @@ class Witness:
         self.why = ""
         self._keys: dict[int, list[str]] = {}
 
-    def saw(self, asked: Sequence[Randomness], why: str) -> None:
+    def saw(self, asked: Sequence[Randomness], known: Examined) -> None:
         """One batch more.
 
         Args:
             asked: of each draw.
-            why: draws of images of that shape are not joint, if so.
+            known: of images of that shape.
         """
-        self.why = self.why or why
+        self.why = self.why or known.why
+        if known.found.requests and not all(one.requests for one in asked):
+            self.why = self.why or "it asks for no random numbers in some batches"
         for draw, one in enumerate(asked):
             keys = [request.key for request in one.requests]
             if not self.why and self._keys.setdefault(draw, keys) != keys:

@@ -166,7 +166,7 @@ class StochasticNet:
             drawn = self._passes.draw(images, known.found.axes, k=k, seed=seed)
             new = None if known.why else unknown(drawn.asked, known.found.axes)
             if new is None:
-                witness.saw(drawn.asked, known.why)
+                witness.saw(drawn.asked, known)
                 return drawn.logits
             self._examined[tuple(images.shape[1:])] = self._again(images, known.found, seed, *new)
 
