@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from askance.tasks.classification.model import build
+from askance.networks.model import build
 from askance.uncertainty import StochasticNet
 from askance.vocab import ModelError
 from askance.vocab.config import ModelConfig

@@ -84,8 +84,12 @@ def test_strong_decay_makes_small_weights():
 def test_a_loss_that_is_no_number_is_said():
     net, examples = toy()
     broken = Examples(lambda chosen: examples.read(chosen) * math.nan, examples.targets)
-    with pytest.raises(ModelError, match="learning_rate"):
+    with pytest.raises(ModelError, match="nothing was trained yet"):
         minimise(net, broken, recipe(), decay=0.1, seed=0)
+    calls = iter([1.0, 1.0])  # well at first
+    later = Examples(lambda chosen: examples.read(chosen) * next(calls, math.nan), examples.targets)
+    with pytest.raises(ModelError, match=r"(?s)at step 3.*lower train\.learning_rate"):
+        minimise(net, later, recipe(), decay=0.1, seed=0)
 
 
 def test_the_average_is_the_recurrence():
