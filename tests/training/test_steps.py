@@ -89,7 +89,7 @@ def test_a_loss_that_is_no_number_is_said():
     calls = iter([1.0, 1.0])  # well at first
     later = Examples(lambda chosen: examples.read(chosen) * next(calls, math.nan), examples.targets)
     with pytest.raises(ModelError, match=r"(?s)at step 3.*lower train\.learning_rate"):
-        minimise(net, later, recipe(), decay=0.1, seed=0)
+        minimise(toy()[0], later, recipe(), decay=0.1, seed=0)
 
 
 def test_the_average_is_the_recurrence():
