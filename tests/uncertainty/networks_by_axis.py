@@ -196,6 +196,9 @@ APART: dict[str, Callable[[], nn.Module]] = {
     "filled up to eight": lambda: Small(_padded),
     "a part of the batch": lambda: Small(_a_part_of_the_batch),
     "across images": lambda: Small(_across_images),
+    "the first six alone": lambda: Small(
+        lambda net, x: net.out(torch.cat([net.drop(net.units(x)[:6]), net.units(x)[6:]]).softmax(1))
+    ),
     "in small batches alone": lambda: Small(
         lambda net, x: net.out((net.drop(net.units(x)) if len(x) < 7 else net.units(x)).softmax(1))
     ),

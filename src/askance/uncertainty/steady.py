@@ -22,7 +22,7 @@ class Steady:
         found: what of the network is random, with axes.
 
     >>> from askance.uncertainty.discovery import discover
-    >>> net = _Noisy()
+    >>> net = _Noisy().eval()
     >>> steady = held_still(net, torch.zeros(2, 3), discover(net, torch.zeros(2, 3), logits_of))
     >>> x = torch.zeros(4, 3)
     >>> torch.equal(steady(net, x), steady(net, x)), torch.equal(steady(net, x)[:1], steady(net, x[:1]))
