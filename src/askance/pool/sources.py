@@ -136,7 +136,7 @@ def _is_left_out(name: str, path: str, own: Container[str]) -> bool:
     """Whether a file below `path` is hidden, or lies in one of Askance's own folders."""
     parts = name.removeprefix(path).strip("/").split("/")
     above, folder = list[str](), posixpath.dirname(name)
-    while len(folder) > len(path):
+    while len(folder) > len(path) and folder.strip("/"):
         above.append(folder)
         folder = posixpath.dirname(folder)
     return any(map(is_nothing, parts)) or any(folder in own for folder in above)
