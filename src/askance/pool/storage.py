@@ -294,6 +294,8 @@ def explain(error: Exception) -> str:
         return error.strerror
     if answered := _answered(error) or _answered(error.__cause__):
         return answered
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, OSError):  # there is no such server
+        return explain(error.__cause__)
     if isinstance(error, FileNotFoundError):
         return "No such file or directory"
     return str(error) or type(error).__name__
