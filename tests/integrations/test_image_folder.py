@@ -92,6 +92,8 @@ class TestSplits:
             [*grid("train"), *grid("holdout")],  # a split that nobody knows
             [*grid("train"), "docs/fig/a.png"],
             [*grid("train", "test", below=True), "bird/1.png"],
+            grid("fold1", "fold2"),
+            [*grid("Part 1", "Part 2"), "loose.png"],
         ],
     )
     def test_what_may_be_either_is_refused(self, tmp_path, names):
@@ -105,6 +107,7 @@ class TestSplits:
             (["train/1.png", "bus/2.png"], {"train", "bus"}),
             (["test/1.png", "test/deep/2.png", "cat/3.png"], {"test", "cat"}),
             (["cat/day/1.png", "dog/day/2.png"], {"cat", "dog"}),
+            (["part 1/1.png", "part 2/2.png"], {"part 1", "part 2"}),
         ],
     )
     def test_classes_that_are_called_so_stay_classes(self, tmp_path, names, classes):

@@ -224,6 +224,7 @@ def test_check_sees_a_label_whose_image_is_gone(path):
         ("my project", "write the database as such a URL"),
         ("sqlite://", "use SQLite in a file"),
         ("sqlite:///:memory:", "use SQLite in a file"),
+        ("sqlite:///file:cats?mode=memory&cache=shared&uri=true", "use SQLite in a file"),
         ("mysql://bob:secret@db/cats", "use SQLite in a file, or Postgres"),
         ("postgresql://bob:secret@127.0.0.1:1/cats", "start the server"),
         (f"sqlite:///{Path(__file__)}.db?timeout=soon", "correct what stands behind"),

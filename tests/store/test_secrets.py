@@ -21,6 +21,9 @@ URLS = [
     "sqlite:////no/such/folder/a.db?key=hunter22",
     "nonsense bob:hunter22@db",
     "postgres//bob:hunter22@db/cats",
+    "postgresql://bob:pass@hunter22@127.0.0.1:1/cats",
+    "host=db user=bob password=hunter22",
+    "host=db password = 'it is hunter22' user=bob",
 ]
 
 

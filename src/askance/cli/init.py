@@ -202,7 +202,11 @@ def _from(project: Path, source: str) -> str:
     """A local path, relative where it lies beside the project or below it: both can move together."""
     import os
 
+    from askance.pool.archives import from_folder
+
     if "://" in source or "::" in source:
-        return source
+        before, chain, last = source.rpartition("::")
+        is_path = chain and last and "://" not in last
+        return f"{before}{chain}{_from(project, last)}" if is_path else from_folder(source, os.getcwd())
     found, root = Path(source).resolve(), project.resolve()
     return os.path.relpath(found, root) if found.is_relative_to(root.parent) else str(found)

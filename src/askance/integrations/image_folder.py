@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 from askance.integrations.rows import LabelRow
@@ -30,6 +31,9 @@ SPLITS: dict[str, Split] = {
 
 _AROUND = 5
 """Folders, one in the other, that may lie around splits, as unpacked archives have them."""
+
+_FOLD = re.compile(r"(fold|split|part|partition|subset|cv)[\s_.-]*\d+", re.IGNORECASE)
+"""Names of parts of a data set, of which nobody can know which is trained on."""
 
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\0", b"MM\0*", b"BM")
 """How files of images begin; WebP is asked besides."""
@@ -162,6 +166,7 @@ def _are_splits(files: Sequence[tuple[str, ...]], shown: str) -> bool:
     """
     named = {parts[0] for parts in files if len(parts) > 1 and split_of(parts[0])}
     if not named:
+        _refuse_folds(files, shown)
         return False
     others = {parts[0] for parts in files if len(parts) > 1} - named
     if not others and all(len(parts) > 1 for parts in files):
@@ -182,6 +187,21 @@ def _are_splits(files: Sequence[tuple[str, ...]], shown: str) -> bool:
         fix = "name splits train, val and test and put what is no split elsewhere; or give the labels as a CSV"
         raise LabelError("folders that are all splits, or all classes", printable(beside), fix)
     return False
+
+
+def _refuse_folds(files: Sequence[tuple[str, ...]], shown: str) -> None:
+    """Refuse folders that are called `fold1`, `fold2`, and hold folders of one and the same names.
+
+    Raises:
+        LabelError: they would be taken for classes.
+    """
+    tops = {parts[0] for parts in files if len(parts) > 1}
+    folds = sorted(name for name in tops if _FOLD.fullmatch(name.strip()))
+    held = [{tidy(parts[1]) for parts in files if len(parts) > 2 and parts[0] == name} for name in folds]
+    if any(one & other for one, other in combinations(held, 2)):
+        fix = "name splits train, val and test, or put the folders of classes together; or give a CSV"
+        got = printable(f"{listed(folds)}, which hold folders of the same names, in {shown}")
+        raise LabelError("folders that are all splits, or all classes", got, fix)
 
 
 def _are_below(files: Sequence[tuple[str, ...]], shown: str) -> bool:

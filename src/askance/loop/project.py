@@ -11,6 +11,7 @@ from sqlalchemy import URL
 
 from askance.loop.settings import read_config, write_config
 from askance.loop.tidying import tidy as sweep
+from askance.pool.archives import from_folder
 from askance.store import MAKING, Store, parse, under
 from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split, StoreError
 from askance.vocab.config import Config
@@ -151,10 +152,10 @@ class Project:
 
     @property
     def source(self) -> str:
-        """The pool's source; a relative path is taken from the project's folder."""
+        """The pool's source; a relative path, that of an archive too, is taken from the project's folder."""
         source = self.config.pool.source
         if "://" in source or "::" in source:
-            return source
+            return from_folder(source, os.path.abspath(self.root))
         try:
             return str((self.root / source).resolve())
         except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Container, Iterator
 from pathlib import Path
 
+from fsspec.spec import AbstractFileSystem
+
 from askance.pool.endings import LISTS, SUFFIXES, archive_protocol, ending
 from askance.pool.folders import BATCH_MARK, OWN, folders_below
 from askance.pool.limits import too_deep
@@ -104,7 +106,7 @@ def _remote(source: str, storage: Storage, passed: Counter[str]) -> list[Place]:
     filesystem, path = storage.filesystem(source)
     try:
         filesystem.invalidate_cache()
-        is_list = ending(path) in LISTS and storage.ask(source, lambda files, name: bool(files.isfile(name)))
+        is_list = ending(path) in LISTS and storage.ask(source, _is_file)
         content = storage.read(source) if is_list else b""
         found = {} if is_list else storage.listing(source, deep + 1)
     except Exception as error:
@@ -132,11 +134,16 @@ def _remote(source: str, storage: Storage, passed: Counter[str]) -> list[Place]:
     return result
 
 
+def _is_file(filesystem: AbstractFileSystem, path: str) -> bool:
+    """Whether a path is a file; of a web server, which has no folders, and may be away, reading it tells."""
+    return "http" in filesystem.protocol or bool(filesystem.isfile(path))
+
+
 def _is_left_out(name: str, path: str, own: Container[str]) -> bool:
     """Whether a file below `path` is hidden, or lies in one of Askance's own folders."""
     parts = name.removeprefix(path).strip("/").split("/")
     above, folder = list[str](), posixpath.dirname(name)
-    while len(folder) > len(path):
+    while len(folder) > len(path) and folder.strip("/"):
         above.append(folder)
         folder = posixpath.dirname(folder)
     return any(map(is_nothing, parts)) or any(folder in own for folder in above)

@@ -5,12 +5,14 @@ import stat as modes
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from http import HTTPStatus
 from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 import fsspec
 from fsspec.spec import AbstractFileSystem
 
+from askance.pool.archives import plainly, refuse_pipes
 from askance.pool.limits import Limits, gathered, too_large, within
 from askance.vocab import AskanceError, MissingExtra, PoolError
 
@@ -115,6 +117,7 @@ class Storage:
                 if "://" in part or part == protocol:
                     fsspec.get_filesystem_class(part.partition("://")[0])  # what it imports is not waited for
             seconds = self.limits.timeout * (_PATIENCE if _is_local(url) else 1)
+            refuse_pipes(url)
             found, path = within(seconds, lambda: fsspec.core.url_to_fs(url))
         except ImportError as error:
             extra = _EXTRAS.get(protocol)
@@ -123,7 +126,7 @@ class Storage:
         except Exception as error:
             fix = "check the URL: s3://bucket/folder, https://..., zip://folder::/path/to/archive.zip"
             raise PoolError("a URL that fsspec can open", f"{url}: {explain(error)}", fix) from error
-        return found, str(path)
+        return plainly(found), str(path)
 
     def read(self, uri: str) -> bytes:
         """All bytes of a file.
@@ -289,6 +292,27 @@ def explain(error: Exception) -> str:
         return error.got
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if answered := _answered(error) or _answered(error.__cause__):
+        return answered
+    if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, OSError):  # there is no such server
+        return explain(error.__cause__)
     if isinstance(error, FileNotFoundError):
         return "No such file or directory"
     return str(error) or type(error).__name__
+
+
+def _answered(error: BaseException | None) -> str | None:
+    """What a server said in place of a file; None where it said that there is none."""
+    status = getattr(error, "status", None)
+    if not isinstance(status, int) or status in (404, 410):
+        return None
+    if not status or 300 <= status < 400:
+        return "the server sends from one address to the next and never to the file"
+    return f"the server answered {status}{_meaning(status)}"
+
+
+def _meaning(status: int) -> str:
+    try:
+        return f" ({HTTPStatus(status).phrase})"
+    except ValueError:
+        return ""

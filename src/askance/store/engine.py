@@ -41,11 +41,20 @@ def parse(url: str | Path) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise StoreError(wanted, repr(masked_url(url)), "write the database as such a URL") from None
+    if "@" in (parsed.host or ""):  # else a driver names the end of the password as the host it looks for
+        got = f"{masked_url(url)}, with an @ in its user or password"
+        raise StoreError(wanted, got, "write @ in a user or password as %40, / as %2F, : as %3A")
     if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         return parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername == "sqlite" and parsed.database not in {None, "", ":memory:"}:
+    if parsed.drivername == "sqlite" and not _is_in_memory(parsed):
         return parsed
     raise StoreError(wanted, shown(parsed), "use SQLite in a file, or Postgres")
+
+
+def _is_in_memory(url: URL) -> bool:
+    """Whether a database would be gone with the process."""
+    name = (url.database or "").removeprefix("file:") if _is_file_uri(url) else url.database
+    return name in {None, "", ":memory:"} or (_is_file_uri(url) and url.query.get("mode") == "memory")
 
 
 def shown(url: URL) -> str:

@@ -10,6 +10,8 @@ _USER = re.compile(r"([^/?#:@]*):(.*)@", re.DOTALL)
 _NAMED = re.compile(
     r"(?i)(?<![^?&;\s])([\w.-]*(?:pass|pwd|secret|token|key|sig|signature|credential|auth)[\w.-]*)=([^&;#\s]+)"
 )
+_WORDS = re.compile(r"(?i)\b(\w*pass(?:word|wd)?|pwd)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&;#]+)")
+"""A password in `host=db password=...`, as other programs of Postgres take it."""
 _PLAIN = frozenset(
     {"host", "port", "user", "dbname", "database", "sslmode", "mode", "uri", "timeout", "options", "service"}
     | {"connect_timeout", "application_name", "target_session_attrs", "sslrootcert", "sslcert"}
@@ -37,7 +39,11 @@ def masked_url(url: str) -> str:
 
     >>> masked_url("postgresql://me:p@ss word@db/cats?sslmode=require&password=x")
     'postgresql://me:***@db/cats?sslmode=require&password=***'
+    >>> masked_url("host=db password='s3 cret' user=me")
+    'host=db password=*** user=me'
     """
+    if "//" not in url:
+        url = _WORDS.sub(rf"\1\2{HIDDEN}", url)
     start, slashes, rest = url.partition("//")
     if not slashes:
         start, rest = "", url
