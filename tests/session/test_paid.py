@@ -182,7 +182,7 @@ def test_reports_have_a_name_a_round_and_replace_nothing(site):
         assert write_project_report(session) == first
         turn(site, session, 5)
         assert write_project_report(session).name == "round-0001-2.html"  # the batch is labelled by now
-        with pytest.raises(Exception, match="something else"):
+        with pytest.raises(Exception, match="not one of the project"):
             write_project_report(session, session.project.root / "askance.toml")
         assert Path(first).exists()
 

@@ -307,4 +307,4 @@ class TestTwoProcesses:
             Trial(world)(team, spoil=float("nan"))
         assert caught.value.wanted == "a finite training loss"
         assert caught.value.got == "nan at step 1"
-        assert "train.learning_rate" in caught.value.fix
+        assert "nothing was trained yet" in caught.value.fix
