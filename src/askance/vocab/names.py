@@ -1,7 +1,6 @@
 """One rule of names: which are the same, what a class may be called, how a name is shown to a person."""
 
 import os
-import re
 from unicodedata import category, normalize
 
 LONGEST_CLASS = 200
@@ -10,8 +9,9 @@ LONGEST_CLASS = 200
 SHOWN = 120
 """Letters of a name that a message shows."""
 
-_AROUND = r"[\s\ufeff\u200b\u200e\u200f\u2060]+"
-_EDGES = re.compile(rf"\A{_AROUND}|{_AROUND}\Z")
+_MARKS = frozenset("\ufeff\u200b\u200e\u200f\u2060")
+"""Marks that nobody sees, and that are no part of a name where they stand around it."""
+
 _NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Control characters, halves of characters, breaks of lines and paragraphs."""
 
@@ -24,7 +24,17 @@ def tidy(name: str) -> str:
     """
     if name.isascii() and name.isprintable():
         return name.strip()
-    return _EDGES.sub("", normalize("NFC", name))
+    plain = normalize("NFC", name)
+    first, end = 0, len(plain)
+    while first < end and _is_around(plain[first]):
+        first += 1
+    while end > first and _is_around(plain[end - 1]):
+        end -= 1
+    return plain[first:end]
+
+
+def _is_around(letter: str) -> bool:
+    return letter.isspace() or letter in _MARKS
 
 
 def tidy_place(place: str) -> str:
