@@ -62,6 +62,11 @@ def least(times: Mapping[str, list[float]], of: str, to: str) -> str:
 INTERLEAVED = "variants interleaved; ratios are medians of the ratios in each repetition, their range in brackets"
 
 
+def _told(word: str) -> str:
+    """A word of the command as a page says it: of a path from the root, which is one machine's, its name alone."""
+    return Path(word).name if Path(word).is_absolute() else word
+
+
 def write(name: str, lines: list[str], how: str = INTERLEAVED) -> Path:
     """A dated page under results/, with the machine, the versions, the command and `how` it was timed."""
     from askance.studies.machine import machine  # here, so that it is in no peak of memory that is measured
@@ -72,7 +77,7 @@ def write(name: str, lines: list[str], how: str = INTERLEAVED) -> Path:
         "",
         f"- machine: {about['machine']} (shared with other work), {torch.get_num_threads()} thread used",
         f"- versions: {about['versions']}",
-        f"- command: `python benchmarks/speed/{Path(sys.argv[0]).name} {' '.join(sys.argv[1:])}`",
+        f"- command: `python benchmarks/speed/{Path(sys.argv[0]).name} {' '.join(map(_told, sys.argv[1:]))}`",
         f"- times are CPU seconds of the process, {how}",
         "",
     ]
