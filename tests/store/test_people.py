@@ -123,7 +123,7 @@ def test_an_answer_is_a_label_that_has_no_class(store):
 
 
 def test_a_class_and_an_answer_at_once_is_no_label():
-    with pytest.raises(ValueError, match="both the class cat and the answer unreadable"):
+    with pytest.raises(ValueError, match="one thing said of an image, not cat and unreadable"):
         label(1, "cat", answer="unreadable")
 
 

@@ -4,7 +4,7 @@ Nothing here needs torch, nor does what it is asked about a project.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
@@ -14,7 +14,9 @@ from typing import cast
 from askance.loop.project import Project
 from askance.loop.strategy import Strategy
 from askance.vocab import Json, LabelError, Labelled, Pick, Round, SelectionError
-from askance.vocab.config import ModelConfig, StrategyConfig, TrainConfig
+from askance.vocab.annotations import canonical
+from askance.vocab.config import Config, ModelConfig, StrategyConfig, TrainConfig
+from askance.vocab.errors import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,40 @@ def check_labels(project: Project) -> None:
         LabelError: no classes, or labels of fewer than two of them.
     """
     train, classes = project.labelled("train"), project.config.classes
-    if len(set(train.targets)) < 2:
+    if _annotated(project.config):
+        _check_annotations(train, classes)
+    elif len(set(train.targets)) < 2:
         of = f", all of {classes[train.targets[0]]}" if len(train) else ""
         raise LabelError(
             "training labels of two classes or more",
             f"{len(train)} training labels{of}",
             "label a few images of every class first: askance pick, askance export, askance import",
         )
+
+
+def _annotated(config: Config) -> bool:
+    """Whether what is said of an image is an annotation, not one class."""
+    return config.task != "classification" or config.several
+
+
+def _check_annotations(train: Labelled, classes: Sequence[str]) -> None:
+    """Refuse annotations that name nothing."""
+    if not any(said.classes for said in train.targets):
+        of = f"{len(train)} training images with nothing in them" if len(train) else "none"
+        raise LabelError(
+            f"a training image with something of {listed(list(classes)) or 'a class'} in it",
+            of,
+            "label a few first: askance pick, askance export, askance import",
+        )
+
+
+def trainable(project: Project) -> bool:
+    """Whether there are labels that a model could learn from."""
+    try:
+        check_labels(project)
+    except LabelError:
+        return False
+    return True
 
 
 def picked_already(project: Project, n: int) -> Picked | None:
@@ -140,8 +169,7 @@ def check_pick(project: Project, n: int) -> None:
     if n < 1:
         raise SelectionError("a batch of one image or more", f"n = {n}", "ask for -n 1 or more")
     last = project.last_round()
-    trainable = len(set(project.labelled("train").targets)) > 1
-    if last and last.state == "picked" and (last.number or trainable):
+    if last and last.state == "picked" and (last.number or trainable(project)):
         _refuse_if_being_labelled(project, project.store.picks(last.number), last.number)
     if not project.unlabelled():
         raise SelectionError(
@@ -193,7 +221,10 @@ def fingerprint(project: Project, *splits: Labelled, then: Mapping[str, Json] | 
         then: settings that an earlier version kept; those that came later, and say what they say unset, are left
             out, as it did.
     """
-    settings = project.config.model_dump(mode="json", include={"task", "classes", "seed", "model", "train"})
+    parts = {"task", "classes", "seed", "model", "train"}
+    if _annotated(project.config):
+        parts |= {"several", "detector"}
+    settings = project.config.model_dump(mode="json", include=parts)
     if then is not None:
         for name, section in (("model", ModelConfig()), ("train", TrainConfig())):
             plain, known = section.model_dump(mode="json"), then.get(name)
@@ -202,7 +233,7 @@ def fingerprint(project: Project, *splits: Labelled, then: Mapping[str, Json] | 
     inputs: list[object] = [settings, [[split.ids, split.targets] for split in splits]]
     if answered := project.answered():
         inputs.append(answered)
-    text = json.dumps(inputs, sort_keys=True)
+    text = json.dumps(inputs, sort_keys=True, default=canonical)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

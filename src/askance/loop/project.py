@@ -1,7 +1,7 @@
 """A project is a folder: `askance.toml`, the store, cached features, and a folder a round."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -13,7 +13,17 @@ from askance.loop.settings import read_config, write_config
 from askance.loop.tidying import tidy as sweep
 from askance.pool.archives import from_folder
 from askance.store import MAKING, Store, parse, under
-from askance.vocab import ConfigError, ImageRecord, Labelled, Round, Sighting, Split, StoreError
+from askance.vocab import (
+    Annotation,
+    ConfigError,
+    ImageRecord,
+    Label,
+    Labelled,
+    Round,
+    Sighting,
+    Split,
+    StoreError,
+)
 from askance.vocab.config import Config
 from askance.vocab.errors import listed
 from askance.vocab.files import cannot_write
@@ -168,15 +178,32 @@ class Project:
         return rounds[-1] if rounds else None
 
     def labelled(self, split: Split) -> Labelled:
-        """The labelled images of a split, by id; what no split claims is `train`."""
-        splits = self.store.splits()
-        place = {name: i for i, name in enumerate(self.config.classes)}
+        """The labelled images of a split, by id; what no split claims is `train`.
+
+        What the task does not take is left out: a class where it wants objects, objects where it wants a class.
+        """
+        splits, target = self.store.splits(), self._target()
         chosen = [
-            (image_id, place[label.value])
+            (image_id, found)
             for image_id, label in sorted(self.store.labels().items())
-            if splits.get(image_id, "train") == split and label.value in place
+            if splits.get(image_id, "train") == split and (found := target(label)) is not None
         ]
         return Labelled(tuple(image_id for image_id, _ in chosen), tuple(target for _, target in chosen))
+
+    def _target(self) -> Callable[[Label], "int | Annotation | None"]:
+        """What the task learns from a label; None where that is nothing."""
+        classes = {name: i for i, name in enumerate(self.config.classes)}
+        if self.config.task == "classification" and not self.config.several:
+            return lambda label: classes.get(label.value) if label.value is not None else None
+        objects = self.config.task != "classification"
+
+        def annotation(label: Label) -> Annotation | None:
+            said = label.annotation
+            if said is None or (said.objects is None) == objects:
+                return None
+            return said.renamed(lambda name: name if name in classes else None)
+
+        return annotation
 
     def answered(self) -> list[str]:
         """Ids of images outside the validation and test sets whose label is an answer, not a class; sorted."""

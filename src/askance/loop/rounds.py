@@ -4,7 +4,7 @@ Order of writing, always: files whole first, then one transaction in the store. 
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
         "seconds": dict(clock.seconds),
         "tested": len(test) - len(unseen["test"]),
         "unseen": cast(Json, unseen),
-        "labelled": {name: seen.targets.count(i) for i, name in enumerate(project.config.classes)},
+        "labelled": dict(counted(seen, project.config.classes)),
         "versions": {name: version(name) for name in ("askance", "torch", "torchvision", "timm", "numpy")},
     }
     folder = project.round_folder(number)
@@ -90,6 +90,13 @@ def train_round(project: Project, task: Task[M], *, progress: Progress = silent)
     one = Round(number, "trained", len(seen), seed, config, datetime.now(UTC))
     project.store.save_round(one, metrics)
     return trained_of(one, metrics, fresh=True)
+
+
+def counted(labelled: Labelled, classes: Sequence[str]) -> dict[str, int]:
+    """Class -> images of it, or objects where objects are said."""
+    if all(isinstance(target, int) for target in labelled.targets):
+        return {name: labelled.targets.count(i) for i, name in enumerate(classes)}
+    return {name: sum(said.classes[name] for said in labelled.targets) for name in classes}
 
 
 def _measured(

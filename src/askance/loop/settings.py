@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
 from askance.vocab import ConfigError, Json
-from askance.vocab.config import Config
+from askance.vocab.config import Config, DetectorConfig
 from askance.vocab.files import write_whole
 from askance.vocab.secrets import masked, masked_url
 
@@ -184,7 +184,8 @@ def _fill(table: Any, section: BaseModel) -> None:
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, BaseModel):
-            nested.append((name, value))
+            if not _idle(section, value):
+                nested.append((name, value))
             continue
         table.add(tomlkit.comment(field.description or name))
         if value is None:
@@ -198,6 +199,13 @@ def _fill(table: Any, section: BaseModel) -> None:
         inner = tomlkit.table()
         _fill(inner, value)
         table.add(name, inner)
+
+
+def _idle(whole: BaseModel, section: BaseModel) -> bool:
+    """Whether a section says nothing to this project's task, and nobody has said anything in it."""
+    if not isinstance(whole, Config) or whole.task != "classification":
+        return False
+    return isinstance(section, DetectorConfig) and section == DetectorConfig()
 
 
 def _section(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:

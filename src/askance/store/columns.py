@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, Dialect, Double, Text, TypeDecorator
 
-from askance.vocab import Json
+from askance.vocab import Annotation, Json
+from askance.vocab.annotations import canonical, from_json
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ def _guarded(process: Callable[[Any], T | None] | None) -> Callable[[Any], T | N
     def told(value: Any) -> T | None:
         try:
             return process(value)
-        except (ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+        except (LookupError, ValueError, TypeError, AttributeError, RecursionError, OverflowError) as error:
             kept = repr(value)
             raise Unreadable(f"{kept[:60]}{'...' if len(kept) > 60 else ''} ({error})") from error
 
@@ -129,3 +130,33 @@ class JsonText(TypeDecorator[Mapping[str, Json]]):
         if not isinstance(found, dict):
             raise ValueError("no JSON object")
         return found
+
+
+class AnnotationText(TypeDecorator[Annotation]):
+    """An annotation as JSON, the same text for the same thing said."""
+
+    impl = Text
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What reads a value; one that was not written so is `Unreadable`."""
+        return _guarded(super().result_processor(dialect, coltype))
+
+    def process_bind_param(self, value: Annotation | None, dialect: Dialect) -> str | None:
+        """To ASCII JSON, the objects in an order of their own."""
+        return None if value is None else canonical(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Annotation | None:
+        """From JSON."""
+        return None if value is None else from_json(json.loads(value))
+
+
+class Seconds(TypeDecorator[float]):
+    """A duration, or None where nobody measured."""
+
+    impl = Double
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        """As it is."""
+        return value

@@ -4,16 +4,31 @@ Each says what records would say: the label in force of an image is its newest t
 no label, and an image is in the pool where one of its places has no problem.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, and_, except_, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    Text,
+    case,
+    except_,
+    func,
+    or_,
+    select,
+    type_coerce,
+)
 
 from askance.store.schema import labels, picks, sightings, splits
 from askance.vocab import Answer, Split
 
-_SAYS = or_(labels.c.value.is_not(None), labels.c.answer.is_not(None))
+_SAYS = or_(labels.c.value.is_not(None), labels.c.answer.is_not(None), labels.c.annotation.is_not(None))
 """Not a withdrawal."""
+_TEXT = type_coerce(labels.c.annotation, Text)
+"""An annotation as it is written: the same text for the same thing said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +39,10 @@ class Counts:
         images: distinct readable images in the pool.
         quarantined: places with a problem.
         unlabelled: images that may be picked: in the pool, with neither label nor answer, in no frozen split.
-        labels: (split, class) -> labels in force.
+        labels: (split, class) -> labels in force that say that class; of objects, how many of it there are.
         answers: answer that is no class -> images.
+        annotated: split -> images of which objects or several labels are said, none of them counted too.
+        empty: split -> those of them with none.
         frozen: split -> images frozen in it.
         lacking: split -> ids of images frozen in it, in the pool and with neither label nor answer, sorted.
     """
@@ -35,6 +52,8 @@ class Counts:
     unlabelled: int
     labels: Mapping[tuple[Split, str], int] = field(default_factory=dict)
     answers: Mapping[Answer, int] = field(default_factory=dict)
+    annotated: Mapping[Split, int] = field(default_factory=dict)
+    empty: Mapping[Split, int] = field(default_factory=dict)
     frozen: Mapping[Split, int] = field(default_factory=dict)
     lacking: Mapping[Split, list[str]] = field(default_factory=dict)
 
@@ -46,12 +65,15 @@ def count(connection: Connection) -> Counts:
     free = except_(_pool(), _answered(), held).subquery()
     frozen = connection.execute(select(splits.c.split, func.count()).group_by(splits.c.split)).all()
     found, answers = _labels(connection)
+    things, annotated, empty = _annotations(connection)
     return Counts(
         images=connection.scalar(select(func.count()).select_from(_pool().distinct().subquery())) or 0,
         quarantined=connection.scalar(quarantined) or 0,
         unlabelled=connection.scalar(select(func.count()).select_from(free)) or 0,
-        labels=found,
+        labels={**found, **{key: found.get(key, 0) + n for key, n in things.items()}},
         answers=answers,
+        annotated=annotated,
+        empty=empty,
         frozen={row[0]: row[1] for row in frozen},
         lacking={row[0]: _open(connection, splits, splits.c.split == row[0]) for row in frozen},
     )
@@ -81,11 +103,21 @@ def differing(connection: Connection) -> list[str]:
             or_(
                 func.min(labels.c.value) != func.max(labels.c.value),
                 func.min(labels.c.answer) != func.max(labels.c.answer),
-                and_(func.count(labels.c.value) > 0, func.count(labels.c.answer) > 0),
+                func.min(_TEXT) != func.max(_TEXT),
+                _kinds_said() > 1,
             )
         )
     )
     return sorted(connection.scalars(query))
+
+
+def _kinds_said() -> ColumnElement[int]:
+    """Of the words on an image, how many kinds there are: a class, an answer, an annotation."""
+    kinds = (labels.c.value, labels.c.answer, labels.c.annotation)
+    return sum(
+        (case((func.count(kind) > 0, 1), else_=0) for kind in kinds[1:]),
+        case((func.count(kinds[0]) > 0, 1), else_=0),
+    )
 
 
 def _labels(connection: Connection) -> tuple[dict[tuple[Split, str], int], dict[Answer, int]]:
@@ -104,6 +136,25 @@ def _labels(connection: Connection) -> tuple[dict[tuple[Split, str], int], dict[
         if answer is not None:
             answers[answer] = answers.get(answer, 0) + n
     return found, answers
+
+
+def _annotations(connection: Connection) -> tuple[Counter[tuple[Split, str]], Counter[Split], Counter[Split]]:
+    """Objects and labels by split and class, images that have any annotation, and those with an empty one."""
+    query = (
+        select(splits.c.split, labels.c.annotation)
+        .select_from(labels.outerjoin(splits, splits.c.image_id == labels.c.image_id))
+        .where(labels.c.revision.in_(_newest()), labels.c.annotation.is_not(None))
+    )
+    things: Counter[tuple[Split, str]] = Counter()
+    annotated: Counter[Split] = Counter()
+    empty: Counter[Split] = Counter()
+    for split, annotation in connection.execute(query):
+        classes = annotation.classes
+        annotated[split or "train"] += 1
+        empty[split or "train"] += not annotation.names
+        for name, n in classes.items():
+            things[split or "train", name] += n
+    return things, annotated, empty
 
 
 def _open(connection: Connection, of: Table, where: ColumnElement[bool]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, insert
 
 from askance.store.images import few, unknown_images
-from askance.store.said import in_force, is_settled, withdraws, words
+from askance.store.said import in_force, is_settled, what, withdraws, words
 from askance.store.schema import labels
 from askance.vocab import Answer, Label, LabelError
 
@@ -55,20 +55,20 @@ class _Known:
             return self._withdraw(label, here=mine or (settle and self.force is not None))
         if self.force is None:
             return self._write("new", label)
-        same = _what(self.force) == _what(label)
+        same = what(self.force) == what(label)
         if settle and self._is_open(label):
             return self._write("settled" if same else "changed", replace(label, settles=True))
         if mine:
             return ("unchanged", None) if same else self._write("changed", label)
         own = self.words.get(label.who)
-        if own is not None and _what(own) == _what(label):
+        if own is not None and what(own) == what(label):
             return "unchanged", None
         return self._write("agreed" if same else "differed", replace(label, opinion=True))
 
     def _is_open(self, label: Label) -> bool:
         """Whether somebody else says otherwise, and this person has not settled that already."""
-        others = any(_what(word) != _what(label) for who, word in self.words.items() if who != label.who)
-        mine = self.force is not None and self.force.who == label.who and _what(self.force) == _what(label)
+        others = any(what(word) != what(label) for who, word in self.words.items() if who != label.who)
+        mine = self.force is not None and self.force.who == label.who and what(self.force) == what(label)
         done = mine and is_settled(self.force, self.words)
         return others and not done
 
@@ -130,21 +130,36 @@ def rewrite(
     """
     force = in_force(connection)
     found = {**words(connection, settling=False), **words(connection)}
-    touched = {label.image_id for label in found.values() if label.value in values}
+    touched = {label.image_id for label in found.values() if _names(label, values)}
     beside, standing = [], []
     for revision, label in sorted(found.items()):
         if label.image_id not in touched:
             continue
-        named = label.value in values
-        value, answer = new if named else (label.value, label.answer)
-        told = source(label.source) if named else label.source
-        again = Label(label.image_id, value, label.who, at, told, answer, revision not in force)
+        named = _names(label, values)
+        again = replace(label, at=at, opinion=revision not in force, settles=False)
+        if named:
+            again = replace(_renamed(again, values, new), source=source(label.source))
         if revision in force and (named or label.settles):
             standing.append(replace(again, settles=label.settles))
         elif revision not in force and named:
             beside.append(again)
     append(connection, beside + standing)  # in force last: what was settled is the last word of its image
-    return sum(found[revision].value in values for revision in force if revision in found)
+    return sum(_names(found[revision], values) for revision in force if revision in found)
+
+
+def _names(label: Label, values: Sequence[str]) -> bool:
+    """Whether it says one of these classes."""
+    if label.annotation is not None:
+        return not label.annotation.names.isdisjoint(values)
+    return label.value in values
+
+
+def _renamed(label: Label, values: Sequence[str], new: tuple[str | None, Answer | None]) -> Label:
+    """The same with another name for some classes; objects and labels for which there is none are left out."""
+    value, answer = new
+    if label.annotation is None:
+        return replace(label, value=value, answer=answer)
+    return replace(label, annotation=label.annotation.renamed(lambda name: value if name in values else name))
 
 
 def append(connection: Connection, rows: Sequence[Label]) -> None:
@@ -162,10 +177,6 @@ def _known(connection: Connection, ids: set[str]) -> dict[str, _Known]:
     for label in in_force(connection, ids).values():
         known[label.image_id].force = None if withdraws(label) else label
     return known
-
-
-def _what(label: Label) -> tuple[str | None, str | None]:
-    return label.value, label.answer
 
 
 def _check(connection: Connection, given: Sequence[Label]) -> None:

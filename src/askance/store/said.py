@@ -1,13 +1,15 @@
 """What people said about images, read back, as functions of a connection."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import dropwhile
 
 from sqlalchemy import Connection, Select, func, select
 
 from askance.store.images import batches
 from askance.store.schema import labels
-from askance.vocab import Label, said
+from askance.vocab import Label
+from askance.vocab.annotations import canonical
 
 _label = select(
     labels.c.revision,
@@ -19,12 +21,14 @@ _label = select(
     labels.c.answer,
     labels.c.opinion,
     labels.c.settles,
+    labels.c.annotation,
+    labels.c.seconds,
 ).order_by(labels.c.revision)
 
 
 def withdraws(label: Label) -> bool:
     """Whether it says that nothing is said any more."""
-    return label.value is None and label.answer is None
+    return label.value is None and label.answer is None and label.annotation is None
 
 
 def is_settled(force: Label | None, words: Mapping[str, Label]) -> bool:
@@ -37,7 +41,12 @@ def is_settled(force: Label | None, words: Mapping[str, Label]) -> bool:
     if force is None or not force.settles:
         return False
     since = dropwhile(lambda who: who != force.who, words)
-    return all(said(words[who]) == said(force) for who in since)
+    return all(what(words[who]) == what(force) for who in since)
+
+
+def what(label: Label) -> tuple[str | None, str | None, str | None]:
+    """What it says, whoever said it: two labels that say the same are equal in this."""
+    return label.value, label.answer, None if label.annotation is None else canonical(label.annotation)
 
 
 def in_force(connection: Connection, ids: Collection[str] | None = None) -> dict[int, Label]:
@@ -69,16 +78,7 @@ def opinions(
     for revision, label in words(connection, ids, settling=settling).items():
         if not withdraws(label):
             beside = revision not in force
-            word = Label(
-                label.image_id,
-                label.value,
-                label.who,
-                label.at,
-                label.source,
-                label.answer,
-                opinion=beside,
-                settles=label.settles and not beside,
-            )
+            word = replace(label, opinion=beside, settles=label.settles and not beside)
             found.setdefault(label.image_id, {})[label.who] = word
     return dict(sorted(found.items()))
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     false,
 )
 
-from askance.store.columns import AnyText, JsonText, Real, Utc
+from askance.store.columns import AnnotationText, AnyText, JsonText, Real, Seconds, Utc
 
 metadata = MetaData()
 
@@ -56,6 +56,8 @@ labels = Table(
     Column("answer", Text),
     Column("opinion", Boolean, nullable=False, server_default=false()),
     Column("settles", Boolean, nullable=False, server_default=false()),
+    Column("annotation", AnnotationText),
+    Column("seconds", Seconds),
     Index("labels_newest", "image_id", "revision"),
     sqlite_autoincrement=True,
 )

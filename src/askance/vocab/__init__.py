@@ -1,5 +1,6 @@
 """Plain records and errors: the words every room uses. No torch."""
 
+from askance.vocab.annotations import Annotation, Box, Mask, Object, Part, Point, Ring
 from askance.vocab.answers import ANSWERS, answer_of, said
 from askance.vocab.catalogue import Catalogue, Entry
 from askance.vocab.diagnosis import Diagnosis, Neighbour, Reliability, Suspect
@@ -38,8 +39,10 @@ from askance.vocab.records import (
 
 __all__ = [
     "ANSWERS",
+    "Annotation",
     "Answer",
     "AskanceError",
+    "Box",
     "Busy",
     "Catalogue",
     "ConfigError",
@@ -55,14 +58,19 @@ __all__ = [
     "Label",
     "LabelError",
     "Labelled",
+    "Mask",
     "MissingExtra",
     "ModelError",
     "Neighbour",
+    "Object",
+    "Part",
     "Pick",
     "Picks",
+    "Point",
     "PoolError",
     "Progress",
     "Reliability",
+    "Ring",
     "Round",
     "RoundState",
     "SelectionError",

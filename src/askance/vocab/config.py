@@ -223,6 +223,43 @@ class TrainConfig(_Section):
         return folds
 
 
+class DetectorConfig(_Section):
+    """How objects are found: the maps that are cached, and the small heads that are fitted on them."""
+
+    input: tuple[int, int] | None = Field(
+        default=None,
+        description="width and height that images are brought to, pixels, whole multiples of 32, their shape kept "
+        "and the rest filled; unset: 320 along the longer side, in the shape that is commonest in the pool",
+    )
+    stride: Literal[4, 8, 16] = Field(
+        default=8,
+        description="pixels of the input to a cell of the finest map; 4 for small objects",
+    )
+    width: int = Field(default=64, ge=8, le=1024, multiple_of=8, description="channels of the head, in eights")
+    separable: bool = Field(
+        default=False, description="depthwise separable convolutions in the head: smaller, faster, a little worse"
+    )
+    mirror: bool = Field(
+        default=True, description="each image is seen mirrored too: better, for twice the room on the disk"
+    )
+    epochs: int | None = Field(
+        default=None,
+        ge=1,
+        description="times each image is seen; unset: the more the fewer labels there are",
+    )
+    learning_rate: float = Field(default=4e-3, gt=0, description="of AdamW, the highest of one cycle")
+    weight_decay: float = Field(default=1e-3, ge=0, description="of AdamW")
+    least: float = Field(
+        default=0.05, gt=0, lt=1, description="a peak below this probability is no detection, and no unit"
+    )
+    most: int = Field(default=100, ge=1, le=10_000, description="detections of an image at most")
+    cache: int = Field(
+        default=20_000_000_000,
+        ge=0,
+        description="bytes that cached maps may take on the disk; images beyond are looked at anew every round",
+    )
+
+
 class StrategyConfig(_Section):
     """How the next batch is chosen."""
 
@@ -252,7 +289,12 @@ class StrategyConfig(_Section):
 class Config(_Section):
     """A project's `askance.toml`."""
 
-    task: Literal["classification"] = Field(default="classification", description="what is predicted")
+    task: Literal["classification", "detection"] = Field(
+        default="classification", description="what is predicted: a class, or objects with boxes"
+    )
+    several: bool = Field(
+        default=False, description="of classification: an image may have several classes, or none of them"
+    )
     classes: tuple[str, ...] = Field(default=(), description="class names, in the order of the model's outputs")
     seed: int = Field(default=0, ge=0, description="what every random choice derives from")
     store: str | None = Field(
@@ -263,4 +305,5 @@ class Config(_Section):
     pool: PoolConfig
     model: ModelConfig = Field(default_factory=ModelConfig)
     train: TrainConfig = Field(default_factory=TrainConfig)
+    detector: DetectorConfig = Field(default_factory=DetectorConfig)
     strategy: StrategyConfig = Field(default_factory=StrategyConfig)

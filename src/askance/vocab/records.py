@@ -3,7 +3,10 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from askance.vocab.annotations import Annotation
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 Split = Literal["train", "val", "test"]
@@ -71,9 +74,11 @@ class Label:
         answer: what was said instead of a class: counted, never trained on, not asked again.
         opinion: said while another person's label is in force: kept beside it and counted for agreement.
         settles: said to end a difference between people: in force, and no word for the figures of agreement.
+        annotation: what was said where it is more than one class: several labels, or objects.
+        seconds: how long it took to say; None where nobody measured.
 
     Raises:
-        ValueError: both a class and an answer, or an opinion that settles.
+        ValueError: two of a class, an answer and an annotation, or an opinion that settles.
     """
 
     image_id: str
@@ -84,20 +89,28 @@ class Label:
     answer: Answer | None = None
     opinion: bool = False
     settles: bool = False
+    annotation: "Annotation | None" = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
-        if self.value is not None and self.answer is not None:
-            raise ValueError(f"both the class {self.value} and the answer {self.answer}")
+        told = [one for one in (self.value, self.answer, self.annotation) if one is not None]
+        if len(told) > 1:
+            raise ValueError(f"one thing said of an image, not {' and '.join(map(str, told))}")
         if self.opinion and self.settles:
             raise ValueError("an opinion that settles")
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Images with their class indices, aligned; what a task is fitted to and measured on."""
+    """Images with what was said of them, aligned; what a task is fitted to and measured on.
+
+    Attributes:
+        ids: of the images.
+        targets: what the task learns from: a class index, or an `Annotation` of several labels or of objects.
+    """
 
     ids: tuple[str, ...]
-    targets: tuple[int, ...]
+    targets: tuple[Any, ...]
 
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.targets):
