@@ -5,8 +5,8 @@ A unit is what a score is about: an image, a box, a region, a keypoint, one labe
 Letters: U units of N images, K draws, L labels, D features.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import torch
@@ -21,6 +21,18 @@ Aggregation = Literal["mean", "max", "top3-mean"]
 """How the scores of an image's units become the image's. Never a bare sum: it buys crowded images."""
 
 
+ABOUT: Mapping[str, str] = {
+    "boxes": "[U, 4], left, top, right and bottom edges, pixels of the image as people see it",
+    "confidence": "[U], the probability of its class by the mean of the draws, 0 to 1",
+    "label": "[U], the place of its class",
+    "features": "[U, D], what the network sees there",
+    "spread": "[U], how far its box moves from draw to draw: a standard deviation, as a share of the box's side",
+    "seen": "[U], the share of the draws in which it is found",
+    "weight": "[U], how much its class counts, 1 where all count alike",
+}
+"""What a task may say of units that are things in an image. Their draws are over C + 1 classes, the last: nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Units:
     """Draws over U units, and whose they are; a ragged set (an image may have none).
@@ -29,16 +41,24 @@ class Units:
         draws: of the U units, one after another.
         image: `[U]`, for each unit the place of its image in 0..n_images-1.
         n_images: N.
+        about: what the task knows of each unit beside its draws, by name: tensors `[U]` or `[U, ...]`. An
+            acquisition that has such a name in its signature is given it. See `ABOUT`.
 
     Raises:
-        DrawsError: not one image a unit, or an image out of range.
+        DrawsError: not one image a unit, an image out of range, or something that is not said of each unit.
     """
 
     draws: Draws
     image: Int[Tensor, "U"]
     n_images: int
+    about: Mapping[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        uneven = next((name for name, tensor in self.about.items() if len(tensor) != len(self.draws)), None)
+        if uneven is not None:
+            raise DrawsError(
+                f"{uneven} of each of {len(self.draws)} units", str(len(self.about[uneven])), "give one row a unit"
+            )
         low_high = (int(self.image.min()), int(self.image.max())) if self.image.numel() else (0, -1)
         if len(self.image) != len(self.draws) or low_high[0] < 0 or low_high[1] >= self.n_images:
             raise DrawsError(
