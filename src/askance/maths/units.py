@@ -26,7 +26,7 @@ ABOUT: Mapping[str, str] = {
     "confidence": "[U], the probability of its class by the mean of the draws, 0 to 1",
     "label": "[U], the place of its class",
     "features": "[U, D], what the network sees there",
-    "spread": "[U], how far its box moves from draw to draw: a standard deviation, as a share of the box's side",
+    "spread": "[U], how far its box moves from draw to draw: a standard deviation, in sides of the box",
     "seen": "[U], the share of the draws in which it is found",
     "weight": "[U], how much its class counts, 1 where all count alike",
 }
