@@ -1,6 +1,6 @@
 """From image ids to what a network takes: pixels decoded once, normalised batch by batch.
 
-Letters: n images that could be read, of those asked for, b of a minibatch, c channels, s pixels a side.
+Letters: n images that could be read, of those asked for, b of a minibatch, c channels, h x w pixels.
 """
 
 import mmap
@@ -32,7 +32,7 @@ class Normalisation(NamedTuple):
     mean: float | tuple[float, float, float]
     std: float | tuple[float, float, float]
 
-    def __call__(self, pixels: UInt8[Tensor, "n c s s"]) -> Float[Tensor, "n c s s"]:
+    def __call__(self, pixels: UInt8[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
         """What the trunk takes, float32 and laid out channels last, on the device the pixels are on."""
         scaled = torch.empty(pixels.shape, device=pixels.device, memory_format=torch.channels_last)
         scaled.copy_(pixels)
@@ -46,11 +46,11 @@ class Pixels(NamedTuple):
     """Decoded images.
 
     Attributes:
-        values: `[n, channels, size, size]`, uint8.
+        values: `[n, channels, height, width]`, uint8.
         places: `[n]`, where they stand in the ids that were asked for; the others could not be read.
     """
 
-    values: UInt8[Tensor, "n c s s"]
+    values: UInt8[Tensor, "n c h w"]
     places: list[int]
 
 
@@ -71,7 +71,7 @@ def read(images: Images, ids: Sequence[str], look: Look, progress: Progress = si
     Raises:
         StoreError: there is no room for that file.
     """
-    values = _room((len(ids), look.channels, look.size, look.size))
+    values = _room((len(ids), *look.shape))
     places: list[int] = []
     for start in range(0, len(ids), _READ):
         found, kept = images.load(ids[start : start + _READ], look)

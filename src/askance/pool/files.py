@@ -53,8 +53,8 @@ class FileImages:
         self._cache = _Recent(cache_bytes)
 
     def load(self, ids: Sequence[str], look: Look) -> tuple[NDArray[np.uint8], list[int]]:
-        """As `Images.load`: `[n, channels, size, size]` of the readable images, and their places in `ids`."""
-        pixels = np.empty((len(ids), look.channels, look.size, look.size), np.uint8)
+        """As `Images.load`: `[n, *look.shape]` of the readable images, and their places in `ids`."""
+        pixels = np.empty((len(ids), *look.shape), np.uint8)
         places: list[int] = []
         for place, found in enumerate(self._each(ids, look)):
             if found is not None:
@@ -156,33 +156,35 @@ def thumbnail(uri: str, side: int, *, max_pixels: int = MAX_PIXELS, limits: Limi
 
 
 def fitted(data: bytes, look: Look, max_pixels: int) -> NDArray[np.uint8]:
-    """An image file -> `[channels, size, size]`, antialiased (bicubic).
+    """An image file -> an array of `look.shape`, antialiased (bicubic).
 
     Raises:
         BadImage: as `decode`.
         ConfigError: the look asks for what there is not.
     """
-    if look.fit not in ("stretch", "crop", "pad") or look.channels not in (1, 3):
-        raise ConfigError("fit = stretch, crop or pad, and 1 or 3 channels", str(look), "change [model]")
-    side = _GAP * look.size
-    found = decode(data, max_pixels=max_pixels, grey=look.channels == 1, enough=(side, side))
-    pixels = np.asarray(_square(found, look))
-    return np.ascontiguousarray(pixels.reshape(look.size, look.size, look.channels).transpose(2, 0, 1))
+    if look.fit not in ("stretch", "crop", "pad", "corner") or look.channels not in (1, 3):
+        raise ConfigError("fit = stretch, crop, pad or corner, and 1 or 3 channels", str(look), "change [model]")
+    channels, height, width = look.shape
+    enough = (_GAP * width, _GAP * height)
+    found = decode(data, max_pixels=max_pixels, grey=channels == 1, enough=enough)
+    pixels = np.asarray(_brought_to(found, look))
+    return np.ascontiguousarray(pixels.reshape(height, width, channels).transpose(2, 0, 1))
 
 
-def _square(found: Decoded, look: Look) -> Image.Image:
+def _brought_to(found: Decoded, look: Look) -> Image.Image:
     image = found.pixels if look.channels == 1 else found.pixels.convert("RGB")
     width, height = image.size
-    size, bicubic = (look.size, look.size), Image.Resampling.BICUBIC
+    _, tall, wide = look.shape
+    size, bicubic = (wide, tall), Image.Resampling.BICUBIC
     if look.fit == "stretch":
         return image.resize(size, bicubic, reducing_gap=_GAP)
     if look.fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) / 2, (height - side) / 2
-        return image.resize(size, bicubic, (left, top, left + side, top + side), _GAP)
-    scale = look.size / max(found.width, found.height)
+        part = min(width / wide, height / tall)
+        left, top = (width - part * wide) / 2, (height - part * tall) / 2
+        return image.resize(size, bicubic, (left, top, width - left, height - top), _GAP)
+    scale = look.scale(found.width, found.height)
     inner = (max(1, round(found.width * scale)), max(1, round(found.height * scale)))
-    square = Image.new(image.mode, size)
-    left, top = (look.size - inner[0]) // 2, (look.size - inner[1]) // 2
-    square.paste(image.resize(inner, bicubic, reducing_gap=_GAP), (left, top))
-    return square
+    filled = Image.new(image.mode, size)
+    left, top = (0, 0) if look.fit == "corner" else ((wide - inner[0]) // 2, (tall - inner[1]) // 2)
+    filled.paste(image.resize(inner, bicubic, reducing_gap=_GAP), (left, top))
+    return filled

@@ -11,14 +11,30 @@ class Look(NamedTuple):
     """How images are brought to one shape.
 
     Attributes:
-        size: pixels of the square side.
+        size: pixels of the square side, or width and height.
         channels: 1 grey, 3 RGB.
-        fit: `stretch` (aspect ignored), `crop` (shorter side, then the centre), `pad` (longer side, black bars).
+        fit: `stretch` (aspect ignored), `crop` (shorter side, then the centre), `pad` (longer side, black bars),
+            `corner` (as large as it fits, from the top left corner, black beyond).
     """
 
-    size: int
+    size: int | tuple[int, int]
     channels: int
     fit: str = "stretch"
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of an image that is brought to it.
+
+        >>> Look((320, 256), 3).shape
+        (3, 256, 320)
+        """
+        width, height = (self.size, self.size) if isinstance(self.size, int) else self.size
+        return self.channels, height, width
+
+    def scale(self, width: int, height: int) -> float:
+        """What a `corner` look multiplies the pixels of an image by, so that it fits."""
+        _, tall, wide = self.shape
+        return min(wide / width, tall / height)
 
 
 class Images(Protocol):
@@ -30,7 +46,7 @@ class Images(Protocol):
         ...
 
     def load(self, ids: Sequence[str], look: Look) -> tuple[NDArray[np.uint8], list[int]]:
-        """Pixels `[n, channels, size, size]` of the n readable images, and their places in `ids`.
+        """Pixels `[n, *look.shape]` of the n readable images, and their places in `ids`.
 
         An image that cannot be read is left out and noted in `problems`; it never raises.
         """
@@ -55,6 +71,6 @@ class ArrayImages:
     def load(self, ids: Sequence[str], look: Look) -> tuple[NDArray[np.uint8], list[int]]:
         """As `Images.load`; the arrays must already have the look that is asked for."""
         found = self._pixels[[self._place[name] for name in ids]]
-        if found.shape[1:] != (look.channels, look.size, look.size):
+        if found.shape[1:] != look.shape:
             raise ValueError(f"in-memory images are {found.shape[1:]}, the model wants {look}")
         return found, list(range(len(ids)))

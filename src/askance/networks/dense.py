@@ -1,0 +1,84 @@
+"""A small head on maps of features: what a dense task learns, in seconds.
+
+Letters: n images, L levels, C_l channels of level l, h x w cells of the finest map, D width, O outputs.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, dropout2d, interpolate
+
+from askance.networks.maps import Level
+
+
+class DenseHead(nn.Module):
+    """Maps at several strides to O numbers a cell of the finest.
+
+    Each level is standardised by channel and brought to D channels; all are summed at the finest, and two 3x3
+    convolutions look around. What is last is dropout and one linear layer, the same for every cell, so that a
+    posterior over a linear head is a posterior over this one: `last` takes features `[N, D]` of whatever cells.
+
+    Args:
+        levels: of the maps, fine to coarse.
+        width: D.
+        outputs: O.
+        dropout: of a cell's features before the last layer, by whole channels.
+        separable: depthwise convolutions, each followed by a 1x1.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        outputs: int,
+        *,
+        width: int = 64,
+        dropout: float = 0.1,
+        separable: bool = False,
+    ) -> None:
+        super().__init__()
+        self.mean = nn.ParameterList(
+            [nn.Parameter(torch.zeros(level.channels, 1, 1), requires_grad=False) for level in levels]
+        )
+        self.scale = nn.ParameterList(
+            [nn.Parameter(torch.ones(level.channels, 1, 1), requires_grad=False) for level in levels]
+        )
+        self.laterals = nn.ModuleList([nn.Conv2d(level.channels, width, 1) for level in levels])
+        self.body = nn.Sequential(*_around(width, separable), *_around(width, separable))
+        self.last = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
+
+    def standardise(self, maps: Sequence[Tensor]) -> None:
+        """Take mean and scale of each channel from the maps `[n, C_l, h_l, w_l]` of the labelled images."""
+        for mean, scale, level in zip(self.mean, self.scale, maps, strict=True):
+            flat = level.float().transpose(0, 1).flatten(1)
+            mean.copy_(flat.mean(1).reshape(-1, 1, 1))
+            scale.copy_(1 / flat.std(1).clamp_min(1e-4).reshape(-1, 1, 1))
+
+    def features(self, maps: Sequence[Tensor]) -> Float[Tensor, "n D h w"]:
+        """What the last layer sees of every cell."""
+        found = None
+        for lateral, mean, scale, level in zip(self.laterals, self.mean, self.scale, maps, strict=True):
+            one = lateral((level.float() - mean) * scale)
+            if found is not None:
+                one = interpolate(one, size=found.shape[-2:], mode="nearest")
+            found = one if found is None else found + one
+        assert found is not None
+        rectified: Tensor = self.body(torch.relu(found))
+        return rectified
+
+    def forward(self, maps: Sequence[Tensor]) -> Float[Tensor, "n O h w"]:
+        """All outputs of every cell; in training, channels of an image are dropped together."""
+        drop, linear = self.last[0], self.last[1]
+        features = dropout2d(self.features(maps), drop.p, self.training)
+        return conv2d(features, linear.weight[:, :, None, None], linear.bias)
+
+
+def _around(width: int, separable: bool) -> list[nn.Module]:
+    """A look at the eight cells around."""
+    convolutions: list[nn.Module] = (
+        [nn.Conv2d(width, width, 3, padding=1, groups=width, bias=False), nn.Conv2d(width, width, 1, bias=False)]
+        if separable
+        else [nn.Conv2d(width, width, 3, padding=1, bias=False)]
+    )
+    return [*convolutions, nn.GroupNorm(8, width), nn.ReLU()]

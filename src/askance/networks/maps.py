@@ -1,0 +1,234 @@
+"""What a frozen trunk sees at several strides: maps of features, once an image and once for its mirror.
+
+Whatever has a place (boxes, masks, points) is learnt by a small head from these maps, so that a round costs
+seconds. They are kept on disk as float16 rows by image id, one row all maps of an image, in folders whose names
+follow from the weights, the network and the size it looks at: maps of another trunk or size are never read as these.
+
+Letters: n images, L levels from fine to coarse, C_l channels of level l, h_l x w_l its cells.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from askance.networks.features import MemoryCache, Where, fingerprint
+from askance.networks.pixels import Normalisation
+from askance.networks.trunks import KnownTrunk, given_trunk
+from askance.pool import FeatureCache, Images, Look
+from askance.vocab import Damaged, ModelError, Progress, silent
+from askance.vocab.config import DetectorConfig, ModelConfig
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 8
+"""Images of one pass through the trunk: what fits the processor's cache, and few enough to keep memory flat."""
+
+
+class Level(NamedTuple):
+    """One map of an image.
+
+    Attributes:
+        stride: pixels of the input to a cell.
+        channels: numbers a cell.
+        height: cells.
+        width: cells.
+    """
+
+    stride: int
+    channels: int
+    height: int
+    width: int
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers the map has."""
+        return self.channels * self.height * self.width
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """Maps of some images.
+
+    Attributes:
+        levels: `[n, C_l, h_l, w_l]` each, float16 or float32, fine to coarse.
+        places: `[n]`, where these images stand in the ids that were asked for.
+    """
+
+    levels: tuple[Tensor, ...]
+    places: list[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+class MapTrunk:
+    """A network that knows photographs, as maps at several strides.
+
+    Args:
+        config: its name, weights and look; a timm network.
+        size: width and height of the input, pixels.
+        finest: stride of the finest map.
+        folder: where weights that were read are kept; None: nowhere.
+
+    Raises:
+        ModelError: a network without such maps, or weights that cannot be had.
+    """
+
+    def __init__(self, config: ModelConfig, size: tuple[int, int], finest: int, folder: Path | None) -> None:
+        self.config, self.size, self._finest = config, size, finest
+        self._trunk = _trunk_of(config, folder)
+
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """Its maps, fine to coarse."""
+        width, height = self.size
+        blank = torch.zeros(1, self.config.channels, height, width)
+        found = self(blank)
+        return tuple(Level(round(width / each.shape[3]), *each.shape[1:]) for each in found)
+
+    def __call__(self, images: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n C_l h_l w_l"], ...]:
+        """The maps of normalised images."""
+        network, taps = self._network
+        try:
+            with torch.inference_mode():
+                found = cast(Any, network).forward_intermediates(
+                    images, indices=list(taps), intermediates_only=True
+                )
+        except (RuntimeError, AssertionError, ValueError) as error:
+            size = f"{self.size[0]} x {self.size[1]}"
+            fix = "change detector.input, or tell the factory the size in model.options (timm: dynamic_img_size)"
+            raise ModelError(f"{self.config.name} to take images of {size} pixels", str(error), fix) from error
+        return tuple(found)
+
+    @property
+    def trunk(self) -> nn.Module:
+        """The network, or its weights where it has not been built."""
+        return self._trunk
+
+    @cached_property
+    def _network(self) -> tuple["nn.Module", tuple[int, ...]]:
+        network = self._trunk.network() if isinstance(self._trunk, KnownTrunk) else self._trunk.eval()
+        return network, _taps(network, self._finest, self.config.name)
+
+
+def _trunk_of(config: ModelConfig, folder: Path | None) -> nn.Module:
+    if config.has_weights:
+        return given_trunk(config, folder)[0]
+    from askance.networks.model import build_trunk
+
+    return build_trunk(config, 0).to(memory_format=torch.channels_last).eval()
+
+
+def _taps(network: nn.Module, finest: int, name: str) -> tuple[int, ...]:
+    """Places of the maps that are taken: of each stride from the finest to 32 the last."""
+    info = getattr(network, "feature_info", None)
+    if info is None or not hasattr(network, "forward_intermediates"):
+        raise ModelError(
+            "a network of timm that gives maps of features",
+            name,
+            "model.name = mobilenetv2_100, resnet18 or another",
+        )
+    strides = [one["reduction"] for one in getattr(info, "info", info)]
+    last = {stride: place for place, stride in enumerate(strides) if finest <= stride <= 32}
+    if not last:
+        raise ModelError(
+            f"maps of a stride between {finest} and 32", f"{strides} of {name}", "choose another network"
+        )
+    return tuple(last[stride] for stride in sorted(last))
+
+
+class MapReader:
+    """Maps of images by id: from the cache where they are known, else from the trunk, each once.
+
+    Args:
+        images: where pixels come from.
+        trunk: whose maps.
+        detector: what may be kept.
+        fabric: on which device, at which precision.
+        folder: where maps are kept; None: in memory.
+    """
+
+    def __init__(
+        self, images: Images, trunk: MapTrunk, detector: DetectorConfig, fabric: Where, folder: Path | None
+    ) -> None:
+        self._images, self._trunk, self._fabric, self._folder = images, trunk, fabric, folder
+        self._bound = detector.cache
+        config = trunk.config
+        self.look = Look(trunk.size, config.channels, "corner")
+        self._normalise = Normalisation(config.mean, config.std)
+        self._caches: dict[bool, FeatureCache | MemoryCache] = {}
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers all maps of an image have; each takes 2 bytes."""
+        return sum(level.numbers for level in self._trunk.levels)
+
+    def of(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> Maps:
+        """Maps of images, or of their mirrors; one that cannot be read is left out. All are in memory at once."""
+        cache = self._cache(mirrored)
+        for _ in range(2):
+            places = self._fill(cache, ids, mirrored, progress)
+            try:
+                rows = cache.read([ids[place] for place in places])
+                break
+            except Damaged as error:
+                _log.warning("%s: they are computed anew", error.got)
+        else:
+            raise ModelError("maps as they were written", "a disk that changes them", "look after that disk")
+        return Maps(self._apart(torch.from_numpy(rows)), places)
+
+    def _fill(
+        self, cache: FeatureCache | MemoryCache, ids: Sequence[str], mirrored: bool, progress: Progress
+    ) -> list[int]:
+        """Compute what is missing; the places of the images that have maps then."""
+        new = [ids[place] for place in cache.missing(ids)]
+        for start in range(0, len(new), _BATCH):
+            some = new[start : start + _BATCH]
+            pixels, kept = self._images.load(some, self.look)
+            if kept:
+                rows = self._rows(torch.from_numpy(pixels), mirrored)
+                cache.append([some[place] for place in kept], rows.numpy())
+            progress("looking at images", min(start + _BATCH, len(new)), len(new))
+        absent = set(cache.missing(ids)) if new else set()
+        return [place for place in range(len(ids)) if place not in absent]
+
+    def _rows(self, pixels: Tensor, mirrored: bool) -> Float[Tensor, "n d"]:
+        """All maps of each image as one row, float16; the batch is filled up, so that company changes nothing."""
+        full = torch.zeros(_BATCH, *pixels.shape[1:], dtype=torch.uint8, device=self._fabric.device)
+        full[: len(pixels)] = pixels.flip(3) if mirrored else pixels
+        with self._fabric.autocast():
+            found = self._trunk(self._normalise(full))
+        rows = torch.cat([level[: len(pixels)].flatten(1) for level in found], dim=1).half().cpu()
+        if not bool(rows.isfinite().all()):
+            raise ModelError(
+                "finite features", "NaN or a number beyond float16", "check model.weights, mean and std"
+            )
+        return rows
+
+    def _apart(self, rows: Tensor) -> tuple[Tensor, ...]:
+        parts = torch.split(rows, [level.numbers for level in self._trunk.levels], dim=1)
+        return tuple(
+            part.reshape(len(rows), level.channels, level.height, level.width)
+            for part, level in zip(parts, self._trunk.levels, strict=True)
+        )
+
+    def _cache(self, mirrored: bool) -> FeatureCache | MemoryCache:
+        if mirrored not in self._caches:
+            key = f"maps-{self._key}{'-mirrored' if mirrored else ''}"
+            dim = self.numbers
+            self._caches[mirrored] = FeatureCache(self._folder / key, dim) if self._folder else MemoryCache(dim)
+        return self._caches[mirrored]
+
+    @cached_property
+    def _key(self) -> str:
+        whole = fingerprint(self._trunk.trunk, self._trunk.config, self._fabric)
+        told = repr((whole, self.look, [level.stride for level in self._trunk.levels]))
+        return blake2b(told.encode(), digest_size=16).hexdigest()
