@@ -30,7 +30,7 @@ ABOUT: Mapping[str, str] = {
     "seen": "[U], the share of the draws in which it is found",
     "weight": "[U], how much its class counts, 1 where all count alike",
 }
-"""What a task may say of units that are things in an image. Their draws are over C + 1 classes, nothing the last."""
+"""What a task may say of units that are things in an image; draws are over C + 1 classes, the last nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,11 @@ class Found:
                     "turn x, y, w, h to edges",
                 )
         if u and not (int(self.image.min()) >= 0 and int(self.image.max()) < self.n_images):
-            raise DrawsError(f"images 0..{self.n_images - 1}", str(self.image.unique().tolist()), "count from 0")
+            raise DrawsError(
+                f"images 0..{self.n_images - 1}",
+                f"{int(self.image.min())}..{int(self.image.max())}",
+                "count from 0",
+            )
 
     def __len__(self) -> int:
         return len(self.draws)

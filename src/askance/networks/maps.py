@@ -2,7 +2,7 @@
 
 Whatever has a place (boxes, masks, points) is learnt by a small head from these maps, so that a round costs
 seconds. They are kept on disk as float16 rows by image id, one row all maps of an image, in folders whose names
-follow from the weights, the network and the size it looks at: maps of another trunk or size are never read as these.
+follow from weights, network and size of the input: maps of another trunk or size are never read as these.
 
 Letters: n images, L levels from fine to coarse, C_l channels of level l, h_l x w_l its cells.
 """

@@ -99,8 +99,8 @@ def _fit(
     steps = math.ceil(n / batch) * (recipe.epochs or epochs_of(n))
     head = head.to(memory_format=torch.channels_last).train()
     mean = deepcopy(head)
-    moved = [weight for weight in head.parameters() if weight.requires_grad]
-    averages = [weight for weight in mean.parameters() if weight.requires_grad]
+    moved: list[Tensor] = [weight for weight in head.parameters() if weight.requires_grad]
+    averages: list[Tensor] = [weight for weight in mean.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(moved, lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps)
     order: list[int] = []
@@ -113,7 +113,7 @@ def _fit(
         outputs = head(_some(maps, chosen, mirrored))
         loss = objective(outputs, torch.tensor(chosen), mirrored)
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(moved, _STEEPEST)
         optimiser.step()
         schedule.step()

@@ -64,7 +64,7 @@ class Cells(NamedTuple):
     Attributes:
         peaks: `[C, h, w]`, 1 at the cell of a centre, a Gaussian around it, 0 elsewhere.
         edges: `[4, h, w]`, distances from the cell's middle to left, top, right and bottom edge, in cells.
-        placed: `[h, w]`, where `edges` are to be learnt: within a box, the cell of its centre and the eight around.
+        placed: `[h, w]`, where `edges` are learnt: the cell of a centre, and the eight around within its box.
         counted: `[h, w]`, False in a crowd, where nothing is right or wrong.
         n: how many peaks there are.
     """
@@ -97,7 +97,7 @@ def cells(of: Things, n_classes: int, shape: tuple[int, int], stride: int) -> Ce
         place, cy, cx = int(sharp.classes[b]), int(row[b]), int(column[b])
         torch.maximum(peaks[place], down[b][:, None] * across[b], out=peaks[place])
         near_y, near_x = slice(max(cy - 1, 0), cy + 2), slice(max(cx - 1, 0), cx + 2)
-        to = torch.stack(torch.broadcast_tensors(
+        to = torch.stack(_wide(
             (xs[near_x] - left[b])[None], (ys[near_y] - top[b])[:, None],
             (right[b] - xs[near_x])[None], (bottom[b] - ys[near_y])[:, None],
         ))  # fmt: skip
@@ -106,6 +106,12 @@ def cells(of: Things, n_classes: int, shape: tuple[int, int], stride: int) -> Ce
         edges[:, near_y, near_x] = torch.where(inside, to.clamp_min(_THINNEST), edges[:, near_y, near_x])
         placed[near_y, near_x] |= inside
     return Cells(peaks, edges, placed, _outside(of.boxes[of.crowd] / stride, ys, xs), len(left))
+
+
+def _wide(*parts: Tensor) -> list[Tensor]:
+    """All of one shape."""
+    shape = sum(parts).shape
+    return [part.expand(shape) for part in parts]
 
 
 def _bell(at: Tensor, middle: Tensor, sigma: Tensor) -> Float[Tensor, "B n"]:
