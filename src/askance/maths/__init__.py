@@ -5,8 +5,10 @@ Names whose modules need torch are brought in when they are first used, so that 
 
 from typing import TYPE_CHECKING
 
+from askance.maths.boxes import Predictions, Truths
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
+from askance.maths.detection import average_precision, detection_metrics
 from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
 from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
@@ -65,9 +67,11 @@ __all__ = [
     "GaussianLogits",
     "Numbers",
     "Penalties",
+    "Predictions",
     "Rows",
     "Saved",
     "SuspectedErrors",
+    "Truths",
     "Units",
     "adaptive_calibration_error",
     "aggregate",
@@ -77,9 +81,11 @@ __all__ = [
     "as_draws",
     "as_ids",
     "as_tensor",
+    "average_precision",
     "bernoulli_units",
     "brier_score",
     "classwise_calibration_error",
+    "detection_metrics",
     "entropy",
     "expected_calibration_error",
     "fit_temperature",
