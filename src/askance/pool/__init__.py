@@ -2,7 +2,7 @@
 
 from askance.pool.decoding import MAX_PIXELS, BadImage
 from askance.pool.features import FeatureCache
-from askance.pool.files import FileImages, open_image, thumbnail
+from askance.pool.files import FileImages, open_image, orientation, thumbnail
 from askance.pool.images import ArrayImages, Images, Look
 from askance.pool.limits import Limits
 from askance.pool.passed_over import passed_over
@@ -19,6 +19,7 @@ __all__ = [
     "Look",
     "content_id",
     "open_image",
+    "orientation",
     "passed_over",
     "scan",
     "thumbnail",

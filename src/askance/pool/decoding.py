@@ -217,6 +217,15 @@ def _broken(error: Exception) -> str:
     return f"broken: {said}"
 
 
+def turn_of(data: bytes) -> int:
+    """How EXIF says that a file's pixels are turned, 1 to 8; 1, upright, where it says nothing.
+
+    Raises:
+        BadImage: not an image, or of an unknown kind.
+    """
+    return _orientation(_opened(data))
+
+
 def _orientation(image: Image.Image) -> int:
     """EXIF orientation 1 to 8 of a loaded image; a TIFF turns itself upright as it loads."""
     try:

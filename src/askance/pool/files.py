@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from askance.pool.decoding import MAX_PIXELS, BadImage, Decoded, bad, decode
+from askance.pool.decoding import MAX_PIXELS, BadImage, Decoded, bad, decode, turn_of
 from askance.pool.images import Look
 from askance.pool.limits import Limits
 from askance.pool.scanning import content_id
@@ -153,6 +153,15 @@ def thumbnail(uri: str, side: int, *, max_pixels: int = MAX_PIXELS, limits: Limi
     out = BytesIO()
     small.save(out, "JPEG", quality=85, optimize=True)
     return out.getvalue()
+
+
+def orientation(uri: str, *, limits: Limits | None = None) -> int:
+    """How EXIF says that an image's pixels are turned, 1 to 8; 1 is upright, from 5 on width and height change.
+
+    Raises:
+        BadImage: the image cannot be read.
+    """
+    return turn_of(read(local_path(uri) or uri, Storage(limits or Limits())))
 
 
 def fitted(data: bytes, look: Look, max_pixels: int) -> NDArray[np.uint8]:
