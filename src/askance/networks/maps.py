@@ -171,6 +171,24 @@ class MapReader:
         """How many numbers all maps of an image have; each takes 2 bytes."""
         return sum(level.numbers for level in self._trunk.levels)
 
+    def prepare(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> list[int]:
+        """Compute the maps that are missing; the places of the images that could be read."""
+        return self._fill(self._cache(mirrored), ids, mirrored, progress)
+
+    def known(self, ids: Sequence[str], *, mirrored: bool = False) -> tuple[Tensor, ...]:
+        """Maps of images that could be read, in their order.
+
+        Raises:
+            ModelError: one that can be read no longer.
+        """
+        found = self.of(ids, mirrored=mirrored)
+        if len(found) < len(ids):
+            lost = len(ids) - len(found)
+            raise ModelError(
+                "maps of the images that are trained on", f"{lost} can be read no longer", "run it again"
+            )
+        return found.levels
+
     def of(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> Maps:
         """Maps of images, or of their mirrors; one that cannot be read is left out. All are in memory at once."""
         cache = self._cache(mirrored)

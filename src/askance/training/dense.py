@@ -6,7 +6,7 @@ Letters: n labelled images, b of a minibatch, O outputs, h x w cells.
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
 
 import torch
@@ -52,6 +52,10 @@ class DenseRecipe:
     rate: float = 4e-3
     decay: float = 1e-3
     mirror: bool = True
+
+    def warmed(self, n: int) -> "DenseRecipe":
+        """The same from heads that know most of n images already: a quarter of the epochs, at half the rate."""
+        return replace(self, epochs=max(2, (self.epochs or epochs_of(n)) // 4), rate=self.rate / 2)
 
 
 def epochs_of(n: int) -> int:

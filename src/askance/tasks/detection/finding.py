@@ -58,7 +58,7 @@ class Peaks(NamedTuple):
 
 
 def peaks(heat: Float[Tensor, "n C h w"], search: Search) -> Peaks:
-    """Cells that are the highest of the nine around them, of each image the highest `most`, by image.
+    """Cells that are the highest of the nine around them, of each class by itself and by image, `most` an image.
 
     In the place of non-maximum suppression: Zhou, Wang and Krähenbühl 2019 (arXiv 1904.07850, section 4).
     """
@@ -72,7 +72,7 @@ def peaks(heat: Float[Tensor, "n C h w"], search: Search) -> Peaks:
 
 
 @torch.inference_mode()
-def find(model: DenseModel, maps: Sequence[Tensor], search: Search, drawing: "Drawn", seen: int) -> Found:
+def find(model: DenseModel, maps: Sequence[Tensor], search: Search, drawing: "Drawn") -> Found:
     """Boxes in the pixels of the input, with K draws each.
 
     Args:
@@ -80,24 +80,24 @@ def find(model: DenseModel, maps: Sequence[Tensor], search: Search, drawing: "Dr
         maps: `[n, C_l, h_l, w_l]`.
         search: what counts as found.
         drawing: how draws are made.
-        seen: how many classes there are.
     """
+    seen = len(model.classes)
     maps = [level.contiguous(memory_format=torch.channels_last) for level in maps]
     inner = [head.features(maps) for head in model.heads]
     outputs = [head.everywhere(one) for head, one in zip(model.heads, inner, strict=True)]
     heat = torch.stack([torch.sigmoid(one[:, :seen]) for one in outputs]).mean(0)
-    found = peaks(heat, search)
+    found = peaks(heat.amax(1, keepdim=True), search)  # one thing a cell, of whatever class
     features = torch.stack([found.at(one) for one in inner])
     plain = torch.stack([found.at(one) for one in outputs], dim=1)
     drawn = drawing(model.heads, features, plain)
     stride = model.levels[0].stride
     return Found(
-        _boxes(distances(plain[:, :, seen:]).mean(1, keepdim=True), found, stride).squeeze(1),
+        boxes_at(distances(plain[:, :, seen:]).mean(1, keepdim=True), found, stride).squeeze(1),
         found.image,
         len(heat),
         _of_trunk(maps, found, model),
         at_most_one(drawn.outputs[:, :, :seen], joint=drawn.joint),
-        _boxes(distances(drawn.outputs[:, :, seen:]), found, stride),
+        boxes_at(distances(drawn.outputs[:, :, seen:]), found, stride),
     )
 
 
@@ -167,7 +167,7 @@ class Drawn:
         return plain[:, None, :] + torch.einsum("ko,upo->ukp", z, root)
 
 
-def _boxes(to: Float[Tensor, "U K 4"], found: Peaks, stride: int) -> Float[Tensor, "U K 4"]:
+def boxes_at(to: Float[Tensor, "U K 4"], found: Peaks, stride: int) -> Float[Tensor, "U K 4"]:
     """Edges in pixels of the input, from distances in cells to the middle of each peak's cell."""
     x, y = (found.column + 0.5)[:, None], (found.row + 0.5)[:, None]
     left, top, right, bottom = to.unbind(-1)

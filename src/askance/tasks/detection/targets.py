@@ -110,8 +110,8 @@ def cells(of: Things, n_classes: int, shape: tuple[int, int], stride: int) -> Ce
 
 def _wide(*parts: Tensor) -> list[Tensor]:
     """All of one shape."""
-    shape = sum(parts).shape
-    return [part.expand(shape) for part in parts]
+    height, width = max(part.shape[0] for part in parts), max(part.shape[1] for part in parts)
+    return [part.expand(height, width) for part in parts]
 
 
 def _bell(at: Tensor, middle: Tensor, sigma: Tensor) -> Float[Tensor, "B n"]:
