@@ -4,7 +4,7 @@ Letters: n labelled images, b of a minibatch, M heads, C classes, h x w cells, U
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,6 +21,8 @@ from askance.vocab import Progress, silent
 
 _EDGES_COUNT = 2.0
 """What the loss of edges counts beside that of peaks."""
+_KEPT = 50_000_000
+"""Numbers of what heads should say that are kept from one epoch to the next."""
 _SURE = 0.6
 """How much of a class's quality is being sure of it; the rest is being in the right place."""
 
@@ -40,6 +42,7 @@ class BoxObjective:
     n_classes: int
     level: Level
     width: int
+    _built: dict[tuple[int, bool], Cells] = field(default_factory=dict, repr=False)
 
     def __call__(
         self, outputs: Float[Tensor, "b O h w"], chosen: Int[Tensor, "b"], mirrored: Bool[Tensor, "b"]
@@ -55,8 +58,14 @@ class BoxObjective:
 
     def cells(self, place: int, mirrored: bool = False) -> Cells:
         """What heads should say of a labelled image, or of its mirror."""
-        of = self.things[place].mirrored(self.width) if mirrored else self.things[place]
-        return cells(of, self.n_classes, (self.level.height, self.level.width), self.level.stride)
+        key = (place, mirrored)
+        if key not in self._built:
+            of = self.things[place].mirrored(self.width) if mirrored else self.things[place]
+            shape = (self.level.height, self.level.width)
+            if len(self._built) * (self.n_classes + 6) * shape[0] * shape[1] > _KEPT:
+                self._built.clear()
+            self._built[key] = cells(of, self.n_classes, shape, self.level.stride)
+        return self._built[key]
 
 
 def fit_heads(  # noqa: PLR0913 - all that a head follows from
