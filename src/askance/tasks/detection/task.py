@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from askance.maths import Chunk, Densities, Rows, Units, detection_metrics
+from askance.maths import Chunk, Densities, Rows, Units, detection_metrics, difficulty_weights
 from askance.networks.found import Found, units
 from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
@@ -283,7 +283,9 @@ class Detection:
         return find(model, maps, search, Drawn(self._model.posterior, k, seed))
 
     def _units(self, model: DenseModel, found: Found) -> Units:
-        return units(found, least=self._detector.least)
+        found_units = units(found, least=self._detector.least)
+        weight = difficulty_weights(torch.tensor(model.quality))[found_units.about["label"]]
+        return replace(found_units, about={**found_units.about, "weight": weight})
 
     def _predicted(
         self, model: DenseModel, ids: Sequence[str], progress: Progress
