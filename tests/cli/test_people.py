@@ -84,6 +84,7 @@ def test_a_day_of_three_people(place):
     assert "  IMG_0000.png: plastic -> glass (anna said plastic)" in said
     assert "  and 4 more changed" in said
     assert "they differ on 0, 9 settled" in run("disagreements", "-p", "p")
+    assert "; they differ on none" in run("status", "-p", "p")
 
 
 def test_what_is_not_shown_of_rejected_rows_is_counted(place):

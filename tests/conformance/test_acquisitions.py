@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
 
 from askance.acquisition import acquisitions, score
-from askance.maths import Aggregation, Draws, Units, aggregate, sums
+from askance.maths import ABOUT, Aggregation, Draws, Units, aggregate, sums
 from tests.reference.acquisitions import TWINS, of_images
 
 BOUNDS: dict[str, Callable[[int, int], tuple[float, float]]] = {
     "random": lambda k, c: (0, 1),
     "novelty": lambda k, c: (-math.inf, math.inf),
     "bald": lambda k, c: (0, math.log(min(k, c))),
+    "bernoulli-bald": lambda k, c: (0, (c - 1) * math.log(2) if k > 1 else 0),
     "epig": lambda k, c: (0, math.log(min(k, c))),
     "expected-entropy": lambda k, c: (0, math.log(c)),
     "predictive-entropy": lambda k, c: (0, math.log(c)),
@@ -32,10 +33,17 @@ BOUNDS: dict[str, Callable[[int, int], tuple[float, float]]] = {
 }
 """Of K draws over C classes; a new entry states its own here."""
 
-ABOUT_THE_MODEL = {"bald", "epig", "mean-std"}
+ABOUT_THE_MODEL = {"bald", "bernoulli-bald", "epig", "mean-std"}
 """Those that ask about the model alone: nothing is to be learned where all draws agree."""
 
-OF_DRAWS = [entry.name for entry in acquisitions if "draws" in entry.needs]
+OF_DRAWS = [entry.name for entry in acquisitions if "draws" in entry.needs and not entry.needs & ABOUT.keys()]
+
+NOTHING_LAST = {"bernoulli-bald"}
+"""Those for which the last class is nothing, and no class like the others."""
+
+ALONE = {"novelty", "random"} | {entry.name for entry in acquisitions if entry.needs & ABOUT.keys()}
+"""Not of draws alone: they have tests of their own; those of boxes are in `test_box_scores`."""
+
 SHAPES = [(6, 20, 10), (9, 1, 5), (5, 7, 1), (1, 3, 2), (3, 4, 200)]
 
 NEEDS = inspect.signature(score).parameters.keys() - {"name"}
@@ -92,10 +100,10 @@ def close(got: torch.Tensor, due: torch.Tensor, atol: float = 1e-12) -> None:
 
 
 def test_every_entry_is_held_to_something():
-    assert set(BOUNDS) == set(acquisitions.names())
+    assert set(BOUNDS) == {*OF_DRAWS, "novelty", "random"}
     assert set(TWINS) == set(OF_DRAWS)
-    assert {entry.name for entry in acquisitions} - set(OF_DRAWS) == {"novelty", "random"}  # own tests
-    assert {need for entry in acquisitions for need in entry.needs} <= set(NEEDS)
+    assert set(acquisitions.names()) - set(OF_DRAWS) == ALONE
+    assert {need for entry in acquisitions for need in entry.needs} <= {*NEEDS, *ABOUT}
     assert all(entry.summary.endswith(".") for entry in acquisitions)
 
 
@@ -140,6 +148,10 @@ def test_reaches_the_top_when_each_draw_is_sure_of_another_class(name: str, c: i
     """Or, where draws are asked one by one, when each is a toss-up between all classes."""
     sure = torch.eye(c, dtype=torch.float64)[None]
     draws = Draws.from_probs(torch.full_like(sure, 1 / c) if name == "expected-entropy" else sure, joint=True)
+    if name in NOTHING_LAST:  # half of the draws say yes to all, half to none
+        all_or_none = torch.zeros(1, 2, c, dtype=torch.float64)
+        all_or_none[0, 0, :-1], all_or_none[0, 1, -1] = 1 / (c - 1), 1
+        draws = Draws.from_probs(all_or_none, joint=True)
     close(scored(name, draws), torch.tensor([float(BOUNDS[name](c, c)[1])], dtype=torch.float64))
 
 
@@ -214,7 +226,10 @@ def test_permuting_units_permutes_scores(name: str, shape: tuple[int, int, int])
 @given(draws=any_draws(), seed=st.integers(0, 99))
 def test_permuting_draws_or_classes_changes_nothing(name: str, axis: int, draws: Draws, seed: int):
     size = draws.log_probs.shape[axis]
-    order = torch.randperm(size, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(size, generator=generator)
+    if axis == 2 and name in NOTHING_LAST:
+        order = torch.cat([torch.randperm(size - 1, generator=generator), torch.tensor([size - 1])])
     permuted, targets = (
         Draws(one.log_probs.index_select(axis, order), joint=True) for one in (draws, targets_of(draws))
     )
@@ -289,7 +304,7 @@ def test_scores_hold_no_graph(name: str):
 
 
 @every
-@pytest.mark.parametrize("how", ["mean", "max", "top3-mean"])
+@pytest.mark.parametrize("how", ["mean", "max", "top3-mean", "per-cost"])
 def test_units_of_images_score_like_the_slow_twin_of_each_image(name: str, how: Aggregation):
     """Ragged boxes in no order: five images, of which two have none."""
     owners = [3, 0, 3, 0, 3, 2, 0, 3, 3]

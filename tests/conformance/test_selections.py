@@ -20,6 +20,7 @@ from tests.reference.selections import TWINS, plackett_luce
 LOOKS = [entry.name for entry in selections if "scores" in entry.needs]
 TOGETHER = [entry.name for entry in selections if "draws" in entry.needs]
 BETA = [entry.name for entry in selections if "beta" in entry.options]
+COUNTED = [entry.name for entry in selections if "counts" in entry.needs]
 SPREAD = [entry.name for entry in selections if "features" in entry.needs]
 ALONE = [name for name in selections.names() if name not in {"softrank", "max-herding"}]
 """Where what is not picked might as well not be there; a rank depends on the others, and so does coverage."""
@@ -58,6 +59,7 @@ def features_of(kinds: Sequence[str | int]) -> torch.Tensor:
 DRAWS = draws_of([i % 5 for i in range(40)])
 FEATURES = features_of([i % 5 for i in range(40)])
 LABELLED = features_of(["labelled", 3])
+COUNTS = np.array([(0.0, 0.4, 0.5, 2.0, 9.5)[i % 5] for i in range(40)])
 
 
 WRITTEN_OTHERWISE: dict[str, Callable[[torch.Tensor, torch.Generator], torch.Tensor]] = {
@@ -80,7 +82,7 @@ def pools(draw: st.DrawFn) -> tuple[NDArray[np.float64], list[str], list[str]]:
 
 
 def picked(name: str, n: int, seed: int = 0, **options: object) -> Picks:
-    known = {"groups": GROUPS, "draws": DRAWS, "features": FEATURES, "labelled": LABELLED}
+    known = {"groups": GROUPS, "draws": DRAWS, "features": FEATURES, "labelled": LABELLED, "counts": COUNTS}
     return select(name, scores=SCORES, ids=IDS, n=n, seed=seed, **known, **options)
 
 
@@ -96,19 +98,21 @@ def picked_of(name: str, places: list[int], n: int) -> Picks:
         draws=DRAWS[torch.tensor(places)],
         features=FEATURES[torch.tensor(places)],
         labelled=LABELLED,
+        counts=COUNTS[places],
     )
 
 
 def brought(n: int) -> dict[str, object]:
     """All that the first n images can be selected by, but scores."""
-    return {"groups": GROUPS[:n], "draws": DRAWS[:n], "features": FEATURES[:n], "labelled": LABELLED}
+    known = {"groups": GROUPS[:n], "draws": DRAWS[:n], "features": FEATURES[:n], "labelled": LABELLED}
+    return {**known, "counts": COUNTS[:n]}
 
 
 def test_every_entry_is_held_to_something():
     assert set(TWINS) == set(selections.names())
     assert all({"ids", "n", "seed"} <= entry.needs for entry in selections)
     assert {need for entry in selections for need in entry.needs} <= {
-        *("scores", "ids", "n", "seed", "groups", "draws", "features", "labelled")
+        *("scores", "ids", "n", "seed", "groups", "draws", "features", "labelled", "counts")
     }
     assert all(entry.summary.endswith(".") for entry in selections)
 
@@ -119,6 +123,7 @@ def test_every_entry_is_held_to_something():
 def test_equals_the_head_of_its_slow_twin(name: str, pool, n: int, seed: int):
     scores, ids, groups = pool
     known = {"groups": groups, "draws": draws_of(groups), "features": features_of(groups), "labelled": LABELLED}
+    known["counts"] = np.array([{"a": 0.0, "b": 0.5, "c": 3.0}[group] for group in groups])
     n = min(n, 5) if name == "batchbald" else n  # the twin enumerates
     got = select(name, scores=scores, ids=ids, n=n, seed=seed, **known)
     assert list(got.ids) == TWINS[name](scores.tolist(), ids, seed, n=n, **known)[:n]
@@ -140,7 +145,7 @@ def test_picks_are_scored_images_each_once(name: str, n: int):
 def test_gains_are_the_scores_as_given_or_nothing_is_claimed(name: str):
     picks = picked(name, 10)
     due = tuple(SCORES[list(picks.positions)].tolist()) if name in LOOKS else (0.0,) * 10
-    assert picks.gains == due or name in {*TOGETHER, *SPREAD}
+    assert picks.gains == due or name in {*TOGETHER, *SPREAD, *COUNTED}
 
 
 def test_gains_of_top_k_never_rise():

@@ -90,10 +90,52 @@ def least_confidence(unit: Unit) -> float:
     return 1 - max(_predictive(unit))
 
 
+def bernoulli_bald(unit: Unit) -> float:
+    """Class by class a table of yes and no; a class that is impossible where nothing is, too, is a no."""
+    found = []
+    for c in range(len(unit[0]) - 1):
+        answers = []
+        for draw in unit:
+            yes, nothing = draw[c], draw[-1]
+            odds = -math.inf if yes == -math.inf else yes - nothing
+            answers.append([_log_sigmoid(-odds), _log_sigmoid(odds)])
+        found.append(bald(answers))
+    return math.fsum(found)
+
+
+def _log_sigmoid(x: float) -> float:
+    if x == -math.inf:
+        return x
+    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
+
+
+def localisation(spread: float) -> float:
+    return spread
+
+
+def occurrence(seen: float) -> float:
+    """Twice the share of the draws that are in the minority."""
+    return 2 * min(seen, 1 - seen)
+
+
+def box_doubt(unit: Unit, spread: float, seen: float) -> float:
+    """The overlap as areas of two unit squares, one moved along the diagonal."""
+    most = math.log(len(unit[0])) if len(unit[0]) > 1 else 1.0
+    of_class = _mean([1 - _entropy([math.exp(log_p) for log_p in draw]) / most for draw in unit])
+    both = max(0.0, 1 - spread) ** 2
+    return 1 - of_class * (both / (1 + 1 - both)) * abs(seen - (1 - seen))
+
+
+BOX_TWINS: dict[str, Callable[..., float]] = {
+    twin.__name__.replace("_", "-"): twin for twin in (localisation, occurrence, box_doubt)
+}
+"""Of a unit by what is said of it, by name; draws as `unit`."""
+
 TWINS: dict[str, Callable[..., float]] = {
     twin.__name__.replace("_", "-"): twin
     for twin in (
         bald,
+        bernoulli_bald,
         epig,
         expected_entropy,
         predictive_entropy,
@@ -106,10 +148,22 @@ TWINS: dict[str, Callable[..., float]] = {
 """Of a unit, and for those that need targets of a list of them."""
 
 
-def of_images(scores: list[float], owners: list[int], n_images: int, how: str) -> list[float]:
+def of_images(
+    scores: list[float],
+    owners: list[int],
+    n_images: int,
+    how: str,
+    sure: list[float] | None = None,
+    cost: tuple[float, float] = (5.0, 7.0),
+) -> list[float]:
     """One score an image from those of its units; an image without units scores 0."""
     found = []
     for image in range(n_images):
+        if how == "per-cost":
+            mine = [i for i, owner in enumerate(owners) if owner == image]
+            boxes = math.fsum(1.0 if sure is None else sure[i] for i in mine)
+            found.append(math.fsum(scores[i] for i in mine) / (cost[0] + cost[1] * boxes))
+            continue
         own = sorted((s for s, owner in zip(scores, owners, strict=True) if owner == image), reverse=True)
         kept = {"mean": own, "max": own[:1], "top3-mean": own[:3]}[how]
         found.append(_mean(kept) if kept else 0.0)

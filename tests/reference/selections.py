@@ -65,6 +65,22 @@ def class_balanced_random(
     return dealt
 
 
+def foreground_random(
+    scores: Sequence[float], ids: Sequence[str], seed: int, counts: Sequence[float], **_: object
+) -> list[str]:
+    """Random, of those with something in them; then the others."""
+    everybody = random(scores, ids, seed)
+    something = {name for name, count in zip(ids, counts, strict=True) if count >= 0.5}
+    return [*filter(something.__contains__, everybody), *(one for one in everybody if one not in something)]
+
+
+def box_count(
+    scores: Sequence[float], ids: Sequence[str], seed: int, counts: Sequence[float], **_: object
+) -> list[str]:
+    kept = [math.nan if math.isnan(s) else count for s, count in zip(scores, counts, strict=True)]
+    return sorted_by(kept, ids, seed)
+
+
 def batchbald(
     scores: Sequence[float], ids: Sequence[str], seed: int, draws: Draws, n: int, **_: object
 ) -> list[str]:
@@ -194,6 +210,8 @@ TWINS: dict[str, Callable[..., list[str]]] = {
         softrank,
         random,
         class_balanced_random,
+        foreground_random,
+        box_count,
         batchbald,
         badge,
         max_herding,

@@ -59,8 +59,10 @@ def check(store):
             of[who] = of.get(who, 0) + 1
     assert store.people() == {who: (mine.get(who, 0), beside.get(who, 0)) for who in mine | beside}
     differ = [i for i, words in opinions.items() if len({said(word) for word in words.values()}) > 1]
-    assert set(differ) <= set(store.differing())
-    assert store.opinions(store.differing()) == {i: opinions[i] for i in store.differing()}
+    assert store.differing() == sorted(differ)
+    assert store.opinions(store.differing()) == {i: opinions[i] for i in differ}
+    settled = {i for i, words in opinions.items() if any(word.settles for word in words.values())}
+    assert settled <= store.ever_settled()
 
 
 @given(words=told, splits=parted)

@@ -1,14 +1,15 @@
 """One door to every acquisition: by name, with whatever it needs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import cast
 
 from jaxtyping import Float64
 from torch import Tensor
 
-from askance.acquisition.catalogue import acquisitions
-from askance.maths import Draws, Numbers, as_draws, as_ids, as_tensor
-from askance.vocab import DrawsError
+from askance.acquisition.catalogue import Acquisition, acquisitions
+from askance.maths import ABOUT, Draws, Numbers, as_draws, as_ids, as_tensor
+from askance.vocab import ConfigError, DrawsError, Entry
 
 
 def score(
@@ -19,6 +20,7 @@ def score(
     log_density: Numbers | None = None,
     ids: Iterable[object] | None = None,
     seed: int | None = None,
+    **about: Numbers,
 ) -> Float64[Tensor, "N"]:
     """Score units by an acquisition of the catalogue, bringing it what its signature asks for.
 
@@ -31,12 +33,15 @@ def score(
         ids: N of them, texts or whole numbers, for those that belong to an id; None for places, 0 to N - 1, where
             draws or densities say how many there are.
         seed: any integer, for those that are random.
+        about: what else is said of each unit, by name, for those that have it in their signature: of boxes
+            `spread`, `seen`, `confidence` and so on, see `askance.maths.ABOUT`. `score(name, draws=units.draws,
+            **units.about)` offers all of them.
 
     Returns:
         float64 `[N]`; higher means more worth labelling.
 
     Raises:
-        ConfigError: no such acquisition, or one that needs what was not given.
+        ConfigError: no such acquisition, one that needs what was not given, or a name that nothing asks for.
         DrawsError: numbers that are not `Draws`, or what the acquisition refuses.
 
     >>> score("random", ids=["a", "b", "c"], seed=0).shape
@@ -44,6 +49,7 @@ def score(
     """
     entry = acquisitions[name]
     offered: dict[str, object] = {"seed": seed}
+    offered |= {what: as_tensor(given, what) for what, given in _known(entry, about).items()}
     offered["draws"] = None if draws is None else as_draws(draws)
     offered["targets"] = None if targets is None else as_draws(targets, "targets")
     densities = None if log_density is None else as_tensor(log_density, "log_density")
@@ -51,10 +57,45 @@ def score(
         densities if densities is None or densities.is_floating_point() else densities.double()
     )
     given = None if ids is None else as_ids(ids)
-    counted = next((len(one) for one in (given, draws, log_density) if one is not None), None)
+    counted = next((len(one) for one in (given, draws, log_density, *about.values()) if one is not None), None)
+    _check_rows(offered, entry.needs & about.keys(), draws)
     if counted is not None:
         offered["ids"] = [str(one) for one in (range(counted) if given is None else given)]
     return _checked(entry.function(**entry.arguments(offered)), entry.name, draws)
+
+
+def _known(entry: Entry[Acquisition], about: Mapping[str, Numbers]) -> Mapping[str, Numbers]:
+    """What was said of units, if something may ask for it.
+
+    Raises:
+        ConfigError: another name, as of a slip.
+    """
+    known = {*ABOUT, *entry.needs}
+    if foreign := sorted(about.keys() - known):
+        near = get_close_matches(foreign[0], [*known, *_GIVEN], n=1)
+        raise ConfigError(
+            f"what {entry.name} asks for ({', '.join(sorted(entry.needs))}), or what is said of boxes: "
+            f"{', '.join(ABOUT)}",
+            ", ".join(foreign),
+            f"did you mean {near[0]}?" if near else "leave it out",
+        )
+    return about
+
+
+def _check_rows(offered: Mapping[str, object], names: Iterable[str], draws: Draws | None) -> None:
+    """Refuse what is not said of each unit.
+
+    Raises:
+        DrawsError: more or fewer rows than units.
+    """
+    lengths = {name: len(cast(Tensor, offered[name])) for name in sorted(names)}
+    lengths |= {} if draws is None else {"draws": len(draws)}
+    if len(set(lengths.values())) > 1:
+        said = ", ".join(f"{name} of {rows}" for name, rows in lengths.items())
+        raise DrawsError("one row a unit in all that is said of units", said, "give them of the same units")
+
+
+_GIVEN = ("draws", "targets", "log_density", "ids", "seed")
 
 
 def _checked(found: object, name: str, draws: Draws | None) -> Float64[Tensor, "N"]:

@@ -162,10 +162,10 @@ def check_pick(project: Project, n: int) -> None:
     """Refuse a batch that cannot be picked.
 
     Raises:
-        ConfigError: a strategy that there is not.
+        ConfigError: a strategy that there is not, or that asks for what the task does not have.
         SelectionError: no image asked for, or none left; the last batch is half labelled, and the model is older.
     """
-    Strategy.of(project.config.strategy)
+    Strategy.of(project.config.strategy).check_for(project.config.task, several=project.config.several)
     if n < 1:
         raise SelectionError("a batch of one image or more", f"n = {n}", "ask for -n 1 or more")
     last = project.last_round()

@@ -28,6 +28,8 @@ def beside_even(
         where all scores are equal.
         `covered` and `covered_evenly`: where a batch is picked for what it covers, the share of all doubt that it
         covers beyond what is labelled, and the mean share that as many images drawn evenly would.
+        `empty` and `empty_pool`: the share of the batch, and of all that were scored, in which nothing was found;
+        not where something was found everywhere.
     """
     said: dict[str, float] = {}
     known = scored.scores[np.isfinite(scored.scores)]
@@ -39,6 +41,9 @@ def beside_even(
     if len(chosen) and strategy.selection == "uncertainty-herding" and scored.kept is not None:
         said["covered"] = float(sum(picks.gains))
         said["covered_evenly"] = _covered_evenly(scored, len(chosen), ids, seed)
+    if len(chosen) and scored.empty.any():
+        said["empty"] = float(scored.empty[list(picks.positions)].mean())
+        said["empty_pool"] = float(scored.empty[np.isfinite(scored.scores)].mean())
     return said
 
 

@@ -18,11 +18,11 @@ from torch import Tensor
 
 from askance.acquisition import score
 from askance.loop.contract import M, Task
-from askance.loop.ingredients import DRAWN, GIVEN
+from askance.loop.ingredients import BY_ITSELF, GIVEN, OF_UNITS
 from askance.loop.kept import Keeper, Kept, by_lot
 from askance.loop.strategy import Strategy
-from askance.loop.units import classes_of_images, scores_of_images
-from askance.maths import Draws, Rows, keyed_uniform
+from askance.loop.units import Images
+from askance.maths import Draws, Rows, Units, keyed_uniform
 from askance.vocab import ConfigError, Labelled, Progress, silent
 
 
@@ -52,13 +52,11 @@ class Drawn(NamedTuple):
     """What one pass over the draws of a pool leaves.
 
     Attributes:
-        scores: `[N]` float64, by the acquisition; NaN where an image could not be read.
-        groups: `[N]`, the predicted class of each image's highest scoring unit, -1 where there is none.
+        images: what the units say of each image.
         kept: the draws that a selection looks at again, if it does.
     """
 
-    scores: NDArray[np.float64]
-    groups: NDArray[np.int64]
+    images: Images
     kept: Kept | None
 
 
@@ -107,8 +105,8 @@ class Pantry(Generic[M]):
         if "features" in strategy.picks_by:
             self.rows([])  # a model without features is refused before the pool is drawn from
         of_each = np.full(len(self.ids), np.nan)
-        if self.model is not None and DRAWN & strategy.asks:
-            of_each = self.drawn.scores
+        if self._draws:
+            of_each = self.drawn.images.scores
         if "log_density" in strategy.scores_by:
             of_each = self._by_density(of_each)
         if self.together is None or "features" not in strategy.picks_by:
@@ -123,27 +121,42 @@ class Pantry(Generic[M]):
 
     @cached_property
     def groups(self) -> NDArray[np.int64]:
-        """The predicted class of each image, `[N]`; -1 where nothing was asked about classes."""
-        if self.model is None or not DRAWN & self.strategy.asks:
+        """A predicted class for each image, `[N]`, see `units.Images.groups`; -1 where nothing was drawn."""
+        if not self._draws:
             return np.full(len(self.ids), -1, dtype=np.int64)
-        return self.drawn.groups
+        return self.drawn.images.groups(by_score=self.strategy.of_units)
+
+    @property
+    def counts(self) -> NDArray[np.float64]:
+        """How many things are expected in each image, `[N]`; NaN where nothing was drawn."""
+        return self.drawn.images.counts if self._draws else np.full(len(self.ids), np.nan)
+
+    @property
+    def empty(self) -> NDArray[np.bool_]:
+        """Which images have no unit that their score could be made of, `[N]`."""
+        if self._draws and self.strategy.of_units:
+            return self.drawn.images.empty
+        return np.zeros(len(self.ids), dtype=bool)
+
+    @property
+    def _draws(self) -> bool:
+        """Whether there is a model, and its draws are asked for."""
+        return self.model is not None and self.strategy.draws_units
 
     @cached_property
     def drawn(self) -> Drawn:
         """One pass over the draws, chunk by chunk: `[N, K, C]` is held only as far as a selection looks at it."""
         model, strategy = self._trained, self.strategy
-        scores, groups = np.full(len(self.ids), np.nan), np.full(len(self.ids), -1, dtype=np.int64)
+        images = Images(len(self.ids))
         keeper = Keeper(self.ids, self.seed) if "draws" in strategy.picks_by else None
         targets = self.targets if "targets" in strategy.scores_by else None
         for chunk in self.task.draws(model, self.ids, k=strategy.draws, seed=self.seed, progress=self.progress):
             positions, units = chunk.positions.numpy(), chunk.units
             owners = [self.ids[int(positions[int(i)])] for i in units.image.cpu()]
-            of_units = self._of_units(units.draws, owners, targets)
-            scores[positions] = scores_of_images(of_units, units, strategy.aggregation)
-            groups[positions] = classes_of_images(of_units, units)
+            images.take(positions, self._of_units(units, owners, targets), units, strategy)
             if keeper is not None:
-                keeper.take(positions, units, scores[positions])
-        return Drawn(scores, groups, None if keeper is None else keeper.kept())
+                keeper.take(positions, units, images.scores[positions])
+        return Drawn(images, None if keeper is None else keeper.kept())
 
     @cached_property
     def targets(self) -> Draws | None:
@@ -174,7 +187,7 @@ class Pantry(Generic[M]):
         They are those whose draws are held, where it looks at draws; of more than can be compared as many by lot;
         those that could be read.
         """
-        asked = self.strategy.picks_by - GIVEN - {"groups"}
+        asked = self.strategy.picks_by - GIVEN - BY_ITSELF
         if not asked:
             return None
         found: Kept | None = Kept(np.arange(len(self.ids)), {}, 0, 0.0)
@@ -192,8 +205,12 @@ class Pantry(Generic[M]):
             raise ConfigError(f"a model to pick by {self.strategy.name} with", "none", "train first")
         return self.model
 
-    def _of_units(self, draws: Draws, owners: Sequence[str], targets: Draws | None) -> Float[Tensor, "U"]:
-        """The score of each unit; units are drawn for their classes alone where the score is of something else."""
+    def _of_units(self, units: Units, owners: Sequence[str], targets: Draws | None) -> Float[Tensor, "U"]:
+        """The score of each unit; units are drawn for their classes alone where the score is of something else.
+
+        Raises:
+            ConfigError: no target with a unit, or something is asked that the task does not say of its units.
+        """
         strategy = self.strategy
         if not owners or "log_density" in strategy.scores_by:
             return torch.zeros(len(owners), dtype=torch.float64)
@@ -203,7 +220,17 @@ class Pantry(Generic[M]):
                 f"none of {strategy.n_targets} at random",
                 "raise n_targets, or name the targets",
             )
-        return score(strategy.acquisition, draws=draws, targets=targets, ids=owners, seed=self.seed).cpu()
+        asked = strategy.scores_by & OF_UNITS | ({"weight"} if strategy.weighs else frozenset())
+        if lacking := sorted(asked - units.about.keys()):
+            raise ConfigError(
+                f"a task that says of its units what {strategy.name} asks for: {', '.join(lacking)}",
+                f"one that says {', '.join(sorted(units.about)) or 'nothing beside their draws'}",
+                "a score of the draws alone (bald, margin), or a detector with a posterior over its boxes",
+            )
+        said = {name: units.about[name] for name in strategy.scores_by & OF_UNITS}
+        given: dict[str, Any] = {"draws": units.draws, "targets": targets, "ids": owners, "seed": self.seed}
+        found = score(strategy.acquisition, **given, **said).cpu()
+        return found * units.about["weight"].cpu().double() if strategy.weighs else found
 
     def _by_density(self, of_each: NDArray[np.float64]) -> NDArray[np.float64]:
         known = np.flatnonzero(np.isfinite(self.log_density))

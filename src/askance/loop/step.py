@@ -4,13 +4,14 @@ Letters: N images.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from askance.loop.contract import M, Task
+from askance.loop.empties import at_random, evenly, share_of
 from askance.loop.kept import Kept
 from askance.loop.names import selections
 from askance.loop.pantry import Beside, Pantry, random_subset
@@ -27,13 +28,17 @@ class Scored:
 
     Attributes:
         scores: `[N]` float64, NaN where an image could not be read.
-        groups: `[N]` predicted class of each image's highest scoring unit, -1 where there is none.
+        groups: `[N]`, a predicted class for each image, see `units.Images.groups`; -1 where there is none.
         kept: draws, features and what else a strategy asks for that looks at images together.
+        counts: `[N]`, how many things are expected in each image; empty where nobody asked.
+        empty: `[N]`, the images that have no unit, where scores are made of units; empty where they are not.
     """
 
     scores: NDArray[np.float64]
     groups: NDArray[np.int64]
     kept: Kept | None = None
+    counts: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    empty: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
 
 
 def score_pool(
@@ -58,15 +63,28 @@ def score_pool(
         LabelError: too few labels to say what is unlike them.
     """
     pantry = Pantry(task, model, ids, strategy, seed=seed, beside=beside, progress=progress)
-    return Scored(pantry.scores, pantry.groups, pantry.together)
+    return Scored(pantry.scores, pantry.groups, pantry.together, pantry.counts, pantry.empty)
 
 
 def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed: int) -> Picks:
     """An ordered batch of n (or all there are) from the scores, and whatever else the selection asks for.
 
+    Images without a unit have no score of their own: they keep their share of the batch, see `empties`.
+
     Raises:
         ConfigError: a batch of more images than were kept, though there are more.
     """
+    if not scored.empty.any():
+        return _picked(scored, ids, strategy, n, seed)
+    known = np.isfinite(scored.scores)
+    bare = at_random(scored.empty & known, ids, share_of(scored.empty, known, n, seed), seed)
+    found = replace(scored, scores=np.where(scored.empty, np.nan, scored.scores))
+    rest = _picked(found, ids, strategy, n - len(bare), seed) if len(bare) < n else Picks((), (), ())
+    return evenly(rest, bare)
+
+
+def _picked(scored: Scored, ids: Sequence[str], strategy: Strategy, n: int, seed: int) -> Picks:
+    """By the selection alone."""
     if strategy.picks_together and scored.kept is None:
         return Picks((), (), ())
     entry, kept = selections[strategy.selection], scored.kept
@@ -79,6 +97,8 @@ def pick(scored: Scored, ids: Sequence[str], strategy: Strategy, *, n: int, seed
         offered["scores"] = scored.scores[places]
     if "groups" in asked:
         offered["groups"] = [str(group) for group in scored.groups[places]]
+    if "counts" in asked:
+        offered["counts"] = scored.counts[places]
     if strategy.beta is not None and "beta" in entry.options:
         offered["beta"] = strategy.beta
     picks = select(entry.name, ids=[ids[int(i)] for i in places], n=n, seed=seed, **offered)

@@ -1,16 +1,24 @@
 """How a batch is chosen, by name. Names are checked without torch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
-from askance.loop.ingredients import OF_MODEL, OF_SCORES, OF_SELECTIONS, SEEN
+from askance.loop.ingredients import BY_ITSELF, DRAWN, OF_MODEL, OF_SCORES, OF_SELECTIONS, OF_UNITS, SEEN
 from askance.loop.names import acquisitions, selections
 from askance.vocab import ConfigError
 from askance.vocab.config import StrategyConfig
 
 if TYPE_CHECKING:
     from askance.maths import Aggregation
+
+AGGREGATIONS = ("mean", "max", "top3-mean", "per-cost")
+"""As `maths.Aggregation` has them, which costs torch."""
+
+USUAL: "Aggregation" = "top3-mean"
+"""The aggregation where nothing else is said."""
+
+_WEIGHED = "difficulty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +29,11 @@ class Strategy:
         acquisition: a name of the acquisition catalogue.
         selection: a name of the selection catalogue.
         draws: K, how many networks are drawn from the posterior.
-        aggregation: how the scores of an image's units become the image's.
+        aggregation: how the scores of an image's units become the image's; where an image is one unit, alike.
         n_targets: M, how many target images an acquisition is asked about that needs them, as EPIG does.
         beta: how cold a selection by lot is that has a `beta`; None for its own default.
+        cost: of an image and of a box, for the aggregation per-cost.
+        weighs: whether a unit's score counts by how badly the model does on its class.
 
     Raises:
         ConfigError: no such acquisition or selection, an acquisition that needs what the loop does not have,
@@ -34,9 +44,11 @@ class Strategy:
     acquisition: str = "bald"
     selection: str = "top-k"
     draws: int = 100
-    aggregation: "Aggregation" = "mean"
+    aggregation: "Aggregation" = USUAL
     n_targets: int = 200
     beta: float | None = None
+    cost: tuple[float, float] = (5.0, 7.0)
+    weighs: bool = False
 
     def __post_init__(self) -> None:
         entry = acquisitions[self.acquisition]  # raises with the nearest name, as the next
@@ -87,18 +99,44 @@ class Strategy:
             acquisition = _score_of(selection.name)
         if acquisition == "random" and {"scores", "features"} <= selection.needs:  # a file that says no more
             selection = selections["random"]
-        return cls(acquisition, selection.name, config.draws, n_targets=config.n_targets, beta=config.beta)
+        return cls(
+            acquisition,
+            selection.name,
+            config.draws,
+            config.aggregation,
+            config.n_targets,
+            config.beta,
+            (config.cost_image, config.cost_box),
+            config.class_weights == "difficulty",
+        )
 
     @classmethod
     def parse(cls, name: str, draws: int = 100, n_targets: int = 200) -> "Strategy":
         """`bald`, `power:bald`, `random`, `batchbald`: a score, a selection of one, or a selection.
 
+        Of images with several units it may say how, after a plus: an aggregation, as in `power:bald+max`, or
+        `difficulty`, for units that count by their class.
+
         >>> Strategy.parse("power:bald").selection
         'power'
+        >>> Strategy.parse("bald+per-cost+difficulty").name
+        'bald+per-cost+difficulty'
 
         Raises:
             ConfigError: neither a score nor a selection; and as the class does.
         """
+        name, *ways = name.split("+")
+        parsed = cls._parsed(name, draws, n_targets)
+        for way in ways:
+            if way not in (*AGGREGATIONS, _WEIGHED):
+                raise ConfigError(
+                    f"after a plus one of {', '.join(AGGREGATIONS)}, {_WEIGHED}", way, f"{name}+{AGGREGATIONS[0]}"
+                )
+            parsed = replace(parsed, **({"weighs": True} if way == _WEIGHED else {"aggregation": way}))
+        return parsed
+
+    @classmethod
+    def _parsed(cls, name: str, draws: int, n_targets: int) -> "Strategy":
         selection, colon, acquisition = name.rpartition(":")
         if not colon and acquisition not in acquisitions and acquisition not in selections:
             near = get_close_matches(acquisition, [*acquisitions.names(), *selections.names()], n=1)
@@ -114,9 +152,42 @@ class Strategy:
             return cls(_score_of(acquisition), acquisition, draws, n_targets=n_targets)
         return cls(acquisition, selection or "top-k", draws, n_targets=n_targets)
 
+    def check_for(self, task: str, *, several: bool = False) -> None:
+        """Refuse what a task's units do not have.
+
+        Args:
+            task: as settings have it.
+            several: whether an image of classification may have several labels, each a unit.
+
+        Raises:
+            ConfigError: something of boxes is asked where there are none, or what is thought of whole images where
+                each has many units or none.
+        """
+        lacking = (
+            (self.scores_by & OF_UNITS) | (self.picks_by & {"counts"}) | ({"weight"} if self.weighs else set())
+        )
+        if task == "classification" and lacking:
+            raise ConfigError(
+                "a strategy of what classification has: the draws and the features of images",
+                f"{self.name}, which needs {', '.join(sorted(lacking))} of boxes",
+                'bald, margin or uncertainty-herding; task = "detection" finds boxes',
+            )
+        if (task != "classification" or several) and "draws" in self.picks_by:
+            raise ConfigError(
+                "a selection that takes images of several units, or of none",
+                f"{self.name}, which looks at the draws of images that are one unit each",
+                "uncertainty-herding, which looks at scores and features; power or top-k",
+            )
+
     @property
     def name(self) -> str:
         """As `parse` reads it: `bald`, `power:bald`, `random`, `batchbald`."""
+        way = "" if not self.of_units or self.aggregation == USUAL else f"+{self.aggregation}"
+        way += f"+{_WEIGHED}" if self.weighs and self.of_units else ""
+        return self._name + way
+
+    @property
+    def _name(self) -> str:
         selection = selections[self.selection]
         if selection.name == "top-k":
             return self.acquisition
@@ -145,12 +216,22 @@ class Strategy:
     @property
     def looks(self) -> bool:
         """Whether images are looked at for it at all; `random` does not."""
-        return bool(self.asks & OF_MODEL)
+        return bool(self.asks & OF_MODEL) or self.of_units
+
+    @property
+    def of_units(self) -> bool:
+        """Whether its score is one of units: of their draws, or of what else the task says of them."""
+        return bool(self.scores_by & ({"draws"} | OF_UNITS))
+
+    @property
+    def draws_units(self) -> bool:
+        """Whether the units of images are drawn for it, for their scores or for their classes."""
+        return bool(self.asks & DRAWN) or self.of_units
 
     @property
     def picks_together(self) -> bool:
         """Whether images are picked by more than the score and the class of each."""
-        return bool(self.picks_by & (OF_MODEL - {"groups"}))
+        return bool(self.picks_by & (OF_MODEL - BY_ITSELF))
 
     @property
     def may_start(self) -> bool:

@@ -1,13 +1,12 @@
-"""Draws over the units of many images, and one number an image from many a unit.
+"""Draws over the units of many images.
 
 A unit is what a score is about: an image, a box, a region, a keypoint, one label of several.
 
 Letters: U units of N images, K draws, L labels, D features.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -16,21 +15,6 @@ from torch.nn.functional import logsigmoid
 
 from askance.maths.draws import Draws
 from askance.vocab import DrawsError
-
-Aggregation = Literal["mean", "max", "top3-mean"]
-"""How the scores of an image's units become the image's. Never a bare sum: it buys crowded images."""
-
-
-ABOUT: Mapping[str, str] = {
-    "boxes": "[U, 4], left, top, right and bottom edges, pixels of the image as people see it",
-    "confidence": "[U], the probability of its class by the mean of the draws, 0 to 1",
-    "label": "[U], the place of its class",
-    "features": "[U, D], what the network sees there",
-    "spread": "[U], how far its box moves from draw to draw: a standard deviation, in sides of the box",
-    "seen": "[U], the share of the draws in which it is found",
-    "weight": "[U], how much its class counts, 1 where all count alike",
-}
-"""What a task may say of units that are things in an image. Their draws are over C + 1 classes, nothing the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +26,7 @@ class Units:
         image: `[U]`, for each unit the place of its image in 0..n_images-1.
         n_images: N.
         about: what the task knows of each unit beside its draws, by name: tensors `[U]` or `[U, ...]`. An
-            acquisition that has such a name in its signature is given it. See `ABOUT`.
+            acquisition that has such a name in its signature is given it. See `about.ABOUT`.
 
     Raises:
         DrawsError: not one image a unit, an image out of range, or something that is not said of each unit.
@@ -143,45 +127,3 @@ class Rows:
 
     positions: Int[Tensor, "n"]
     rows: Float[Tensor, "n D"]
-
-
-def aggregate(
-    scores: Float[Tensor, "U"], image: Int[Tensor, "U"], n_images: int, how: Aggregation = "mean"
-) -> Float[Tensor, "N"]:
-    """One score an image from the scores of its units; an image without units scores 0.
-
-    >>> aggregate(torch.tensor([1.0, 3.0, 5.0]), torch.tensor([0, 0, 2]), 3)
-    tensor([2., 0., 5.])
-    """
-    if how not in get_args(Aggregation):
-        raise DrawsError(f"one of {', '.join(get_args(Aggregation))}", str(how), "name how units are aggregated")
-    return _HOW[how](scores, image, n_images)
-
-
-def _mean(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
-    return _zeros(scores, n_images).scatter_reduce(0, image, scores, "mean", include_self=False)
-
-
-def _max(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
-    return _zeros(scores, n_images).scatter_reduce(0, image, scores, "amax", include_self=False)
-
-
-def _top3_mean(scores: Tensor, image: Tensor, n_images: int) -> Tensor:
-    order = torch.argsort(scores, descending=True, stable=True)
-    order = order[torch.argsort(image[order], stable=True)]  # by image, best first within it
-    owner = image[order]
-    counts = torch.bincount(owner, minlength=n_images)
-    starts = torch.cumsum(counts, 0) - counts
-    kept = torch.arange(len(owner), device=owner.device) - starts[owner] < 3
-    return _mean(scores[order][kept], owner[kept], n_images)
-
-
-def _zeros(scores: Tensor, n_images: int) -> Tensor:
-    return torch.zeros(n_images, dtype=scores.dtype, device=scores.device)
-
-
-_HOW: dict[str, Callable[[Tensor, Tensor, int], Tensor]] = {
-    "mean": _mean,
-    "max": _max,
-    "top3-mean": _top3_mean,
-}

@@ -4,6 +4,7 @@ Letters: n images, L levels, C_l channels of level l, h x w cells of the finest 
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -46,6 +47,7 @@ class DenseHead(nn.Module):
         )
         self.laterals = nn.ModuleList([nn.Conv2d(level.channels, width, 1) for level in levels])
         self.body = nn.Sequential(*_around(width, separable), *_around(width, separable))
+        self.dropout = dropout
         self.last = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
 
     def standardise(self, maps: Sequence[Tensor]) -> None:
@@ -69,9 +71,16 @@ class DenseHead(nn.Module):
 
     def forward(self, maps: Sequence[Tensor]) -> Float[Tensor, "n O h w"]:
         """All outputs of every cell; in training, channels of an image are dropped together."""
-        drop, linear = self.last[0], self.last[1]
-        features = dropout2d(self.features(maps), drop.p, self.training)
-        return conv2d(features, linear.weight[:, :, None, None], linear.bias)
+        return self.everywhere(dropout2d(self.features(maps), self.dropout, self.training))
+
+    def everywhere(self, features: Float[Tensor, "n D h w"]) -> Float[Tensor, "n O h w"]:
+        """The last layer at every cell, without dropout."""
+        return conv2d(features, self.linear.weight[:, :, None, None], self.linear.bias)
+
+    @property
+    def linear(self) -> nn.Linear:
+        """The last layer."""
+        return cast(nn.Linear, self.last[1])
 
 
 def _around(width: int, separable: bool) -> list[nn.Module]:

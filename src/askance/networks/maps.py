@@ -2,7 +2,7 @@
 
 Whatever has a place (boxes, masks, points) is learnt by a small head from these maps, so that a round costs
 seconds. They are kept on disk as float16 rows by image id, one row all maps of an image, in folders whose names
-follow from the weights, the network and the size it looks at: maps of another trunk or size are never read as these.
+follow from weights, network and size of the input: maps of another trunk or size are never read as these.
 
 Letters: n images, L levels from fine to coarse, C_l channels of level l, h_l x w_l its cells.
 """
@@ -170,6 +170,24 @@ class MapReader:
     def numbers(self) -> int:
         """How many numbers all maps of an image have; each takes 2 bytes."""
         return sum(level.numbers for level in self._trunk.levels)
+
+    def prepare(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> list[int]:
+        """Compute the maps that are missing; the places of the images that could be read."""
+        return self._fill(self._cache(mirrored), ids, mirrored, progress)
+
+    def known(self, ids: Sequence[str], *, mirrored: bool = False) -> tuple[Tensor, ...]:
+        """Maps of images that could be read, in their order.
+
+        Raises:
+            ModelError: one that can be read no longer.
+        """
+        found = self.of(ids, mirrored=mirrored)
+        if len(found) < len(ids):
+            lost = len(ids) - len(found)
+            raise ModelError(
+                "maps of the images that are trained on", f"{lost} can be read no longer", "run it again"
+            )
+        return found.levels
 
     def of(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> Maps:
         """Maps of images, or of their mirrors; one that cannot be read is left out. All are in memory at once."""

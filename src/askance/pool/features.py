@@ -201,7 +201,8 @@ class FeatureCache:
             known = self._known(int(ordered[-1]) + 1)
         told = places < len(known)  # others are from before there were digests
         differ = (sums ^ of_keys(keys))[told] != known[places[told]]
-        return np.unique(places[told][differ])
+        wrong = places[told][differ]
+        return np.unique(wrong) if wrong.size else wrong  # its first call imports numpy.ma, a tenth of a second
 
     def _known(self, most: int) -> NDArray[np.uint64]:
         """The digests of the first rows, as far as there are any."""

@@ -2,9 +2,10 @@
 
 from askance.selection.badge import badge
 from askance.selection.batchbald import batchbald
+from askance.selection.box_count import box_count
 from askance.selection.catalogue import Selection, selections
 from askance.selection.max_herding import max_herding
-from askance.selection.random import class_balanced_random, random
+from askance.selection.random import class_balanced_random, foreground_random, random
 from askance.selection.selecting import select
 from askance.selection.stochastic import power, softmax, softrank
 from askance.selection.top_k import top_k
@@ -14,7 +15,9 @@ __all__ = [
     "Selection",
     "badge",
     "batchbald",
+    "box_count",
     "class_balanced_random",
+    "foreground_random",
     "max_herding",
     "power",
     "random",

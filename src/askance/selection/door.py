@@ -116,3 +116,20 @@ def checked_weights(scores: Scores, ids: Sequence[str]) -> NDArray[np.float64]:
             "select by softmax or softrank, which take any score",
         )
     return values
+
+
+def checked_counts(counts: Scores, ids: Sequence[str]) -> NDArray[np.float64]:
+    """How many things are expected in each image, float64 `[N]`.
+
+    Raises:
+        SelectionError: not one an id, or one that is negative, NaN or infinite.
+    """
+    values: NDArray[np.float64] = torch.as_tensor(counts).detach().to("cpu", torch.float64).numpy()
+    if values.shape != (len(ids),) or not (np.isfinite(values) & (values >= 0)).all():
+        low = f", {float(np.nanmin(values)):.3g} the least" if values.size and not np.isnan(values).all() else ""
+        raise SelectionError(
+            f"for each of {len(ids)} ids how many things are expected, 0 or more",
+            f"shape {list(values.shape)}{low}",
+            "sum the confidences of what was found in each image",
+        )
+    return values

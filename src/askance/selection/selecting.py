@@ -23,6 +23,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
     draws: Draws | None = None,
     features: Numbers | None = None,
     labelled: Numbers | None = None,
+    counts: Numbers | None = None,
     **options: object,
 ) -> Picks:
     """Pick a batch by a selection of the catalogue, bringing it what its signature asks for.
@@ -39,6 +40,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
         draws: `[N, K, C]`, for those that look at what is thought of images together; BatchBALD wants them joint.
         features: `[N, D]`, for those that look at how alike images are.
         labelled: `[L, D]`, features of the images that have a label, for those that spread away from them.
+        counts: `[N]`, how many things are expected in each image, for those that ask what is in it.
         options: what else the selection takes, as `beta`; and whatever one of your own asks for by another name.
 
     Returns:
@@ -59,6 +61,7 @@ def select(  # noqa: PLR0913 - the one door to all of them
     draws = None if draws is None else as_draws(draws)
     features = None if features is None else as_tensor(features, "features")
     labelled = None if labelled is None else as_tensor(labelled, "labelled")
+    counts = None if counts is None else as_tensor(counts, "counts")
     given: Sequence[Any] = _places(scores, draws, features) if ids is None else as_ids(ids)
     ids = [str(one) for one in given]
     scores = None if scores is None else checked_scores(scores, ids)
@@ -73,9 +76,10 @@ def select(  # noqa: PLR0913 - the one door to all of them
             rows = torch.as_tensor(kept, dtype=torch.long)
             draws = draws if draws is None else draws[rows.to(draws.log_probs.device)]
             features = features if features is None else features[rows.to(features.device)]
+            counts = counts if counts is None else counts[rows.to(counts.device)]
         ids = [ids[i] for i in kept]
     offered: dict[str, object] = {"scores": scores, "ids": ids, "n": n, "seed": seed, "groups": groups}
-    offered |= {"draws": draws, "features": features, "labelled": labelled}
+    offered |= {"draws": draws, "features": features, "labelled": labelled, "counts": counts}
     offered |= {need: options.pop(need) for need in entry.needs & options.keys()}
     picked = entry.function(**entry.arguments(offered, options))
     if not isinstance(picked, Picks):

@@ -148,8 +148,9 @@ def source_of(source: str) -> str:
 def persons_and_differences(project: Project) -> tuple[tuple[Person, ...], int]:
     """Everybody who said something that stands, most labels first, and how many images are to be settled."""
     found = [Person(who, labels, beside) for who, (labels, beside) in project.store.people().items()]
-    words = project.store.opinions(project.store.differing())
-    return _by_labels(found), len(_differing(words, {})[0])
+    differ = project.store.differing()
+    perhaps = project.store.ever_settled().intersection(differ)  # few: of these alone the words are read
+    return _by_labels(found), len(differ) - _differing(project.store.opinions(perhaps), {})[1]
 
 
 def disagreements(project: Project) -> tuple[Differing, ...]:

@@ -23,12 +23,16 @@ from sqlalchemy import (
 )
 
 from askance.store.schema import labels, picks, sightings, splits
-from askance.vocab import Answer, Split
+from askance.vocab import ANSWERS, Answer, Split
 
 _SAYS = or_(labels.c.value.is_not(None), labels.c.answer.is_not(None), labels.c.annotation.is_not(None))
 """Not a withdrawal."""
-_TEXT = type_coerce(labels.c.annotation, Text)
-"""An annotation as it is written: the same text for the same thing said."""
+_SAID = case(
+    *((labels.c.answer == name, word) for name, word in ANSWERS.items()),
+    (labels.c.annotation.is_not(None), type_coerce(labels.c.annotation, Text)),
+    else_=labels.c.value,
+)
+"""As `askance.vocab.said` has it; an annotation as it is written: the same text for the same thing said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,9 @@ def waiting(connection: Connection, number: int) -> list[str]:
 
 def people(connection: Connection) -> dict[str, tuple[int, int]]:
     """Person -> images whose label in force is theirs, and images that have their word beside another's."""
-    query = select(labels.c.who, func.count()).where(labels.c.revision.in_(_newest_words()), _SAYS)
-    mine = query.where(labels.c.revision.in_(_newest()))
-    of = {row[0]: row[1] for row in connection.execute(mine.group_by(labels.c.who))}
-    every = connection.execute(query.group_by(labels.c.who))
-    return {who: (of.get(who, 0), n - of.get(who, 0)) for who, n in every}
+    mine = func.sum(case((labels.c.revision.in_(_newest()), 1), else_=0))
+    query = select(labels.c.who, func.count(), mine).where(labels.c.revision.in_(_newest_words()), _SAYS)
+    return {who: (of, n - of) for who, n, of in connection.execute(query.group_by(labels.c.who))}
 
 
 def differing(connection: Connection) -> list[str]:
@@ -99,25 +101,14 @@ def differing(connection: Connection) -> list[str]:
         select(labels.c.image_id)
         .where(labels.c.revision.in_(_newest_words()), _SAYS)
         .group_by(labels.c.image_id)
-        .having(
-            or_(
-                func.min(labels.c.value) != func.max(labels.c.value),
-                func.min(labels.c.answer) != func.max(labels.c.answer),
-                func.min(_TEXT) != func.max(_TEXT),
-                _kinds_said() > 1,
-            )
-        )
+        .having(func.min(_SAID) != func.max(_SAID))
     )
     return sorted(connection.scalars(query))
 
 
-def _kinds_said() -> ColumnElement[int]:
-    """Of the words on an image, how many kinds there are: a class, an answer, an annotation."""
-    kinds = (labels.c.value, labels.c.answer, labels.c.annotation)
-    return sum(
-        (case((func.count(kind) > 0, 1), else_=0) for kind in kinds[1:]),
-        case((func.count(kinds[0]) > 0, 1), else_=0),
-    )
+def ever_settled(connection: Connection) -> set[str]:
+    """Ids of images of which somebody once settled what people said."""
+    return set(connection.scalars(select(labels.c.image_id).where(labels.c.settles)))
 
 
 def _labels(connection: Connection) -> tuple[dict[tuple[Split, str], int], dict[Answer, int]]:

@@ -223,6 +223,10 @@ class Store:
         """Ids of images of which people do not all say the same, settled or not, sorted."""
         return self._read(counts.differing)
 
+    def ever_settled(self) -> set[str]:
+        """Ids of images of which somebody once settled what people said, whatever was said since."""
+        return self._read(counts.ever_settled)
+
     def waiting(self, number: int) -> list[str]:
         """Ids of a round's picks that are in the pool and have no label, sorted."""
         return self._read(lambda connection: counts.waiting(connection, number))

@@ -284,6 +284,23 @@ class StrategyConfig(_Section):
         "pattern of names below the pool, as site-b/*; unset: images like those that are scored",
     )
     n_targets: int = Field(default=200, gt=0, description="how many of them, at random, EPIG is asked about")
+    aggregation: Literal["mean", "max", "top3-mean", "per-cost"] = Field(
+        default="top3-mean",
+        description="how the scores of an image's boxes become its own: their mean, the highest, the mean of the "
+        "three highest; or per-cost: their sum over what the image is expected to cost, cost_image + cost_box x "
+        "the boxes expected in it; where an image is one unit, as in classification, all say the same",
+    )
+    cost_image: float = Field(
+        default=5.0, gt=0, description="of per-cost, what looking at an image costs, in seconds or any other money"
+    )
+    cost_box: float = Field(
+        default=7.0, ge=0, description="of per-cost, what a box costs: 7 s by its four extreme points"
+    )
+    class_weights: Literal["none", "difficulty"] = Field(
+        default="none",
+        description="of detection, how much a box counts by its class: all alike, or more where the model finds "
+        "the class badly (up to a fifth more)",
+    )
 
 
 class Config(_Section):

@@ -1,0 +1,210 @@
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from askance.maths import coco
+from askance.maths.boxes import Predictions, Truths, pairs_by_key
+from askance.maths.detection import (
+    IOUS,
+    average_precision,
+    class_precisions,
+    detection_metrics,
+    match,
+    recalls,
+)
+from askance.vocab import DrawsError, LabelError
+from tests.reference import coco as reference
+
+EDGES = st.integers(0, 8)
+"""Few, so that overlaps are exactly a threshold, equal, or nothing."""
+
+
+@st.composite
+def boxes(draw: st.DrawFn, n: int) -> list[list[float]]:
+    found = []
+    for _ in range(n):
+        left, top = draw(EDGES), draw(EDGES)
+        found.append([left, top, left + draw(st.integers(1, 6)), top + draw(st.integers(1, 6))])
+    return found
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> tuple[list, list, int, int]:
+    """What truths and predictions are made of, and how many images and classes there are."""
+    n_images, n_classes = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    classes, images = st.integers(0, n_classes - 1), st.integers(0, n_images - 1)
+    g, p = draw(st.integers(1, 8)), draw(st.integers(0, 12))
+    there = [draw(st.lists(of, min_size=g, max_size=g)) for of in (classes, images)]
+    crowd = draw(st.lists(st.sampled_from([False, False, True]), min_size=g, max_size=g))
+    drawn = draw(boxes(g))
+    near = draw(st.lists(st.integers(0, g - 1), min_size=p // 2, max_size=p // 2))
+    grown = draw(st.sampled_from([(0, 0), (1, 0), (0, 2)]))
+    guessed = [
+        [left, top, right + grown[0], bottom + grown[1]]
+        for left, top, right, bottom in map(drawn.__getitem__, near)
+    ]
+    guessed += draw(boxes(p - p // 2))
+    found = [draw(st.lists(of, min_size=p, max_size=p)) for of in (classes, images)]
+    scores = draw(st.lists(st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9]), min_size=p, max_size=p))
+    return [drawn, *there, n_images, crowd], [guessed, scores, *found], n_images, n_classes
+
+
+def made(case: tuple) -> tuple[Predictions, Truths, int]:
+    """Not within the strategy: what checks types at run time throws dice, and hypothesis forbids that."""
+    there, found, _, n_classes = case
+    return Predictions(*found), Truths(*there), n_classes
+
+
+def agree(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> None:
+    np.testing.assert_allclose(np.asarray(ours), np.asarray(theirs), atol=1e-9, equal_nan=True)
+
+
+def crowded(n: int = 72, found: int = 100, there: int = 13, n_classes: int = 3, seed: int = 0) -> tuple:
+    """Truths, and predictions near them, wrong at random."""
+    generator = np.random.default_rng(seed)
+    corners = generator.uniform(0, 250, (n * there, 2))
+    true = np.concatenate([corners, corners + generator.uniform(10, 80, (n * there, 2))], axis=1)
+    image = np.repeat(np.arange(n), there)
+    classes = generator.integers(n_classes, size=n * there)
+    origin = generator.integers(there, size=n * found) + there * np.repeat(np.arange(n), found)
+    noise = generator.normal(0, 4, (n * found, 4))
+    guessed = true[origin] + noise
+    guessed[:, 2:] = np.maximum(guessed[:, 2:], guessed[:, :2] + 1)
+    wrong = generator.random(n * found) < 0.3
+    said = np.where(wrong, generator.integers(n_classes, size=n * found), classes[origin])
+    predictions = Predictions(guessed, generator.random(n * found), said, image[origin])
+    return predictions, Truths(true, classes, image, n)
+
+
+class TestTwin:
+    """The same numbers as COCO's own code, and as faster-coco-eval."""
+
+    @given(cases(), st.sampled_from([[0.5], [0.5, 0.75], list(IOUS), [1.0]]), st.sampled_from([1, 2, 100]))
+    def test_as_pycocotools(self, case: tuple, ious: list[float], most: int) -> None:
+        predictions, truths, c = made(case)
+        ours = class_precisions(match(predictions, truths, c, ious, most=most))
+        agree(ours, reference.precisions(predictions, truths, c, ious, most))
+
+    @settings(max_examples=40)
+    @given(cases())
+    def test_as_faster_coco_eval(self, case: tuple) -> None:
+        predictions, truths, c = made(case)
+        names = [f"class {i}" for i in range(c)]
+        if truths.crowd.all():
+            with pytest.raises(LabelError):
+                coco.coco_metrics(predictions, truths, names)
+            return
+        theirs = coco.coco_metrics(predictions, truths, names)
+        ours = detection_metrics(predictions, truths, names)
+        assert {name: ours[name] for name in theirs} == pytest.approx(theirs, abs=1e-9)
+
+    def test_many_boxes(self) -> None:
+        predictions, truths = crowded(20)
+        ours = class_precisions(match(predictions, truths, 3, IOUS))
+        agree(ours, reference.precisions(predictions, truths, 3, list(IOUS)))
+        assert 0.1 < ours.mean() < 0.9
+
+    def test_more_than_a_hundred_of_a_class_in_an_image(self) -> None:
+        predictions, truths = crowded(2, found=300, n_classes=1)
+        ours = class_precisions(match(predictions, truths, 1))
+        agree(ours, reference.precisions(predictions, truths, 1, [0.5]))
+        assert ours[0, 0] != class_precisions(match(predictions, truths, 1, most=30))[0, 0]
+
+
+class TestAveragePrecision:
+    def test_images_without_objects_count_what_is_found_there(self) -> None:
+        there = [[0, 0, 10, 10]]
+        alone = Truths(there, [0], [0], 1)
+        with_empty = Truths(there, [0], [0], 2)
+        on_empty = Predictions(there * 2, [0.5, 0.9], [0, 0], [0, 1])
+        assert average_precision(Predictions(there, [0.5], [0], [0]), alone, 1) == 1
+        assert average_precision(Predictions(there, [0.5], [0], [0]), with_empty, 1) == 1
+        assert average_precision(on_empty, with_empty, 1) == 0.5
+
+    def test_a_crowd_counts_neither_way(self) -> None:
+        truths = Truths([[0, 0, 10, 10], [20, 0, 60, 40]], [0, 0], [0, 0], 1, [False, True])
+        inside = [[22, 2, 30, 10], [40, 20, 50, 30], [0, 0, 10, 10]]
+        assert average_precision(Predictions(inside, [0.9, 0.8, 0.7], [0] * 3, [0] * 3), truths, 1) == 1
+        outside = [[70, 2, 80, 10], [0, 0, 10, 10]]
+        assert average_precision(Predictions(outside, [0.9, 0.7], [0] * 2, [0] * 2), truths, 1) == 0.5
+
+    def test_a_second_box_on_the_same_thing_is_wrong(self) -> None:
+        truths = Truths([[0, 0, 10, 10], [0, 20, 10, 30]], [0, 0], [0, 0], 1)
+        twice = Predictions([[0, 0, 10, 10]] * 2 + [[0, 20, 10, 30]], [0.9, 0.8, 0.7], [0] * 3, [0] * 3)
+        assert average_precision(twice, truths, 1) == pytest.approx((51 + 50 * 2 / 3) / 101)
+
+    def test_a_class_that_is_not_there_is_left_out(self) -> None:
+        truths = Truths([[0, 0, 10, 10]], [0], [0], 1)
+        found = Predictions([[0, 0, 10, 10], [5, 5, 9, 9]], [0.9, 0.9], [0, 2], [0, 0])
+        assert average_precision(found, truths, 3, iou=IOUS) == 1
+        metrics = detection_metrics(found, truths, ["a", "b", "c"])
+        assert metrics["ap50/a"] == 1
+        assert "ap50/b" not in metrics
+        assert all(map(math.isfinite, metrics.values()))
+
+    def test_nothing_found_is_zero(self) -> None:
+        truths = Truths([[0, 0, 10, 10]], [0], [0], 1)
+        assert average_precision(Predictions([], [], [], []), truths, 1, iou=IOUS) == 0
+
+    def test_nothing_there_is_refused(self) -> None:
+        found = Predictions([[0, 0, 10, 10]], [1.0], [0], [0])
+        with pytest.raises(LabelError, match="object"):
+            average_precision(found, Truths([], [], [], 2), 1)
+
+    def test_recall_is_of_what_is_there(self) -> None:
+        truths = Truths([[0, 0, 10, 10], [0, 20, 10, 30]], [0, 0], [0, 0], 1)
+        found = Predictions([[0, 0, 10, 10]] * 2, [0.9, 0.8], [0, 0], [0, 0])
+        assert recalls(match(found, truths, 2))[0].tolist() == pytest.approx([0.5, math.nan], nan_ok=True)
+        metrics = detection_metrics(found, truths, ["a", "b"])
+        assert (metrics["recall"], metrics["boxes"], metrics["boxes_found"]) == (0.5, 2, 2)
+
+    def test_neither_order_nor_scale_of_scores_matters(self) -> None:
+        predictions, truths = crowded(8)
+        flipped = np.arange(len(predictions.scores))[::-1]
+        parts = [part[flipped] for part in (predictions.boxes, predictions.classes, predictions.image)]
+        again = Predictions(parts[0], predictions.scores[flipped] * 2 - 7, *parts[1:])
+        assert average_precision(again, truths, 3) == average_precision(predictions, truths, 3)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("box", [[5, 0, 4, 1], [0, 0, math.nan, 1], [0, 0, math.inf, 1]])
+    def test_boxes_that_are_none(self, box: list[float]) -> None:
+        with pytest.raises(DrawsError, match="edges"):
+            Predictions([box], [0.5], [0], [0])
+        with pytest.raises(LabelError, match="edges"):
+            Truths([box], [0], [0], 1)
+
+    def test_columns_of_other_lengths(self) -> None:
+        with pytest.raises(DrawsError, match="columns of 2, 1, 1"):
+            Predictions([[0, 0, 1, 1]], [0.5, 0.5], [0], [0])
+
+    def test_scores_that_are_no_numbers(self) -> None:
+        with pytest.raises(DrawsError, match="score"):
+            Predictions([[0, 0, 1, 1]], [math.nan], [0], [0])
+
+    def test_images_and_classes_out_of_range(self) -> None:
+        truths = Truths([[0, 0, 1, 1]], [0], [0], 1)
+        with pytest.raises(LabelError, match=r"0\.\.0"):
+            Truths([[0, 0, 1, 1]], [0], [1], 1)
+        with pytest.raises(DrawsError, match="image"):
+            match(Predictions([[0, 0, 1, 1]], [1], [0], [1]), truths, 1)
+        with pytest.raises(LabelError, match="classes"):
+            match(Predictions([[0, 0, 1, 1]], [1], [1], [0]), truths, 1)
+        with pytest.raises(LabelError, match="thresholds"):
+            match(Predictions([], [], [], []), truths, 1, [0.0])
+
+
+def test_pairs_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = np.random.default_rng(0).integers(4, size=(2, 30))
+    whole = [np.concatenate(part).tolist() for part in zip(*pairs_by_key(*keys), strict=True)]
+    monkeypatch.setattr("askance.maths.boxes.BLOCK", 10)
+    blocks = list(pairs_by_key(*keys))
+    assert [np.concatenate(part).tolist() for part in zip(*blocks, strict=True)] == whole
+    assert len(blocks) > 3
+    assert sorted(zip(*whole, strict=True)) == [
+        (i, j) for i in range(30) for j in range(30) if keys[0, i] == keys[1, j]
+    ]
