@@ -7,6 +7,7 @@ from askance.integrations.labelled_folder import find_batch_folder, read_batch_f
 from askance.integrations.match import as_labels, match
 from askance.integrations.read import read_image_folder, read_label_csv
 from askance.integrations.rows import LabelRow, Matched, Rejected
+from askance.integrations.several import one_each, read_several_csv
 from askance.integrations.sheet import Batch
 from askance.integrations.write import (
     write_batch_csv,
@@ -28,10 +29,12 @@ __all__ = [
     "class_names",
     "find_batch_folder",
     "match",
+    "one_each",
     "question",
     "read_batch_folder",
     "read_image_folder",
     "read_label_csv",
+    "read_several_csv",
     "write_batch_csv",
     "write_batch_folder",
     "write_batch_package",

@@ -45,7 +45,9 @@ def find_batch_folder(path: Path) -> Path | None:
     return inside[0] if len(inside) == 1 and _is_batch_folder(inside[0]) else None
 
 
-def read_batch_folder(folder: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
+def read_batch_folder(
+    folder: Path, pool: Container[str] = frozenset(), *, several: bool = False
+) -> list[LabelRow]:
     """Read a batch folder: one row an image, or more where several things were said of it.
 
     A filled cell of `labels.csv` counts, and the folder an image was moved into; either may be missing, and an
@@ -56,11 +58,12 @@ def read_batch_folder(folder: Path, pool: Container[str] = frozenset()) -> list[
     Args:
         folder: where.
         pool: ids of all images of the pool: an image of another batch that was put here is still itself.
+        several: whether an image may have several labels: then one in several folders has all of these.
 
     Raises:
         LabelError: `labels.csv` cannot be read as text, or there is nothing in the folder.
     """
-    names = _Names(read_mark(folder) or BatchMark({}, {}, False), _table(folder), pool)
+    names = Names.of(folder, pool)
     said: dict[str, list[_Said]] = {image_id: [] for image_id in names.ids}
     loose: list[LabelRow] = []
     for one in [*_cells(folder, names), *_sorted(folder, names)]:
@@ -69,12 +72,28 @@ def read_batch_folder(folder: Path, pool: Container[str] = frozenset()) -> list[
         else:
             loose.append(one.row)
     known = frozenset(names.mark.folders.values())
-    rows = [row for image_id, ones in said.items() for row in _agreed(image_id, ones, known)]
+    rows = [
+        row
+        for image_id, ones in said.items()
+        for row in ([one.row for one in ones] if several and ones else _agreed(image_id, ones, known))
+    ]
     if not rows and not loose:
         raise LabelError(
             "a batch folder with its images or labels.csv", f"{folder}, which has neither", "check it"
         )
     return rows + loose + _unsaved(folder, rows)
+
+
+def read_batch_cells(folder: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
+    """The rows of `labels.csv` in a batch folder, those with an empty cell too; whatever else lies there.
+
+    Args:
+        folder: where.
+        pool: ids of all images of the pool.
+    """
+    names = Names.of(folder, pool)
+    said = {one.row.key: one.row for one in _cells(folder, names)}
+    return [*said.values(), *(LabelRow(image_id, None) for image_id in names.ids if image_id not in said)]
 
 
 def is_untouched(folder: Path, mark: BatchMark) -> bool:
@@ -106,12 +125,22 @@ def _table(folder: Path) -> dict[int, dict[str, str]]:
 
 
 @dataclass(frozen=True)
-class _Names:
+class Names:
     """Whose image it is, by its name in the folder."""
 
     mark: BatchMark
     table: Mapping[int, Mapping[str, str]]
     pool: Container[str]
+
+    @classmethod
+    def of(cls, folder: Path, pool: Container[str]) -> "Names":
+        """Those of a batch folder.
+
+        Args:
+            folder: of the batch.
+            pool: ids of all images of the pool.
+        """
+        return cls(read_mark(folder) or BatchMark({}, {}, False), _table(folder), pool)
 
     @cached_property
     def ids(self) -> list[str]:
@@ -165,7 +194,7 @@ class _Names:
         return {name.rpartition(".")[0]: image_id for name, image_id in self._by_name.items()}
 
 
-def _cells(folder: Path, names: _Names) -> Iterator[_Said]:
+def _cells(folder: Path, names: Names) -> Iterator[_Said]:
     """The filled cells of `labels.csv`."""
     if not names.table:
         return
@@ -174,7 +203,7 @@ def _cells(folder: Path, names: _Names) -> Iterator[_Said]:
             yield _Said(names.of_line(row.line, row), f"{LABELS}, line {row.line}")
 
 
-def _sorted(folder: Path, names: _Names) -> Iterator[_Said]:
+def _sorted(folder: Path, names: Names) -> Iterator[_Said]:
     """The images that lie in folders named after what they show."""
     folders = {same_name(tidy(name)): value for name, value in names.mark.folders.items()}
     for path in _files(folder):

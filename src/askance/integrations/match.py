@@ -10,11 +10,15 @@ from typing import TypeVar
 from askance.integrations.classes import COMPARED, Spelling, unknown_class
 from askance.integrations.find import Finder, Lost
 from askance.integrations.rows import LabelRow, Matched, Rejected
-from askance.vocab import ImageRecord, Label, Sighting, answer_of
+from askance.integrations.several import several_rows
+from askance.vocab import Annotation, ImageRecord, Label, Sighting, answer_of
 from askance.vocab.errors import listed
 from askance.vocab.names import class_fault, printable, shortened
 
 T = TypeVar("T")
+
+ANY = "classes"
+"""What a message calls several labels, beside nothing and answers."""
 
 
 def match(
@@ -25,6 +29,7 @@ def match(
     *,
     roots: Sequence[str] = (),
     doubtful: Mapping[str, str] = MappingProxyType({}),
+    several: bool = False,
 ) -> Matched:
     """Find the image of each row; what cannot be taken is rejected with a reason, and the rest goes in.
 
@@ -42,9 +47,10 @@ def match(
         roots: folders or URLs that relative paths may start from: the pool's source first, then others, as the
             label file's folder.
         doubtful: class name -> why its rows are set aside, as `question` says of a first file.
+        several: whether an image may have several labels: what rows of one image say is put together, and where
+            one of its labels cannot be taken none is.
     """
-    spell = Spelling(classes)
-    rows = _read(rows, spell)
+    rows = several_rows(rows, classes) if several else _read(rows, Spelling(classes))
     finder = Finder(images, sightings, tuple(roots))
     doubt = _Doubt(classes, doubtful)
     taken: dict[str, list[int]] = defaultdict(list)
@@ -60,7 +66,8 @@ def match(
     labels: dict[str, LabelRow] = {}
     for image_id, places in taken.items():
         said = [rows[i] for i in places]
-        reason = _conflict(said) or doubt(said[0].value)
+        named = [name for row in said for name in row.labels or ()] if several else [said[0].value]
+        reason = _conflict(said) or next(filter(None, map(doubt, named)), None)
         if reason:
             reasons.update(dict.fromkeys(places, reason))
         else:
@@ -71,7 +78,12 @@ def match(
 
 def as_labels(matched: Matched, *, who: str, at: datetime, source: str) -> list[Label]:
     """The matched rows as label revisions for `Store.add_labels`."""
-    return [Label(image_id, row.value, who, at, source, row.answer) for image_id, row in matched.labels.items()]
+    return [
+        Label(image_id, row.value, who, at, source, row.answer)
+        if row.labels is None
+        else Label(image_id, None, who, at, source, annotation=Annotation.of_labels(*row.labels))
+        for image_id, row in matched.labels.items()
+    ]
 
 
 def _is_empty(row: LabelRow) -> bool:
@@ -92,7 +104,7 @@ def _read(rows: Sequence[LabelRow], spell: Spelling) -> list[LabelRow]:
 
 def _conflict(rows: Sequence[LabelRow]) -> str | None:
     for what, values in (
-        ("labels", [row.says or None for row in rows]),
+        ("labels", [_kind(row) or row.says or None for row in rows]),
         ("splits", [row.split for row in rows]),
         ("groups", [row.group for row in rows]),
     ):
@@ -101,6 +113,11 @@ def _conflict(rows: Sequence[LabelRow]) -> str | None:
             each = [f"{value} ({_where(row)})" for value, row in told.items()]
             return f"{len(told)} different {what} for one image: {listed(each)}"
     return None
+
+
+def _kind(row: LabelRow) -> str | None:
+    """Of several labels, whether there are any: some and some are put together; some and nothing are not."""
+    return None if row.labels is None else ANY if row.labels else row.says
 
 
 def _where(row: LabelRow) -> str:
@@ -125,7 +142,12 @@ class _Doubt:
 
 def _merged(rows: Sequence[LabelRow]) -> LabelRow:
     """One row of several that do not contradict each other."""
-    return replace(rows[0], split=_known(r.split for r in rows), group=_known(r.group for r in rows))
+    labels = None
+    if any(row.labels is not None for row in rows):
+        labels = tuple(sorted({name for row in rows for name in row.labels or ()}))
+    return replace(
+        rows[0], labels=labels, split=_known(r.split for r in rows), group=_known(r.group for r in rows)
+    )
 
 
 def _known(values: Iterable[T | None]) -> T | None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from askance.vocab import ANSWERS, Answer, Split
+from askance.vocab.answers import written
 from askance.vocab.names import printable, shortened
 
 
@@ -22,6 +23,7 @@ class LabelRow:
         key_as_written: the key with the spaces around it that the file has.
         value_as_written: the same of the class.
         who: said it, where the file tells: in labels that were exported.
+        labels: its classes where an image may have several; empty: none of them; None where one class is said.
     """
 
     key: str
@@ -35,10 +37,13 @@ class LabelRow:
     key_as_written: str = field(default="", compare=False)
     value_as_written: str = field(default="", compare=False)
     who: str = field(default="", compare=False)
+    labels: tuple[str, ...] | None = None
 
     @property
     def says(self) -> str:
-        """The class or the answer, as people write it; empty where it says nothing."""
+        """The class, the classes or the answer, as people write it; empty where it says nothing."""
+        if self.labels is not None:
+            return written(self.labels)
         return ANSWERS[self.answer] if self.answer is not None else self.value or ""
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from askance.integrations.annotated import Fault
 from askance.integrations.files import FOR_PEOPLE, How, csv_bytes, write_new, write_new_folder
 from askance.integrations.names import image_name, same_name
 from askance.integrations.read import LABELS, PATHS, is_content_id, plain_name
@@ -89,6 +90,21 @@ def write_rejected(path: Path, rejected: Sequence[Rejected]) -> Path:
     rows = [[*_id_and_path(r.row), *_said_in(r.row), r.row.line or "", r.reason] for r in rejected]
     data = csv_bytes(header, rows, encoding=FOR_PEOPLE)
     return write_free(path, data)
+
+
+def write_faults(path: Path, source: str, faults: Sequence[Fault]) -> Path:
+    """Write what of a file of annotations could not be taken, a row each: file, image, object, reason, place.
+
+    A file of that name that says something else stays, and the next free name is taken.
+
+    Returns:
+        The file.
+
+    Raises:
+        StoreError: the disk said no.
+    """
+    rows = [[source, one.image, one.thing, one.problem, one.place] for one in faults]
+    return write_free(path, csv_bytes(["file", "image", "object", "reason", "place"], rows, encoding=FOR_PEOPLE))
 
 
 def _id_and_path(row: LabelRow) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from askance.networks import (
 )
 from askance.pool import FileImages, Look
 from askance.vocab import ImageRecord, WeightsMissing
-from askance.vocab.config import NO_WEIGHTS, PRETRAINED, ModelConfig
+from askance.vocab.config import NO_WEIGHTS, PRETRAINED, Config, ModelConfig
 
 SMALL = 64
 """Pixels a side up to which images are small enough for the small network."""
@@ -68,6 +68,37 @@ def look_of_named(given: Mapping[str, Any]) -> dict[str, Any]:
     return _with_look(name, given, look_of(name))
 
 
+DETECTION: dict[str, Any] = {
+    "name": "mobilenetv2_100.ra_in1k",
+    "posterior": "ensemble",
+    "members": 4,
+    "dropout": 0.1,
+    "train": "head",
+}
+"""What `[model]` says of a new project of detection, where nobody says otherwise."""
+
+DETECTION_STRATEGY: dict[str, Any] = {"acquisition": "bald", "selection": "power"}
+"""The same of `[strategy]`."""
+
+
+def choose_for(config: Config, given: Mapping[str, Any], images: Mapping[str, ImageRecord]) -> Chosen:
+    """What a new project's `[model]` says, of any task; see `choose_model`."""
+    if config.task == "classification":
+        return choose_model(given, images, config.pool.max_pixels)
+    settings = {**DETECTION, **given}
+    settings = {**settings, **look_of_named(settings)}
+    if "train" not in given and (":" in settings["name"] or "/" in settings["name"].removeprefix("timm/")):
+        del settings["train"]  # a detector by name says itself what of it is trained
+    settings.setdefault("weights", PRETRAINED)
+    if settings["weights"] != PRETRAINED or not has_library_weights(settings["name"]):
+        return Chosen(settings)
+    try:
+        _fetch(settings["name"])
+    except WeightsMissing as error:
+        return Chosen(settings, (_missing(error),))
+    return Chosen(settings)
+
+
 def choose_model(given: Mapping[str, Any], images: Mapping[str, ImageRecord], max_pixels: int) -> Chosen:
     """What a new project's `[model]` says: the network, its weights and its look.
 
@@ -92,7 +123,9 @@ def choose_model(given: Mapping[str, Any], images: Mapping[str, ImageRecord], ma
     return chosen
 
 
-def choose_strategy(given: Mapping[str, Any], model: ModelConfig) -> tuple[dict[str, Any], tuple[str, ...]]:
+def choose_strategy(
+    given: Mapping[str, Any], model: ModelConfig, task: str = "classification"
+) -> tuple[dict[str, Any], tuple[str, ...]]:
     """What a new project's `[strategy]` says, and what to know of it.
 
     The default compares features, which a network has that is cut into a trunk and a head. One that is taken as it
@@ -101,7 +134,10 @@ def choose_strategy(given: Mapping[str, Any], model: ModelConfig) -> tuple[dict[
     Args:
         given: settings that somebody made; they all stay.
         model: the project's network.
+        task: of the project.
     """
+    if task == "detection":
+        return {**DETECTION_STRATEGY, **given}, ()
     if {"selection", "acquisition"} & given.keys() or not (model.head == "own" or ":" in model.name):
         return dict(given), ()
     note = "batches are picked by power:bald: a network taken as it is may have no features to compare"

@@ -16,10 +16,12 @@ from askance.integrations import (
     class_names,
     find_batch_folder,
     match,
+    one_each,
     question,
     read_batch_folder,
     read_image_folder,
     read_label_csv,
+    read_several_csv,
     write_rejected,
 )
 from askance.integrations.names import base_name
@@ -63,6 +65,9 @@ class Imported:
         answers: `unreadable` and `none of these` -> how many rows said so.
         notes: what a person should look at although it was taken.
         mended: whether the file was one of rejected rows.
+        objects: how many objects the annotations that were taken have; None where classes are said.
+        nothing: images that are said to have nothing in them: no object, or none of several labels.
+        given_up: whether nothing was taken because something could not be, as was asked for.
     """
 
     new: int
@@ -80,6 +85,9 @@ class Imported:
     answers: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     mended: bool = False
+    objects: int | None = None
+    nothing: int = 0
+    given_up: bool = False
 
     @property
     def taken(self) -> int:
@@ -87,20 +95,42 @@ class Imported:
         return self.new + self.changed + self.unchanged + self.agreed + self.differed + self.settled
 
 
-def read_rows(path: Path, pool: Container[str] = frozenset()) -> list[LabelRow]:
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """How labels are taken.
+
+    Attributes:
+        add_classes: new class names are taken, as they are written.
+        settle: the labels are in force, whoever said otherwise.
+        scale: annotations of a copy in another size are brought to the image's.
+        whole: nothing is taken if something cannot be.
+        format: of annotations: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`; None: by the looks of the file.
+    """
+
+    add_classes: bool = False
+    settle: bool = False
+    scale: bool = False
+    whole: bool = False
+    format: str | None = None
+
+
+def read_rows(path: Path, pool: Container[str] = frozenset(), *, several: bool = False) -> list[LabelRow]:
     """The rows of a CSV file, a batch folder, or a folder with a folder a class.
 
     Args:
         path: of the file or folder.
         pool: ids of the pool's images, where there is a pool.
+        several: whether an image may have several labels.
     """
     if not _is_there(path):
         got = f"{shortened(printable(str(path)))}, which is not there"
         raise LabelError("a CSV file or a folder with a folder a class", got, "check the path")
     batch = find_batch_folder(path)
     if batch is not None:
-        return read_batch_folder(batch, pool)
-    return read_image_folder(path) if path.is_dir() else read_label_csv(path)
+        return read_batch_folder(batch, pool, several=several)
+    if path.is_dir():
+        return read_image_folder(path)
+    return read_several_csv(path) if several else read_label_csv(path)
 
 
 def speaker(project: Project, who: str) -> str:
@@ -119,9 +149,7 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def take_file(
-    project: Project, path: Path, who: str, *, add_classes: bool = False, settle: bool = False
-) -> tuple[Project, Imported]:
+def take_file(project: Project, path: Path, who: str, how: Taking | None = None) -> tuple[Project, Imported]:
     """Read a file or folder and take what can be taken, as `Session.import_labels` says.
 
     Classes are read, added and used in one turn: of two imports at once each knows of the other's, and none says a
@@ -130,17 +158,26 @@ def take_file(
     Returns:
         The project with its classes as they are then, and what became of the rows.
     """
-    rows = read_rows(path, project.store.images())
+    how, several = how or Taking(), project.config.several
+    rows = read_rows(path, project.store.images(), several=several)
     with project.store.turn():
         project = project.with_classes()
         known = list(project.config.classes)
-        asked = question(rows) if not known and not add_classes else None
-        named = asked.classes if asked else class_names(rows, known) if add_classes else ()
-        new = [name for name in named if name not in known]
-        if new:
-            edit_config(project.root / CONFIG, {"classes": known + new})
-            project = project.with_classes()
-        return project, take_rows(project, rows, path, who, questioned=asked, settle=settle)
+        each = one_each(rows) if several else rows
+        asked = question(each) if not known and not how.add_classes else None
+        named = asked.classes if asked else class_names(each, known) if how.add_classes else ()
+        project = with_new_classes(project, named)
+        return project, take_rows(project, rows, path, who, questioned=asked, how=how)
+
+
+def with_new_classes(project: Project, named: Sequence[str]) -> Project:
+    """The project with some more classes, in its settings too."""
+    known = list(project.config.classes)
+    new = [name for name in named if name not in known]
+    if not new:
+        return project
+    edit_config(project.root / CONFIG, {"classes": known + new})
+    return project.with_classes()
 
 
 def take_rows(
@@ -150,7 +187,7 @@ def take_rows(
     who: str,
     *,
     questioned: Questioned | None = None,
-    settle: bool = False,
+    how: Taking | None = None,
 ) -> Imported:
     """Store what can be taken, write the rest aside. Taking the same rows again changes nothing.
 
@@ -160,19 +197,30 @@ def take_rows(
         path: where from; its name is the labels' source.
         who: who said it.
         questioned: what `question` says of a first file.
-        settle: the rows are in force whoever said otherwise.
+        how: they are taken.
     """
-    store = project.store
+    store, how = project.store, how or Taking()
     images, path = store.images(), Path(os.path.abspath(path))
     roots = (project.source, str(path if path.is_dir() else path.parent))
     asked = questioned or Questioned()
-    found = match(rows, images, store.sightings(), project.config.classes, roots=roots, doubtful=asked.doubtful)
+    found = match(
+        rows,
+        images,
+        store.sightings(),
+        project.config.classes,
+        roots=roots,
+        doubtful=asked.doubtful,
+        several=project.config.several,
+    )
     matched = _kept_apart(project, found)
+    given_up = how.whole and bool(matched.rejected)
+    if given_up:
+        matched = replace(matched, labels={})
     for split in ("val", "test"):  # before the labels: a test image must never be a training image for a moment
         store.freeze([image_id for image_id, row in matched.labels.items() if row.split == split], split)
     given = as_labels(matched, who=speaker(project, who), at=datetime.now(UTC), source=printable(path.name))
-    again = set() if settle else _come_back(project, matched)
-    added = store.add_labels([label for label in given if label.image_id not in again], settle=settle)
+    again = set() if how.settle else _come_back(project, matched)
+    added = store.add_labels([label for label in given if label.image_id not in again], settle=how.settle)
     rejected = tuple(_named(one, images) for one in matched.rejected)
     file = write_rejected(project.root / REJECTED / f"{printable(path.stem)}.csv", rejected) if rejected else None
     return Imported(
@@ -186,11 +234,13 @@ def take_rows(
         added.agreed,
         added.differed,
         added.settled,
-        _told(added.changes, images),
-        _told(added.beside, images),
+        told_of(added.changes, images),
+        told_of(added.beside, images),
         Counter(row.says for row in matched.labels.values() if row.answer is not None),
         asked.notes,
         path.parent == project.root / REJECTED,
+        nothing=sum(row.labels == () for row in matched.labels.values()),
+        given_up=given_up,
     )
 
 
@@ -213,7 +263,8 @@ def _named(one: Rejected, images: Mapping[str, ImageRecord]) -> Rejected:
     return replace(one, row=replace(one.row, name=images[one.row.key].uri))
 
 
-def _told(pairs: Sequence[tuple[Label, Label]], images: Mapping[str, ImageRecord]) -> tuple[Told, ...]:
+def told_of(pairs: Sequence[tuple[Label, Label]], images: Mapping[str, ImageRecord]) -> tuple[Told, ...]:
+    """Pairs of labels, before and after, in words."""
     told = [
         Told(base_name(images[a.image_id].uri) if a.image_id in images else a.image_id, said(b), said(a), b.who)
         for b, a in pairs

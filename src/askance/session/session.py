@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from askance.integrations import question
 from askance.loop.already import (
     Picked,
     Trained,
@@ -18,9 +17,7 @@ from askance.loop.already import (
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config
-from askance.pool import FileImages, Limits
-from askance.session.choosing import choose_model, choose_strategy, look_of_named
-from askance.session.classes import tidy_classes
+from askance.session.choosing import choose_for, choose_strategy, look_of_named
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
@@ -30,7 +27,8 @@ from askance.session.exporting import (
     export_labels,
     export_package,
 )
-from askance.session.labels import Imported, read_rows, take_file, take_rows
+from askance.session.importing import read_first, take
+from askance.session.labels import Imported, Taking
 from askance.session.standing import Status, standing
 from askance.session.trust import check_trust
 from askance.session.trust import trust as let_run
@@ -39,7 +37,7 @@ from askance.vocab.config import Config, ModelConfig
 from askance.vocab.faults import door
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
-    from askance.tasks.classification import Classification
+    from askance.loop.contract import Task
 
 
 class Session:
@@ -65,6 +63,7 @@ class Session:
         *,
         labels: str | Path | None = None,
         who: str = "init",
+        format: str | None = None,  # noqa: A002  # as the command has it
         progress: Progress = silent,
     ) -> tuple["Session", Refreshed, Imported | None]:
         """Make a project, scan its pool and take the labels there are.
@@ -74,8 +73,10 @@ class Session:
             settings: as in `askance.toml`; `pool.source` is needed, the rest has defaults. Without `classes` they
                 are those of the labels, sorted, and names that look like slips are set aside. What `model` leaves
                 open is chosen, see `choose_model`.
-            labels: a CSV, or a folder with a folder a class.
+            labels: a CSV, a folder with a folder a class, or annotations in a format of `read_annotations`. Where
+                these say objects and `task` is not set, the project is one of detection.
             who: who said these labels.
+            format: of annotations; None: by the looks of the file.
             progress: called as work advances.
 
         Raises:
@@ -83,10 +84,8 @@ class Session:
             PoolError: no images there.
             ModelError: a network that nobody knows.
         """
-        rows = read_rows(Path(labels)) if labels is not None else []
-        asked = None if settings.get("classes") else question(rows)
-        named = list(asked.classes) if asked else tidy_classes(settings["classes"])
-        settings = {**settings, "classes": named}
+        first = read_first(settings, Path(labels) if labels is not None else None, format)
+        settings = {**settings, **first.settings}
         config = check_config(settings, CONFIG)
         given = look_of_named(settings.get("model", {}))
         new = not os.path.exists(root)
@@ -99,17 +98,18 @@ class Session:
                     if new:
                         project.discard()
                     raise
-                chosen = choose_model(given, project.store.images(), config.pool.max_pixels)
-                strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings))
+                chosen = choose_for(config, given, project.store.images())
+                strategy, notes = choose_strategy(
+                    settings.get("strategy", {}), ModelConfig(**chosen.settings), config.task
+                )
                 settings = {**settings, "model": chosen.settings, "strategy": strategy}
                 project = project.with_config(check_config(settings, CONFIG))
-                path = Path(labels) if labels is not None else None
-                imported = take_rows(project, rows, path, who, questioned=asked) if path is not None else None
+                imported = first.take(project, who)
                 project.write()  # last: an init that was killed can simply be run again
         except BaseException:
             project.close()
             raise
-        return cls(project, (*chosen.notes, *notes, *_trusted(project))), found, imported
+        return cls(project, (*first.notes, *chosen.notes, *notes, *_trusted(project))), found, imported
 
     @classmethod
     @door
@@ -149,20 +149,11 @@ class Session:
         return Session(project)
 
     @door
-    def task(self) -> "Classification":
+    def task(self) -> "Task[Any]":
         """The project's task over the pool's files."""
-        from askance.session.trunks import model_of
-        from askance.tasks.classification import Classification
+        from askance.session.tasks import task_of
 
-        uris = {image_id: record.uri for image_id, record in self.project.store.images().items()}
-        return Classification(
-            model_of(self.project),
-            self.config.train,
-            self.config.classes,
-            FileImages(uris, max_pixels=self.config.pool.max_pixels, limits=Limits.of(self.config.pool)),
-            features=self.project.root / "features",
-            work=self.project.root / "training",
-        )
+        return task_of(self.project)
 
     @door
     def scan(self, progress: Progress = silent) -> Refreshed:
@@ -238,9 +229,17 @@ class Session:
 
     @door
     def import_labels(
-        self, path: str | Path, who: str, *, add_classes: bool = False, settle: bool = False
+        self,
+        path: str | Path,
+        who: str,
+        *,
+        add_classes: bool = False,
+        settle: bool = False,
+        scale: bool = False,
+        whole: bool = False,
+        format: str | None = None,  # noqa: A002  # as the command has it
     ) -> Imported:
-        """Take labels from a CSV or a folder with a folder a class; bad rows are written aside.
+        """Take labels from a CSV, a folder with a folder a class, or annotations; what is bad is written aside.
 
         Args:
             path: the file or folder.
@@ -248,8 +247,15 @@ class Session:
             add_classes: take class names that are new, as they are written. Without it, a first import defines the
                 classes and sets names aside that look like slips; a later one sets new names aside.
             settle: these labels are in force, whoever said otherwise.
+            scale: take annotations of copies in another size, brought to the size of the image.
+            whole: take nothing if something cannot be taken.
+            format: of annotations: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`; None: by the looks of the file.
+
+        Raises:
+            LabelError: nothing that can be read, or labels of another task than the project's.
         """
-        self.project, done = take_file(self.project, Path(path), who, add_classes=add_classes, settle=settle)
+        how = Taking(add_classes, settle, scale, whole, format)
+        self.project, done = take(self.project, Path(path), who, how)
         return done
 
     @door

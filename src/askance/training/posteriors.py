@@ -9,6 +9,7 @@ Letters: N training images, D features, C classes, K draws, M members.
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
 from askance.maths import keyed_seed
@@ -140,10 +141,17 @@ def _laplace(
 
 
 def _fresh(head: nn.Sequential, seed: int) -> nn.Sequential:
-    """A head of the same layers that has not been trained."""
+    """A head of the same layers that has not been trained; an output that is held at zero stays there."""
     start = deepcopy(head)
     with seeded(seed):
         glorot(start)
+    for layer, trained in zip(start.modules(), head.modules(), strict=True):
+        if isinstance(layer, nn.Linear) and isinstance(trained, nn.Linear):
+            held = (trained.weight == 0).all(dim=1)
+            if trained.bias is not None:
+                held &= trained.bias == 0
+            with torch.no_grad():
+                layer.weight[held] = 0.0
     return start
 
 

@@ -1,7 +1,7 @@
 """Plain records and errors: the words every room uses. No torch."""
 
 from askance.vocab.annotations import Annotation, Box, Mask, Object, Part, Point, Ring
-from askance.vocab.answers import ANSWERS, answer_of, said
+from askance.vocab.answers import ANSWERS, answer_of, said, says_nothing
 from askance.vocab.catalogue import Catalogue, Entry
 from askance.vocab.diagnosis import Diagnosis, Neighbour, Reliability, Suspect
 from askance.vocab.errors import (
@@ -81,5 +81,6 @@ __all__ = [
     "WeightsMissing",
     "answer_of",
     "said",
+    "says_nothing",
     "silent",
 ]

@@ -1,13 +1,27 @@
 """Answers that are no class: nobody could tell, or the image shows none of the classes."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from askance.vocab.annotations import Annotation
 from askance.vocab.records import Answer, Label
 
 ANSWERS: Mapping[Answer, str] = {"unreadable": "unreadable", "none-of-these": "none of these"}
 """Each answer as people write it."""
+
+
+NOTHING = "nothing"
+"""What people write of an image with nothing in it, where objects or several labels are said."""
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a cell says that nothing is there; where one class is said of each image, it is an answer.
+
+    >>> says_nothing("Nothing"), says_nothing("none of these"), says_nothing("unreadable"), says_nothing("")
+    (True, True, False, False)
+    """
+    return answer_of(text) == "none-of-these" or text.strip().casefold() == NOTHING
 
 
 def answer_of(text: str) -> Answer | None:
@@ -18,6 +32,44 @@ def answer_of(text: str) -> Answer | None:
     """
     plain = re.sub(r"[\s_-]+", " ", text).strip().casefold()
     return next((answer for answer, written in ANSWERS.items() if written == plain), None)
+
+
+def written(labels: Iterable[str]) -> str:
+    """Several labels as one cell; `labels_in` reads it back.
+
+    >>> written(["wet", "torn"]), written([]), written(["a;b", "c"])
+    ('torn; wet', 'nothing', '["a;b", "c"]')
+    """
+    names = sorted(set(labels))
+    if any(set(name) & set(";|") or name.startswith("[") for name in names):
+        return json.dumps(names, ensure_ascii=False)
+    return "; ".join(names) or NOTHING
+
+
+def labels_in(cell: str, known: Collection[str] = ()) -> tuple[str, ...]:
+    """The labels that a cell names, in its order, each once: between `;` or `|`; none where it says that.
+
+    Args:
+        cell: with something in it.
+        known: classes; a cell that is one of them is that one, whatever signs are in it.
+
+    >>> labels_in("torn; wet"), labels_in("wet|torn|wet"), labels_in("none of these"), labels_in("a;b", {"a;b"})
+    (('torn', 'wet'), ('wet', 'torn'), (), ('a;b',))
+    """
+    plain = cell.strip()
+    if plain in known:
+        return (plain,)
+    if says_nothing(plain):
+        return ()
+    if plain.startswith("["):
+        try:
+            found = json.loads(plain)
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, list) and all(isinstance(name, str) for name in found):
+            return tuple(dict.fromkeys(found))
+    parts = (part.strip() for part in re.split(r"[;|]", plain))
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
 def said(label: Label) -> str:
@@ -36,8 +88,8 @@ def told(annotation: Annotation) -> str:
     """What an annotation says, in a few words.
 
     >>> told(Annotation.of_labels("torn", "wet")), told(Annotation(()))
-    ('torn, wet', 'nothing')
+    ('torn; wet', 'nothing')
     """
     if annotation.labels is not None:
-        return ", ".join(annotation.labels) or "nothing"
-    return ", ".join(f"{n} {name}" for name, n in sorted(annotation.classes.items())) or "nothing"
+        return written(annotation.labels)
+    return ", ".join(f"{n} {name}" for name, n in sorted(annotation.classes.items())) or NOTHING

@@ -12,6 +12,7 @@ from torch import nn
 from askance.maths import keyed_seed
 from askance.networks.model import build, build_head, build_trunk, classes_of, features_of, is_own, join
 from askance.networks.trunks import given_trunk
+from askance.tasks.classification.several import hold_nothing
 from askance.uncertainty import SplitNet
 from askance.vocab.config import ModelConfig
 
@@ -23,12 +24,14 @@ class Begin:
     Attributes:
         model: which network.
         n_classes: C.
+        nothing: whether the last output is of nothing and stays at zero, see `several`.
         features: the folder where the weights of frozen trunks are kept; None: nowhere.
     """
 
     model: ModelConfig
     n_classes: int
     features: Path | None
+    nothing: bool = False
 
     def start(self, warm: SplitNet | None, seed: int) -> tuple[SplitNet, str]:
         """Where training starts, and that in words."""
@@ -56,7 +59,8 @@ class Begin:
         else:
             trunk = build_trunk(self.model, keyed_seed("init", seed))
             width = features_of(trunk, self.model)
-        return join(trunk, build_head(self.model, width, n_classes, keyed_seed("init", seed)))
+        head = build_head(self.model, width, n_classes, keyed_seed("init", seed))
+        return join(trunk, hold_nothing(head) if self.nothing else head)
 
     @cached_property
     def untrained(self) -> SplitNet:

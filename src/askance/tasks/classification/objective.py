@@ -52,10 +52,12 @@ class Validation:
     Attributes:
         draws: a network, K and a seed -> draws of the validation images.
         targets: `[n]`, their class indices; may be empty, then nothing can be chosen.
+        nll: draws and targets -> -log p of each, nats.
     """
 
     draws: Callable[[SplitNet, int, int], Draws]
     targets: Int[Tensor, "n"]
+    nll: Callable[[Draws, Tensor], Tensor] = nll
 
     def __len__(self) -> int:
         """n."""
@@ -63,7 +65,7 @@ class Validation:
 
     def __call__(self, net: SplitNet, seed: int) -> Float[Tensor, "n"]:
         """-log p of each label, nats, p the mean of the draws."""
-        return nll(self.draws(net, VALIDATION_DRAWS, keyed_seed("validation", seed)), self.targets)
+        return self.nll(self.draws(net, VALIDATION_DRAWS, keyed_seed("validation", seed)), self.targets)
 
 
 @dataclass(frozen=True)

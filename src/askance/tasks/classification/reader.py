@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from askance.networks.features import Extractor
-from askance.networks.model import classes_of, is_of_networks, moves_of
+from askance.networks.model import is_of_networks, moves_of
 from askance.networks.pixels import Normalisation, look, read
 from askance.pool import Images
+from askance.tasks.classification.kinds import Targets
 from askance.tasks.classification.objective import OfFeatures, OfPixels, Validation
-from askance.tasks.classification.targets import targets_of
 from askance.training.batches import Batches
 from askance.training.devices import Device
 from askance.training.steps import Examples
@@ -34,9 +34,9 @@ class Reader:
     extractor: Extractor
     fabric: Device
 
-    def examples(self, start: SplitNet, labelled: Labelled, progress: Progress) -> Examples:
+    def examples(self, start: SplitNet, labelled: Labelled, numbers: Targets, progress: Progress) -> Examples:
         """What a network is trained on."""
-        targets = targets_of(labelled, classes_of(start))
+        targets = numbers(labelled)
         if moves_of(self.model, start) == "head":
             found = self.extractor.once(start, labelled.ids)
             rows = found.rows.to(self.fabric.device)
@@ -48,15 +48,17 @@ class Reader:
         varied = None if kind == "none" else batches.varied
         return Examples(batches.read, targets[pixels.places], ids, varied)
 
-    def validation(self, start: SplitNet, val: Labelled) -> Validation:
+    def validation(self, start: SplitNet, val: Labelled, numbers: Targets) -> Validation:
         """Validation images, read once for all candidates."""
-        targets = targets_of(val, classes_of(start))
+        targets = numbers(val)
         if moves_of(self.model, start) == "head":
             found = self.extractor.once(start, val.ids)
-            return Validation(OfFeatures(found, self.fabric), targets[found.places])
+            return Validation(OfFeatures(found, self.fabric), targets[found.places], numbers.nll)
         pixels = read(self.images, val.ids, look(self.model))
         plain = is_of_networks(self.model, start)
-        return Validation(OfPixels(pixels, self._normalise, self.fabric, plain), targets[pixels.places])
+        return Validation(
+            OfPixels(pixels, self._normalise, self.fabric, plain), targets[pixels.places], numbers.nll
+        )
 
     @property
     def _normalise(self) -> Normalisation:

@@ -9,12 +9,12 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from askance.vocab import LabelError, Labelled
+from askance.vocab import Json, LabelError, Labelled
 
 
 def by_id(labelled: Labelled) -> Labelled:
     """The same labels in the order of their ids, so that nothing depends on the order they came in."""
-    pairs = sorted(zip(labelled.ids, labelled.targets, strict=True))
+    pairs = sorted(zip(labelled.ids, labelled.targets, strict=True), key=lambda pair: pair[0])
     return Labelled(tuple(name for name, _ in pairs), tuple(target for _, target in pairs))
 
 
@@ -45,3 +45,12 @@ def check_enough(targets: Int[Tensor, "n"], asked: int, classes: Sequence[str]) 
             "label a few images of every class first",
         )
     return counts
+
+
+def only_validated(classes: Sequence[str], val: Labelled, present: Sequence[int]) -> list[Json]:
+    """Classes that validation images have and no training image has."""
+    place = {name: i for i, name in enumerate(classes)}
+    seen: set[int] = set()
+    for target in val.targets:
+        seen |= {target} if isinstance(target, int) else {place[name] for name in target.names}
+    return [classes[t] for t in sorted(seen) if not present[t]]

@@ -24,14 +24,15 @@ from askance.pool import Images
 from askance.tasks.classification.answers import Answers, answers
 from askance.tasks.classification.begin import Begin
 from askance.tasks.classification.diagnose import diagnosis
-from askance.tasks.classification.explain import explanations
+from askance.tasks.classification.kinds import SeveralLabels, Targets, kind_of
+from askance.tasks.classification.label_answers import LabelAnswers, check_several, label_answers
+from askance.tasks.classification.label_metrics import label_diagnosis, label_metrics
 from askance.tasks.classification.metrics import metrics
 from askance.tasks.classification.near import check_features_stay, log_densities, rows_of
 from askance.tasks.classification.nearest import neighbours
-from askance.tasks.classification.objective import CrossEntropy
 from askance.tasks.classification.reader import Reader
-from askance.tasks.classification.targets import by_id, check_enough, targets_of
-from askance.tasks.classification.units import stream
+from askance.tasks.classification.targets import by_id, only_validated, targets_of
+from askance.tasks.classification.units import chunks, stream
 from askance.training.choice import choose
 from askance.training.devices import devices_of, fabric_of
 from askance.training.members import Starts, choose_members
@@ -62,6 +63,7 @@ class Classification:
         train: how it is fitted.
         classes: names, in the order of the outputs, each once; none or one while there is nothing to train on.
         images: where pixels come from.
+        several: whether an image may have several of the classes, or none; targets are `Annotation`s of labels.
         features: folder for the features of a frozen trunk, computed once an image; None keeps them in memory.
         work: folder for trainings that are under way: one that was killed goes on from there, to the same weights,
             until its model is saved; None: it starts over.
@@ -78,6 +80,7 @@ class Classification:
         classes: Sequence[str],
         images: Images,
         *,
+        several: bool = False,
         features: Path | None = None,
         work: Path | None = None,
     ) -> None:
@@ -87,7 +90,10 @@ class Classification:
         self._model, self._train, self._images = model, train, images
         self._fabric, self._work = fabric_of(train), work
         devices_of(train, self._fabric)
-        self._begin = Begin(model, len(self.classes), features)
+        self._kind = kind_of(self.classes, several=several)
+        if several:
+            check_several(model, train)
+        self._begin = Begin(model, len(self._kind.outputs), features, nothing=several)
         self._extractor = Extractor(images, model, self._fabric, features)
         self._reader = Reader(images, model, train, self._extractor, self._fabric)
 
@@ -122,38 +128,40 @@ class Classification:
             ModelError: the loss is no longer finite, or weights that do not fit.
         """
         train, val = by_id(train), by_id(val)
-        targets_of(val, len(self.classes))
-        check_enough(targets_of(train, len(self.classes)), len(train), self.classes)
+        targets = self._kind.targets(train, val)
+        targets(val)
+        targets.check(targets(train), len(train))
         start, said = self._begin.start(warm, seed)
         check_posterior(self._model, start)
         moves = moves_of(self._model, start)
         check_options(self._train, moves, validated=len(val) > 0)
-        examples, validation = self._reader.examples(start, train, progress), self._reader.validation(start, val)
-        present = check_enough(examples.targets, len(train), self.classes)
-        bookmarks = self._bookmarks(start, examples, (val, validation.targets), seed)
+        examples = self._reader.examples(start, train, targets, progress)
+        validation = self._reader.validation(start, val, targets)
+        present = targets.check(examples.targets, len(train))
+        bookmarks = self._bookmarks(start, examples, (val, validation.targets, *targets.told), seed)
         recipe = Recipe(
-            self._train, self._fabric, CrossEntropy(), moves, self._model.has_weights, bookmarks=bookmarks
+            self._train, self._fabric, targets.objective, moves, self._model.has_weights, bookmarks=bookmarks
         )
         if is_of_networks(self._model, start):
             starts = Starts(start, partial(self._begin.further, start, seed), self._model.members)
             fitted = choose_members(starts, examples, validation, recipe, seed=seed, progress=progress)
         else:
             fitted = choose(start, examples, validation, recipe, seed=seed, progress=progress)
-        said_of_posterior = self._over(fitted, train, recipe, seed)
+        said_of_posterior = self._over(fitted, train, targets, recipe, seed)
         log: dict[str, Json] = {
             "start": said,
             "moves": moves,
             "images": len(examples.targets),
             "unreadable": len(train) - len(examples.targets),
             "classes_without_labels": [name for name, n in zip(self.classes, present, strict=True) if not n],
-            "classes_only_validated": [self.classes[t] for t in sorted(set(val.targets)) if not present[t]],
+            "classes_only_validated": only_validated(self.classes, val, present),
         }
         return Fitted(fitted.model, fitted.converged, {**log, **fitted.log, **said_of_posterior})
 
     def draws(
         self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
     ) -> Iterator[Chunk]:
-        """K joint draws, one unit an image, chunk by chunk; draw k is one function over all chunks.
+        """K joint draws, one unit an image or a label, chunk by chunk; draw k is one function over all chunks.
 
         Of an ensemble there are no more draws than members. An image that cannot be read is in no chunk, and
         `problems` says why.
@@ -162,7 +170,8 @@ class Classification:
             ModelError: a model of other classes, or an unfit head.
         """
         posterior = self._posterior(model, k, seed)
-        return stream(ids, partial(self._extractor.all_of, model), partial(draw, posterior), progress)
+        features = partial(self._extractor.all_of, model)
+        return stream(ids, features, partial(draw, posterior), progress, self._kind.units)
 
     def log_density(
         self, model: SplitNet, ids: Sequence[str], *, labelled: Labelled, progress: Progress = silent
@@ -176,7 +185,10 @@ class Classification:
             LabelError: no class with two readable labels whose features differ.
         """
         check_features_stay(model)
-        return log_densities(ids, labelled, partial(self._extractor.of, model), len(self.classes), progress)
+        features = partial(self._extractor.of, model)
+        if self._several:  # one Gaussian over all: sets of labels are no classes
+            labelled = Labelled(labelled.ids, (0,) * len(labelled))
+        return log_densities(ids, labelled, features, 1 if self._several else len(self.classes), progress)
 
     def features(
         self, model: SplitNet | None, ids: Sequence[str], *, progress: Progress = silent
@@ -204,18 +216,26 @@ class Classification:
 
         Keys: `accuracy`, `error`, `nll`, `macro_recall`, `ece`, `adaptive_ece`, `brier`, `auroc` and
         `recall/<class>`, see `metrics`; `accuracy_deterministic`: of the network with its dropout off, of an
-        ensemble the first.
+        ensemble the first. Of several labels see `label_metrics`.
 
         Raises:
             LabelError: there is no image to measure on.
         """
+        if self._several:
+            labels = self._labels(model, test, k=k, seed=seed, progress=progress)
+            self._refuse_none(labels.ids, test)
+            return label_metrics(labels, self.classes)
         said = self._answers(model, test, k=k, seed=seed, progress=progress)
-        if not len(said.ids):
+        self._refuse_none(said.ids, test)
+        plain = float((said.plain.argmax(dim=1) == said.targets).double().mean())
+        return {**metrics(said.mean, said.targets, self.classes), "accuracy_deterministic": plain}
+
+    @staticmethod
+    def _refuse_none(ids: Sequence[str], test: Labelled) -> None:
+        if not len(ids):
             raise LabelError(
                 "test images that can be read", f"none of {len(test)}", "label some for the test split"
             )
-        plain = float((said.plain.argmax(dim=1) == said.targets).double().mean())
-        return {**metrics(said.mean, said.targets, self.classes), "accuracy_deterministic": plain}
 
     def diagnose(
         self, model: SplitNet, val: Labelled, test: Labelled, *, k: int, seed: int, progress: Progress = silent
@@ -224,6 +244,9 @@ class Classification:
 
         Of the mean of K draws. The temperature is only reported: nothing is scored with it.
         """
+        if self._several:
+            parts = [self._labels(model, part, k=k, seed=seed, progress=progress) for part in (val, test)]
+            return label_diagnosis(parts[0], parts[1], self.classes)
         said = [self._answers(model, part, k=k, seed=seed, progress=progress) for part in (val, test)]
         return diagnosis(said[0], said[1], self.classes)
 
@@ -240,18 +263,17 @@ class Classification:
         return neighbours(asked, len(ids), known, labelled, n)
 
     def explain(self, model: SplitNet, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
-        """For each image what the draws said, see `explanations`; `{"problem": why}` for an unreadable one."""
+        """For each image what the draws said, see `Kind.explain`; `{"problem": why}` for an unreadable one."""
         said: list[dict[str, Json]] = [{} for _ in ids]
-        for chunk in self.draws(model, ids, k=k, seed=seed):
-            for place, words in zip(
-                chunk.positions.tolist(), explanations(chunk.units.draws, self.classes), strict=True
-            ):
+        drawn, features = partial(draw, self._posterior(model, k, seed)), partial(self._extractor.all_of, model)
+        for places, found in chunks(ids, features):
+            for place, words in zip(places.tolist(), self._kind.explain(drawn(found)), strict=True):
                 said[place] = words
         return [words or {"problem": self.problems[name]} for name, words in zip(ids, said, strict=True)]
 
     def save(self, model: SplitNet, path: Path) -> None:
         """Write the model as one safetensors file, whole or not at all; what was kept of its training goes."""
-        checkpoint.save(model, self._model, self.classes, path)
+        checkpoint.save(model, self._model, self._kind.outputs, path)
         if self._work is not None:
             clear(self._work)
 
@@ -261,7 +283,7 @@ class Classification:
         Raises:
             ModelError: not a model of this network and these classes.
         """
-        return checkpoint.load(path, self._model, self.classes)
+        return checkpoint.load(path, self._model, self._kind.outputs)
 
     def _answers(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> Answers:
         targets = targets_of(said, len(self.classes))
@@ -269,18 +291,31 @@ class Classification:
         features, drawn = partial(self._extractor.all_of, model), partial(draw, posterior)
         return answers(said.ids, targets, features, drawn, model.head, progress)
 
+    def _labels(self, model: SplitNet, said: Labelled, *, k: int, seed: int, progress: Progress) -> LabelAnswers:
+        """The same of several labels."""
+        posterior = self._posterior(model, k, seed)
+        features = partial(self._extractor.all_of, model)
+        return label_answers(said, self.classes, features, partial(draw, posterior), progress)
+
+    @property
+    def _several(self) -> bool:
+        return isinstance(self._kind, SeveralLabels)
+
     def _posterior(self, model: SplitNet, k: int, seed: int) -> Drawing:
-        if classes_of(model) != len(self.classes):
+        beside = len(self._kind.outputs) - len(self.classes)
+        if classes_of(model) - beside != len(self.classes):
             raise ModelError(
                 f"a model of {len(self.classes)} classes",
-                str(classes_of(model)),
+                str(classes_of(model) - beside),
                 "train again for the new classes",
             )
         for member in model.members:
             member.to(self._fabric.device)
         return drawing(model, k, seed)
 
-    def _over(self, fitted: Fitted[SplitNet], train: Labelled, recipe: Recipe, seed: int) -> dict[str, Json]:
+    def _over(
+        self, fitted: Fitted[SplitNet], train: Labelled, numbers: Targets, recipe: Recipe, seed: int
+    ) -> dict[str, Json]:
         """Give the trained network the posterior that was asked for, over its head, and say how it went."""
         net = fitted.model
         if self._model.posterior == "mc-dropout":
@@ -288,7 +323,7 @@ class Classification:
         if net.others:
             return {"posterior": self._model.posterior}
         found = self._extractor.of(net, train.ids)
-        targets = targets_of(train, len(self.classes))[found.places]
+        targets = numbers(train)[found.places]
         rate = None if self._train.learning_rate is None else fitted.log["learning_rate"]
         config = self._train.model_copy(update={"learning_rate": rate, "trunk_learning_rate": None})
         recipe = replace(recipe, config=config, moves="head", freeze_statistics=True)
@@ -304,7 +339,7 @@ class Classification:
         """Where the trainings of this model are kept; whatever they depend on is in their name."""
         if self._work is None:
             return None
-        told = (self._model, self._train, self.classes, self._fabric.device.type, torch.__version__)
+        told = (self._model, self._train, self._kind.outputs, self._fabric.device.type, torch.__version__)
         return Bookmarks(
             self._work, fingerprint(start, *told, examples.ids, examples.targets, *val, keyed_seed("fit", seed))
         )

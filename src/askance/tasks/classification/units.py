@@ -1,4 +1,4 @@
-"""What a unit is in classification: the image itself."""
+"""What a unit is in classification: the image itself, or one of its labels."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -18,6 +18,7 @@ def stream(
     features: Callable[[Sequence[str]], Features],
     draw: Callable[[Features], Draws],
     progress: Progress = silent,
+    units: Callable[[Draws], Units] = Units.one_each,
 ) -> Iterator[Chunk]:
     """Draws chunk by chunk, one unit an image; memory does not grow with the number of images.
 
@@ -26,9 +27,10 @@ def stream(
         features: the trunk, over some of the ids.
         draw: the head's K draws, the same functions at every call.
         progress: told of `scoring` after each chunk.
+        units: what is made of the draws of images.
     """
     for positions, found in chunks(ids, features, progress):
-        yield Chunk(positions, Units.one_each(draw(found)))
+        yield Chunk(positions, units(draw(found)))
 
 
 def chunks(

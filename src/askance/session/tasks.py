@@ -1,0 +1,37 @@
+"""The task that a project's settings name, over its pool."""
+
+from typing import Any
+
+from askance.loop.contract import Task
+from askance.loop.project import Project
+from askance.pool import FileImages, Limits
+from askance.session.trunks import model_of
+
+
+def task_of(project: Project) -> Task[Any]:
+    """Classification, of one class an image or of several labels, or detection.
+
+    Raises:
+        ConfigError: settings that the task cannot follow.
+    """
+    config = project.config
+    uris = {image_id: record.uri for image_id, record in project.store.images().items()}
+    images = FileImages(uris, max_pixels=config.pool.max_pixels, limits=Limits.of(config.pool))
+    features, work = project.root / "features", project.root / "training"
+    if config.task == "detection":
+        from askance.tasks.detection import Detection
+
+        return Detection(
+            model_of(project), config.train, config.detector, config.classes, images, features=features, work=work
+        )
+    from askance.tasks.classification import Classification
+
+    return Classification(
+        model_of(project),
+        config.train,
+        config.classes,
+        images,
+        several=config.several,
+        features=features,
+        work=work,
+    )
