@@ -206,23 +206,30 @@ def detection_metrics(
     return found | {f"ap50/{name}": float(ap) for name, ap in zip(names, at[0], strict=True) if not np.isnan(ap)}
 
 
-def area(hits: NDArray[Any], wanted: float, weights: Floats | None = None) -> float:
+def area(hits: Bools, wanted: float) -> float:
     """Average precision of one class, its predictions the surest first.
 
     Args:
         hits: `[P]`, whether each is right.
         wanted: how many there are to find, above 0.
-        weights: `[P]`, how often each counts, integers; None: once.
 
     >>> area(np.array([True, False, True]), 2.0)
     0.834...
     """
-    often = np.ones(len(hits)) if weights is None else weights
-    all_so_far = np.cumsum(often)
-    right = hits & (often > 0)
-    hit = np.cumsum(often * right)[right]
-    best = np.maximum.accumulate((hit / all_so_far[right])[::-1])[::-1]
-    at = np.searchsorted(hit / wanted, RECALLS)
+    said = np.flatnonzero(hits) + 1
+    return area_of(np.arange(1, len(said) + 1), said, wanted)
+
+
+def area_of(right: NDArray[Any], said: NDArray[Any], wanted: float) -> float:
+    """The same from counts at each right prediction, H of them, the surest first.
+
+    Args:
+        right: `[H]`, how many are right up to it.
+        said: `[H]`, how many predictions there are up to it.
+        wanted: how many there are to find, above 0.
+    """
+    best = np.maximum.accumulate((right / np.maximum(said, 1))[::-1])[::-1]
+    at = np.searchsorted(right / wanted, RECALLS)
     return float(best[at[at < len(best)]].sum() / len(RECALLS))
 
 
