@@ -105,7 +105,7 @@ class TestAveragePrecision:
         found = Predictions([[0, 0, 10, 10]] * 2, [0.9, 0.8], [0, 0], [0, 0])
         assert recalls(match(found, truths, 2))[0].tolist() == pytest.approx([0.5, math.nan], nan_ok=True)
         metrics = detection_metrics(found, truths, ["a", "b"])
-        assert (metrics["recall"], metrics["boxes"], metrics["boxes_found"]) == (0.5, 2, 2)
+        assert (metrics["recall"], metrics["boxes_tested"], metrics["boxes_found"]) == (0.5, 2, 2)
 
     def test_neither_order_nor_scale_of_scores_matters(self) -> None:
         predictions, truths = crowded(8)

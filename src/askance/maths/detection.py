@@ -187,8 +187,8 @@ def detection_metrics(
     """What is said of a detector, by name; classes that are not there are left out.
 
     `ap`, `ap50`, `ap75`; `ap50/NAME` of each class; `recall`, the mean over classes of the share that any
-    prediction finds at .5; `boxes` and `boxes_found`, how many there are and how many predictions count, both
-    without crowds.
+    prediction finds at .5; `boxes_tested` and `boxes_found`, how many there are and how many predictions count,
+    both without crowds.
 
     Raises:
         LabelError: no truth beside crowds, or a class that has no name.
@@ -200,7 +200,7 @@ def detection_metrics(
         "ap50": mean_precision(at[:1]),
         "ap75": mean_precision(at[5:6]),
         "recall": mean_precision(recalls(matches)[:1]),
-        "boxes": float((~truths.crowd).sum()),
+        "boxes_tested": float((~truths.crowd).sum()),
         "boxes_found": float(matches.counted[0].sum()),
     }
     return found | {f"ap50/{name}": float(ap) for name, ap in zip(names, at[0], strict=True) if not np.isnan(ap)}
