@@ -63,7 +63,7 @@ class Session:
         *,
         labels: str | Path | None = None,
         who: str = "init",
-        format: str | None = None,  # noqa: A002  # as the command has it
+        format: str | None = None,  # as the command has it
         progress: Progress = silent,
     ) -> tuple["Session", Refreshed, Imported | None]:
         """Make a project, scan its pool and take the labels there are.
@@ -237,7 +237,7 @@ class Session:
         settle: bool = False,
         scale: bool = False,
         whole: bool = False,
-        format: str | None = None,  # noqa: A002  # as the command has it
+        format: str | None = None,  # as the command has it
     ) -> Imported:
         """Take labels from a CSV, a folder with a folder a class, or annotations; what is bad is written aside.
 
