@@ -69,7 +69,7 @@ def read_first(settings: dict[str, Any], path: Path | None, form: str | None = N
     if path is not None and (kind == "objects") != (task == "detection"):
         raise other_task(path, "objects" if kind == "objects" else "classes of whole images")
     chosen: dict[str, Any] = {"task": task}
-    notes = ()
+    notes: tuple[str, ...] = ()
     if kind == "objects" and "task" not in settings:
         notes = (f"{path} says where things are: this project finds objects (--task detection)",)
     several, named = bool(settings.get("several")), settings.get("classes")

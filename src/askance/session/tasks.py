@@ -15,14 +15,22 @@ def task_of(project: Project) -> Task[Any]:
         ConfigError: settings that the task cannot follow.
     """
     config = project.config
-    uris = {image_id: record.uri for image_id, record in project.store.images().items()}
+    records = project.store.images()
+    uris = {image_id: record.uri for image_id, record in records.items()}
     images = FileImages(uris, max_pixels=config.pool.max_pixels, limits=Limits.of(config.pool))
-    features, work = project.root / "features", project.root / "training"
+    features = project.root / "features"
     if config.task == "detection":
         from askance.tasks.detection import Detection
 
+        sizes = {image_id: (record.width, record.height) for image_id, record in records.items()}
         return Detection(
-            model_of(project), config.train, config.detector, config.classes, images, features=features, work=work
+            model_of(project),
+            config.train,
+            config.detector,
+            config.classes,
+            images,
+            sizes=sizes,
+            features=features,
         )
     from askance.tasks.classification import Classification
 
@@ -33,5 +41,5 @@ def task_of(project: Project) -> Task[Any]:
         images,
         several=config.several,
         features=features,
-        work=work,
+        work=project.root / "training",
     )
