@@ -1,10 +1,10 @@
 """What a file in a foreign format says of images: annotations by file name, and what of it could not be taken."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from askance.vocab import Annotation
+from askance.vocab import Annotation, Json
 
 
 class Fault(NamedTuple):
@@ -31,11 +31,13 @@ class Annotated:
         name: of the image, as the file names it: a path or a bare name.
         annotation: what is said, in pixels of the image; its `size` where the file says one.
         place: where that stands.
+        more: what a format says of the image besides (an id, a group), kept for the way back.
     """
 
     name: str
     annotation: Annotation
     place: str
+    more: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,10 @@ class AnnotationFile:
         format: its name: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`.
         classes: as the format lists them, in its order; where it has no list, those that are met, sorted.
         images: one for each image that it speaks of, those with nothing in them included.
-        faults: what was left out, and why. An object that is left out does not leave out its image.
+        faults: what was left out or changed, and why. An object that is left out does not leave out its image.
         points: class -> names of its points, in order.
+        more: what a format says of it all besides (the categories of COCO with their ids and skeletons), kept for
+            the way back.
     """
 
     format: str
@@ -55,3 +59,4 @@ class AnnotationFile:
     images: Sequence[Annotated]
     faults: Sequence[Fault] = ()
     points: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    more: Mapping[str, Json] = field(default_factory=dict)

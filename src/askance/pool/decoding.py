@@ -157,6 +157,19 @@ def decode(
         return _decoded(data, max_pixels, enough, grey=grey)
 
 
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height of an image file as a person sees it, after EXIF rotation; no pixel is decoded.
+
+    Raises:
+        BadImage: not an image, or its header is broken.
+    """
+    with _STRICT:
+        image = _opened(data)
+        width, height = image.size
+        turned = image.format != "TIFF" and _orientation(image) >= 5  # a TIFF says its size upright
+    return (height, width) if turned else (width, height)
+
+
 def _decoded(data: bytes, max_pixels: int, enough: tuple[float, float] | None, *, grey: bool) -> Decoded:
     image = _opened(data)
     (width, height), form = image.size, image.format or ""

@@ -131,28 +131,29 @@ def column_of(names: Sequence[str], wanted: Sequence[str], error: Error, place: 
     return None if name is None else names.index(name)
 
 
-def read_bytes(path: Path, what: str, error: Error) -> bytes:
+def read_bytes(path: Path, what: str, error: Error, most: int | None = None) -> bytes:
     """A file's bytes, no more than a table may have.
 
     Args:
         path: of the file; a pipe that the shell has opened (`/dev/stdin`, `<(...)`) is one too.
         what: it should be, for the message.
         error: raised where it cannot be read.
+        most: bytes; None: as many as a table may have.
     """
-    place = printable(str(path))
+    place, most = printable(str(path)), most or MOST_BYTES
     try:
         mode = os.stat(path).st_mode
         if not (stat.S_ISREG(mode) or str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/"))):
             got = "a folder" if stat.S_ISDIR(mode) else "no regular file"
             raise error(what, f"{place}, which is {got}", "name a file")
         with open(path, "rb") as file:
-            data = file.read(MOST_BYTES + 1)
+            data = file.read(most + 1)
     except (OSError, ValueError) as said:
         reason = (said.strerror if isinstance(said, OSError) else None) or str(said)
         raise error(what, f"{shortened(place)}: {reason}", "check the path") from None
-    if len(data) > MOST_BYTES:
-        most = f"at most {MOST_BYTES >> 20} MiB"
-        raise error(what, f"{place} with more than that: {most}", "split it into several files")
+    if len(data) > most:
+        limit = f"at most {most >> 20} MiB"
+        raise error(what, f"{place} with more than that: {limit}", "split it into several files")
     return data
 
 
