@@ -32,8 +32,8 @@ def test_killed_starved_mangled_and_crowded_nothing_is_lost(tmp_path):
     assert done.returncode == 0
 
 
-def harness(folder, kind):
-    done = python("-m", "tests.attack.harness", str(folder), kind)
+def harness(folder, script="harness"):
+    done = python("-m", f"tests.attack.{script}", str(folder))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 
@@ -50,7 +50,7 @@ PLANTED = {
 
 @pytest.mark.slow
 def test_a_fault_that_is_planted_is_found(tmp_path):
-    found = harness(tmp_path, "plants")
+    found = harness(tmp_path)
     assert found.keys() == PLANTED.keys()
     for kind, plants in PLANTED.items():
         assert set(found[kind].pop("nothing")) == {"ok"}
@@ -59,7 +59,7 @@ def test_a_fault_that_is_planted_is_found(tmp_path):
 
 
 def test_a_case_that_ends_or_never_ends_its_process_is_told_and_the_others_are_tried(tmp_path):
-    found = harness(tmp_path, "crew")
+    found = harness(tmp_path, "crew_harness")
     assert found["whole"]
     assert found["ends"] == {"0": "ok", "1": "ok", "2": "crash", "3": "hang", "4": "ok", "5": "ok"}
     assert found["missing"] == [["image", 6]]  # half a line at the end of the log is no result

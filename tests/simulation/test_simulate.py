@@ -75,7 +75,7 @@ def test_a_killed_run_continues_to_the_same_end(tmp_path, monkeypatch, rounds):
     whole = simulate(lab(tmp_path / "whole"))
     append, written = RunFolder.append, []
 
-    def killed_while_writing(self, line):
+    def killed_while_writing(self, line, **_):
         written.append(line)
         if len(written) > rounds:
             with (self.path / "curve.jsonl").open("a") as file:

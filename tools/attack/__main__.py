@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -16,8 +17,10 @@ from pathlib import Path
 from tools.attack import page, postgres
 from tools.attack.cases import KINDS, Attempt, Kind
 from tools.attack.children import in_child
-from tools.attack.commands import Places, make_files, make_stages
+from tools.attack.commands import Places, drawn, make_files, make_stages
 from tools.attack.crew import Crew, Log, Maker
+from tools.attack.disturb import Stand
+from tools.attack.together import on_postgres
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "attack" / "results"
@@ -42,7 +45,7 @@ def main(words: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     log = Log(work / "log.jsonl", sources(), resume=given.resume)
     began, before = time.monotonic(), sum(os.times()[:4])
-    with _ready(work, plan) as maker:
+    with _ready(work, [(kind, seed) for kind, n in plan.items() for seed in range(n)]) as maker:
         crew = Crew(maker, log, given.workers or os.cpu_count() or 1, say=_say)
         try:
             whole = crew.run(plan, 60 * given.minutes)
@@ -99,17 +102,18 @@ def sources() -> str:
 
 
 @contextlib.contextmanager
-def _ready(work: Path, plan: dict[Kind, int]) -> Iterator[Maker]:
-    """All that workers share: modules that are imported once, projects at each stage, a Postgres server."""
+def _ready(work: Path, cases: Sequence[tuple[Kind, int]]) -> Iterator[Maker]:
+    """All that workers share, if a case needs it: modules imported once, projects, a Postgres server."""
     shared = work / "shared"
     shutil.rmtree(shared, ignore_errors=True)
-    if any(plan.get(kind) for kind in ("kill", "disk", "together")):
-        warm()
-    if any(plan.get(kind) for kind in KINDS if kind != "image"):
+    kinds = {kind for kind, _ in cases}
+    if kinds & {"kill", "disk", "together"}:
+        warm(pictures=any(kind in ("kill", "disk") and drawn(kind, seed)[1].pictures for kind, seed in cases))
+    if kinds - {"image"}:
         _prepare(Places(shared, work / "first"))
     with contextlib.ExitStack() as stack:
         url = None
-        if plan.get("together") and postgres.binaries():
+        if any(kind == "together" and on_postgres(seed) for kind, seed in cases) and postgres.binaries():
             url = stack.enter_context(postgres.server())
         yield lambda kind, number: attempts(kind, Places(shared, work / f"worker-{number}"), url)
 
@@ -125,35 +129,37 @@ def _prepare(places: Places) -> None:
         raise SystemExit(f"no project to attack: {ended.said}")
 
 
-def warm() -> None:
-    """Import what commands need, and start no thread: each case is a fork of this process."""
+def warm(*, pictures: bool = True) -> None:
+    """Import what commands need, and those that draw pictures; start no thread: each case is a fork of this."""
     import importlib
 
     import torch
 
     torch.set_num_threads(1)
-    for name in (
+    names = [
         "askance.cli.main",
         "askance.cli.show",
         "askance.loop.rounds",
-        "askance.simulation.simulate",
-        "askance.report",
         "askance.session.health",
         "askance.session.sound",
-        "askance.studies.simulations",
         "askance.tasks.classification",
-        "matplotlib.pyplot",
         "pyarrow.parquet",
-    ):
+    ]
+    if pictures:
+        names += [
+            "askance.simulation.simulate",
+            "askance.report",
+            "askance.studies.simulations",
+            "matplotlib.pyplot",
+        ]
+    for name in names:
         importlib.import_module(name)
 
 
 def attempts(kind: Kind, places: Places, url: str | None) -> Attempt:
     """What tries cases of a kind in a place."""
     if kind in ("kill", "disk"):
-        from tools.attack.disturb import Stand
-
-        stand = Stand(places)
+        stand = _stand(places)
         return lambda seed: stand.attempt(kind, seed)
     if kind == "together":
         from tools.attack.together import Crowd
@@ -170,11 +176,17 @@ def attempts(kind: Kind, places: Places, url: str | None) -> Attempt:
     return Tables(Desk(places)).attempt
 
 
+@functools.cache
+def _stand(places: Places) -> Stand:
+    """Kept, for what commands give undisturbed is the same for kills and failing disks."""
+    return Stand(places)
+
+
 def _replay(case: str, work: Path) -> int:
     """One case, told whole."""
     name, _, seed = case.partition(":")
     kind = next(one for one in KINDS if one == name)
-    with _ready(work, {kind: 1}) as maker:
+    with _ready(work, [(kind, int(seed))]) as maker:
         result = maker(kind, 0)(int(seed))
     print(json.dumps(result.record(), indent=1, ensure_ascii=False))
     return int(result.end != "ok")

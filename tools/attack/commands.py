@@ -1,11 +1,14 @@
 """The commands that are disturbed, each with the stage of a project it starts from."""
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from tools.attack.cases import Kind, chance
 
 IMAGES, LABELLED, TESTED, BATCH = 40, 14, 6, 4
 CLASSES = ("one", "two", "three")
@@ -28,6 +31,7 @@ class Command:
         words: its arguments; `{files}` is the folder of label files, `{pool}` of images, `{project}` the project.
         weight: how often it is drawn.
         torch: whether it needs torch.
+        pictures: whether it draws pictures.
         pool: whether what it gives hangs on every image being readable.
     """
 
@@ -37,6 +41,7 @@ class Command:
     weight: float
     torch: bool = False
     pool: bool = False
+    pictures: bool = False
 
     def arguments(self, places: "Places") -> list[str]:
         """As typed."""
@@ -75,7 +80,15 @@ COMMANDS = (
     Command("rename", "picked", ("classes", "rename", "one", "eins", "-p", "{project}"), 2),
     Command("merge", "picked", ("classes", "merge", "one", "two", "--into", "few", "-p", "{project}"), 2),
     Command("withdraw", "picked", ("withdraw", "--source", "first.csv", "-p", "{project}"), 2),
-    Command("report", "picked", ("report", "--out", "report.html", "-p", "{project}"), 0.5, torch=True, pool=True),
+    Command(
+        "report",
+        "picked",
+        ("report", "--out", "report.html", "-p", "{project}"),
+        0.5,
+        torch=True,
+        pool=True,
+        pictures=True,
+    ),
     Command(
         "simulate",
         "nothing",
@@ -89,8 +102,15 @@ COMMANDS = (
         0.3,
         torch=True,
         pool=True,
+        pictures=True,
     ),
 )
+
+
+def drawn(kind: Kind, seed: int, commands: "Sequence[Command]" = COMMANDS) -> "tuple[random.Random, Command]":
+    """The command of a case, and the random numbers that are left to it."""
+    chosen = chance(kind, seed)
+    return chosen, chosen.choices(commands, [one.weight for one in commands])[0]
 
 
 @dataclass(frozen=True, slots=True)

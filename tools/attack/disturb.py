@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.attack.cases import End, Fault, Kind, Result, chance, told
+from tools.attack.cases import End, Fault, Kind, Result, told
 from tools.attack.children import Ended, in_child
-from tools.attack.commands import COMMANDS, Command, Places
+from tools.attack.commands import COMMANDS, Command, Places, drawn
 from tools.attack.hooks import watch
 from tools.attack.operations import CHANGES, ERRORS, Blow
 from tools.attack.state import TRANSACTIONS, State, as_said, kept, leftovers, same, state, tree, undamaged
@@ -62,8 +62,7 @@ class Stand:
 
     def attempt(self, kind: Kind, seed: int) -> Result:
         """One case: a command, disturbed as the seed has it."""
-        chosen = chance(kind, seed)
-        command = chosen.choices(self.commands, [one.weight for one in self.commands])[0]
+        chosen, command = drawn(kind, seed, self.commands)
         try:
             reference = self.reference(command)
         except Fault as fault:

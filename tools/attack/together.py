@@ -34,6 +34,15 @@ class Step:
     new: str | None = None
 
 
+def on_postgres(seed: int) -> bool:
+    """Whether a case is on Postgres where there is one."""
+    return _postgres(chance("together", seed))
+
+
+def _postgres(chosen: random.Random) -> bool:
+    return chosen.random() < 0.4
+
+
 class Crowd:
     """Runs cases of several processes.
 
@@ -56,7 +65,7 @@ class Crowd:
     def attempt(self, seed: int) -> Result:
         """One project, three processes, four commands each."""
         chosen = chance("together", seed)
-        database = "postgres" if self.url is not None and chosen.random() < 0.4 else "sqlite"
+        database = "postgres" if _postgres(chosen) and self.url is not None else "sqlite"
         end: End = "ok"
         note = ""
         plans = [self._plan(chosen, who) for who in range(PROCESSES)]

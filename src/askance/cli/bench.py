@@ -9,8 +9,10 @@ import typer
 
 def bench(
     paper: Annotated[
-        Literal["gal2017", "isic2016", "batchbald2019", "trashnet"],
-        typer.Argument(help="Which paper's experiments; trashnet: those that the field asks of a comparison."),
+        Literal["gal2017", "isic2016", "batchbald2019", "trashnet", "boxes"],
+        typer.Argument(
+            help="Which paper's experiments; trashnet, boxes: those that the field asks of a comparison."
+        ),
     ],
     quick: Annotated[bool, typer.Option(help="Minutes in place of a night: to see that it runs.")] = False,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds of every part; else as many as planned.")] = None,

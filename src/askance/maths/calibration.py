@@ -175,7 +175,25 @@ def reliability_table(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]
     >>> reliability_table(torch.tensor([[0.9, 0.1], [0.8, 0.2]]).log(), torch.tensor([0, 1]), bins=2).accuracy
     (None, 0.5)
     """
-    confidence, right = _top(log_probs, targets, bins)
+    return reliability(*_top(log_probs, targets, bins), bins)
+
+
+def reliability(confidence: Float[Tensor, "N"], right: Tensor, bins: int = BINS) -> Reliability:
+    """The same of answers that are right or wrong, each with its own confidence: boxes, for instance.
+
+    Args:
+        confidence: `[N]`, in [0, 1].
+        right: `[N]`, whether each is right.
+        bins: B.
+
+    Raises:
+        DrawsError: confidences out of range or NaN, or no bins.
+        LabelError: no answers, or not one confidence each.
+
+    >>> reliability(torch.tensor([0.9, 0.2]), torch.tensor([True, False]), bins=2).accuracy
+    (0.0, 1.0)
+    """
+    confidence, right = _answers(confidence, right, bins)
     place = _equal_width(confidence, bins)
     count = torch.bincount(place, minlength=bins).tolist()
     said = torch.bincount(place, weights=confidence, minlength=bins).tolist()
@@ -191,13 +209,46 @@ def reliability_table(log_probs: Float[Tensor, "N C"], targets: Int[Tensor, "N"]
     )
 
 
+def reliability_error(confidence: Float[Tensor, "N"], right: Tensor, bins: int = BINS) -> float:
+    """sum_b n_b/N |share right in b - mean confidence in b|, bins of equal width; in [0, 1].
+
+    Of the boxes of a detector this is the detection ECE of Küppers et al. 2020 (arXiv 2004.13546), over confidence
+    alone.
+
+    Args:
+        confidence: `[N]`, in [0, 1].
+        right: `[N]`, whether each is right.
+        bins: B.
+
+    Raises:
+        DrawsError: confidences out of range or NaN, or no bins.
+        LabelError: no answers, or not one confidence each.
+
+    >>> round(reliability_error(torch.tensor([0.75] * 4), torch.tensor([1, 1, 0, 0])), 6)
+    0.25
+    """
+    confidence, right = _answers(confidence, right, bins)
+    return float(_gaps(confidence, right, _equal_width(confidence, bins), bins))
+
+
+def _answers(confidence: Tensor, right: Tensor, bins: int) -> tuple[Float64[Tensor, "N"], Float64[Tensor, "N"]]:
+    if len(confidence) != len(right) or not len(right):
+        got = f"{len(confidence)} for {len(right)}"
+        raise LabelError("one confidence an answer, of one answer or more", got, "give what was found")
+    if bins < 1:
+        raise DrawsError("one bin or more", str(bins), f"use bins={BINS}")
+    if not bool(((confidence >= 0) & (confidence <= 1)).all()):
+        raise DrawsError("confidences from 0 to 1", "others, or NaN", "give probabilities")
+    return confidence.double(), right.double()
+
+
 def _top(log_probs: Tensor, targets: Tensor, bins: int) -> tuple[Float64[Tensor, "N"], Float64[Tensor, "N"]]:
     """The probability of the likeliest class, and 1 where that is the target; of equal classes the first."""
     _check(log_probs, targets)
     if bins < 1:
         raise DrawsError("one bin or more", str(bins), f"use bins={BINS}")
     best = log_probs.double().max(dim=-1)
-    return best.values.exp(), (best.indices == targets).double()
+    return best.values.exp().clamp_max(1.0), (best.indices == targets).double()
 
 
 def _equal_width(values: Float64[Tensor, "*C N"], bins: int) -> Int[Tensor, "*C N"]:

@@ -187,8 +187,8 @@ def detection_metrics(
     """What is said of a detector, by name; classes that are not there are left out.
 
     `ap`, `ap50`, `ap75`; `ap50/NAME` of each class; `recall`, the mean over classes of the share that any
-    prediction finds at .5; `boxes` and `boxes_found`, how many there are and how many predictions count, both
-    without crowds.
+    prediction finds at .5; `boxes_tested` and `boxes_found`, how many there are and how many predictions count,
+    both without crowds.
 
     Raises:
         LabelError: no truth beside crowds, or a class that has no name.
@@ -200,29 +200,36 @@ def detection_metrics(
         "ap50": mean_precision(at[:1]),
         "ap75": mean_precision(at[5:6]),
         "recall": mean_precision(recalls(matches)[:1]),
-        "boxes": float((~truths.crowd).sum()),
+        "boxes_tested": float((~truths.crowd).sum()),
         "boxes_found": float(matches.counted[0].sum()),
     }
     return found | {f"ap50/{name}": float(ap) for name, ap in zip(names, at[0], strict=True) if not np.isnan(ap)}
 
 
-def area(hits: NDArray[Any], wanted: float, weights: Floats | None = None) -> float:
+def area(hits: Bools, wanted: float) -> float:
     """Average precision of one class, its predictions the surest first.
 
     Args:
         hits: `[P]`, whether each is right.
         wanted: how many there are to find, above 0.
-        weights: `[P]`, how often each counts, integers; None: once.
 
     >>> area(np.array([True, False, True]), 2.0)
     0.834...
     """
-    often = np.ones(len(hits)) if weights is None else weights
-    all_so_far = np.cumsum(often)
-    right = hits & (often > 0)
-    hit = np.cumsum(often * right)[right]
-    best = np.maximum.accumulate((hit / all_so_far[right])[::-1])[::-1]
-    at = np.searchsorted(hit / wanted, RECALLS)
+    said = np.flatnonzero(hits) + 1
+    return area_of(np.arange(1, len(said) + 1), said, wanted)
+
+
+def area_of(right: NDArray[Any], said: NDArray[Any], wanted: float) -> float:
+    """The same from counts at each right prediction, H of them, the surest first.
+
+    Args:
+        right: `[H]`, how many are right up to it.
+        said: `[H]`, how many predictions there are up to it.
+        wanted: how many there are to find, above 0.
+    """
+    best = np.maximum.accumulate((right / np.maximum(said, 1))[::-1])[::-1]
+    at = np.searchsorted(right / wanted, RECALLS)
     return float(best[at[at < len(best)]].sum() / len(RECALLS))
 
 

@@ -51,6 +51,12 @@ class GaussianLogits:
         Args:
             dtype: of the draws; roots are taken in float64.
         """
+        return Draws.from_logits(self.sample(k, generator, dtype), joint=False)
+
+    def sample(
+        self, k: int, generator: torch.Generator, dtype: torch.dtype = torch.float64
+    ) -> Float[Tensor, "N K C"]:
+        """What `draw` normalises: K times C numbers a unit, for heads that are no softmax."""
         n, c = self.mean.shape
         root = _root(self.covariance.double()).to(dtype)
         noise = normals(k, c, generator).to(root)
@@ -58,7 +64,7 @@ class GaussianLogits:
             c, c * n
         )  # units fastest in memory, as draws are normalised
         logits = self.mean.to(dtype).T + spread.view(k, c, n)
-        return Draws.from_logits(logits.permute(2, 0, 1), joint=False)
+        return logits.permute(2, 0, 1)
 
 
 def normals(k: int, c: int, generator: torch.Generator) -> Float64[Tensor, "K C"]:

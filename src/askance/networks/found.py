@@ -133,9 +133,9 @@ def spread(box_draws: Float[Tensor, "U K 4"], present: Bool[Tensor, "U K"] | Non
         present = torch.ones(u, k, dtype=torch.bool, device=box_draws.device)
     counted = present.to(box_draws).unsqueeze(-1)
     n = counted.sum(1).clamp_min(1)
-    size = (box_draws[..., 2:] - box_draws[..., :2]).clamp_min(1e-3)
+    size = (box_draws[..., 2:] - box_draws[..., :2]).clamp_min(1.0)  # below a pixel is no size
     area = (size.prod(-1, keepdim=True) * counted).sum(1, keepdim=True) / n.unsqueeze(1)
-    centre = (box_draws[..., 2:] + box_draws[..., :2]) / 2 / area.clamp_min(1e-6).sqrt()
+    centre = (box_draws[..., 2:] + box_draws[..., :2]) / 2 / area.clamp_min(1.0).sqrt()
     four = torch.cat([centre, size.log()], -1)
     off = (four - ((four * counted).sum(1) / n).unsqueeze(1)) * counted
     return (off.square().sum(1) / n).mean(-1).sqrt()

@@ -57,6 +57,12 @@ _KNOWN = {
     "classwise_ece": Words("class-wise calibration error", True),
     "nll": Words("negative log-likelihood (nats)", False, "NLL, nats", most=math.inf),
     "brier": Words("Brier score", False, "Brier", most=2.0),
+    "ap": Words("average precision (AP)", True, "AP", below=False),
+    "ap50": Words("average precision at overlap .5 (AP50)", True, "AP50", below=False),
+    "ap75": Words("average precision at overlap .75 (AP75)", True, "AP75", below=False),
+    "recall": Words("recall", True, below=False),
+    "boxes_found": Words("boxes found", False, most=math.inf),
+    "boxes_tested": Words("boxes there", False, most=math.inf),
 }
 
 
@@ -64,6 +70,8 @@ def words_for(metric: str) -> Words:
     """The words for a metric; one that is not known keeps its own name and plain numbers."""
     if metric.startswith("recall/"):
         return Words(f"recall of {metric.removeprefix('recall/')}", True, below=False)
+    if metric.startswith("ap50/"):
+        return Words(f"AP50 of {metric.removeprefix('ap50/')}", True, below=False)
     return _KNOWN.get(metric, Words(metric, False, most=math.inf))
 
 

@@ -18,11 +18,11 @@ def task_of(project: Project) -> Task[Any]:
     records = project.store.images()
     uris = {image_id: record.uri for image_id, record in records.items()}
     images = FileImages(uris, max_pixels=config.pool.max_pixels, limits=Limits.of(config.pool))
-    features = project.root / "features"
+    features, work = project.root / "features", project.root / "training"
     if config.task == "detection":
         from askance.tasks.detection import Detection
 
-        sizes = {image_id: (record.width, record.height) for image_id, record in records.items()}
+        sizes = {name: (record.width, record.height) for name, record in records.items()}
         return Detection(
             model_of(project),
             config.train,
@@ -41,5 +41,5 @@ def task_of(project: Project) -> Task[Any]:
         images,
         several=config.several,
         features=features,
-        work=project.root / "training",
+        work=work,
     )

@@ -11,11 +11,11 @@ import numpy as np
 from askance.loop.strategy import Strategy
 from askance.maths import keyed_uniform
 from askance.pool import Images
-from askance.vocab import ConfigError, LabelError, Labelled
-from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab import Annotation, ConfigError, LabelError, Labelled
+from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
 
 _Targets = Literal["pool", "test"]
-_LATER = {"start_classes"}
+_LATER = {"start_classes", "detector"}
 """Settings that came after folders of runs had been written."""
 
 _LATER_IN_TRAINING = {"devices"}
@@ -38,6 +38,7 @@ class Problem:
             measured is measured by the true ones.
         strangers: ids of further images that may be picked, and are of no class: the oracle says so; that has to
             be paid, and cannot be trained on.
+        sizes: image id -> width and height, where targets are annotations of objects.
 
     Raises:
         ConfigError: `resplit` of images in groups, which would come to be on both sides; not one `at_most` a
@@ -53,6 +54,7 @@ class Problem:
     at_most: tuple[int, ...] = ()
     mistakes: Mapping[str, int] = field(default_factory=dict)
     strangers: tuple[str, ...] = ()
+    sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.resplit and self.groups:
@@ -72,9 +74,17 @@ class Problem:
             )
 
     @property
-    def answers(self) -> dict[str, int | None]:
-        """What the oracle says of each image that may be picked: a class, right or wrong; None: it is of none."""
-        said: dict[str, int | None] = dict(zip(self.pool.ids, self.pool.targets, strict=True))
+    def annotated(self) -> bool:
+        """Whether what is said of an image is an annotation, not one class."""
+        return any(isinstance(said, Annotation) for said in self.pool.targets[:1])
+
+    @property
+    def answers(self) -> dict[str, Any]:
+        """What the oracle says of each image that may be picked: a class, right or wrong; None: it is of none.
+
+        Where images are annotated, what is in them.
+        """
+        said: dict[str, Any] = dict(zip(self.pool.ids, self.pool.targets, strict=True))
         said |= {name: c for name, c in self.mistakes.items() if name in said}
         return said | dict.fromkeys(self.strangers)
 
@@ -104,6 +114,7 @@ class Problem:
         said += (("at most", self.at_most),) if self.at_most else ()
         said += (("mistakes", sorted(self.mistakes.items())),) if self.mistakes else ()
         said += (("strangers", self.strangers),) if self.strangers else ()
+        said += (("sizes", sorted(self.sizes.items())),) if self.sizes else ()
         return blake2b(repr(said).encode(), digest_size=16).hexdigest()
 
 
@@ -137,6 +148,7 @@ class Experiment:
             the test set, of which it sees pixels and never a label.
         n_targets: M, how many of them it is asked about.
         start_classes: how many of the start labels are of each class, in the order of the classes.
+        detector: how objects are found, where they are; None where images have a class.
     """
 
     strategies: tuple[str, ...]
@@ -152,6 +164,7 @@ class Experiment:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     start_classes: tuple[int, ...] = ()
+    detector: DetectorConfig | None = None
 
     def __post_init__(self) -> None:
         parsed = [Strategy.parse(name, self.draws, self.n_targets) for name in self.strategies]
@@ -211,6 +224,8 @@ class Experiment:
             if getattr(self.train, name) == TrainConfig.model_fields[name].default
         }
         train = self.train.model_dump(mode="json", exclude=later)
+        if self.detector is not None:
+            plain["detector"] = self.detector.model_dump(mode="json")
         return plain | {"model": self.model.model_dump(mode="json"), "train": train}
 
 
@@ -228,6 +243,8 @@ def check_budget(experiment: Experiment, problem: Problem) -> None:
             str(most),
             f"--until {most - experiment.val} or less",
         )
+    if problem.annotated:
+        return
     there = [pool.targets.count(c) for c in range(len(problem.classes))]
     wanted = experiment.start_classes or [0] * len(there)
     if len(wanted) != len(there) or any(n > most for n, most in zip(wanted, there, strict=False)):
@@ -244,7 +261,8 @@ def start_and_validation(
     """`start` ids and `val` others at random; the same for every strategy of a seed.
 
     Args:
-        start: balanced over the classes, where `classes` does not say how many there are of each.
+        start: balanced over the classes, where `classes` does not say how many there are of each, and images have
+            one.
 
     Raises:
         LabelError: fewer images than that.
@@ -253,7 +271,8 @@ def start_and_validation(
         raise LabelError(f"{start} start and {val} validation images", f"a pool of {len(pool)}", "ask for fewer")
     by_class: defaultdict[int, list[str]] = defaultdict(list)
     for i in np.argsort(keyed_uniform(pool.ids, seed, "start")):
-        by_class[pool.targets[int(i)]].append(pool.ids[int(i)])
+        said = pool.targets[int(i)]
+        by_class[said if isinstance(said, int) else 0].append(pool.ids[int(i)])
     if classes:
         by_class = defaultdict(list, {c: by_class[c][:n] for c, n in enumerate(classes)})
     chosen: list[str] = []

@@ -139,10 +139,10 @@ class RunFolder:
                 fcntl.flock(stack.enter_context((self.path / "lock").open("w")), fcntl.LOCK_EX)
             yield
 
-    def append(self, line: dict[str, Any]) -> None:
+    def append(self, line: dict[str, Any], *, keep_first: bool = False) -> None:
         """Write a finished round; its model's file must be whole by now. The model before it goes.
 
-        But not when nothing was bought, see `open`.
+        But not when nothing was bought, see `open`, nor the first where it is to be kept for other strategies.
         """
         path = self.path / "curve.jsonl"
         with writing(path), path.open("a", encoding="utf-8") as file:
@@ -151,6 +151,8 @@ class RunFolder:
             os.fsync(file.fileno())
         if line["picked"]:
             for before in (1, 2):  # two, where a round was the last of a smaller budget
+                if keep_first and line["round"] == before:
+                    continue
                 with writing(self.path):
                     self.model(line["round"] - before).unlink(missing_ok=True)
 

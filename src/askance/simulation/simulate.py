@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -145,12 +145,20 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
     for number in range(len(lines), experiment.rounds):
         round_seed = keyed_seed("simulate", seed, number)
         clock = [time.process_time()]
-        warm = model if warm_start else None
-        fitted = task.fit(_reveal(oracle, known), _reveal(oracle, val), warm=warm, seed=round_seed)
-        model = fitted.model
-        clock.append(time.process_time())
-        metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
-        clock.append(time.process_time())
+        twin = _twin(run) if problem.annotated and not number else None
+        if twin is not None:  # the first model of a seed is the same for every strategy
+            model = task.load(twin.folder.model(0))
+            metrics, training = twin.metrics, twin.training
+            clock += [clock[0]] * 2
+        else:
+            warm = model if warm_start else None
+            fitted = task.fit(_reveal(oracle, known), _reveal(oracle, val), warm=warm, seed=round_seed)
+            model, training = fitted.model, {**fitted.log, "converged": fitted.converged}
+            clock.append(time.process_time())
+            metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
+            clock.append(time.process_time())
+        if problem.annotated:
+            metrics = metrics | {"boxes": float(sum(oracle[name].classes.total() for name in known))}
         hidden = sorted(oracle.keys() - {*known, *val})
         ids = random_subset(hidden, experiment.subset, round_seed, problem.groups)
         n = min(experiment.batch, experiment.until - len(known))
@@ -166,10 +174,11 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
                 "labels": len(known),
                 "metrics": metrics,
                 "picked": picked,
-                "training": {**fitted.log, "converged": fitted.converged},
+                "training": training,
                 "cpu_seconds": [round(after - before, 3) for before, after in pairwise(clock)],
                 "made": {**run.lab.made, "at": datetime.now(UTC).isoformat(timespec="seconds")},
-            }
+            },
+            keep_first=problem.annotated,
         )
         known += picked
         after_round()
@@ -185,7 +194,27 @@ def _ask(  # noqa: PLR0917 - one line of the loop above, with a name
     return list(pick(scored, ids, strategy, n=n, seed=seed).ids)
 
 
-def _reveal(oracle: Mapping[str, int | None], ids: Sequence[str]) -> Labelled:
+class _Twin(NamedTuple):
+    """A run of another strategy on the same seed, whose first model is there still."""
+
+    folder: RunFolder
+    metrics: dict[str, Any]
+    training: dict[str, Any]
+
+
+def _twin(run: Run) -> _Twin | None:
+    """Of the other strategies of a seed, one that has trained the first model already, under the same code."""
+    lab = run.lab
+    for other in lab.experiment.strategies:
+        folder = RunFolder.of(lab.out, other, run.seed)
+        if other != run.strategy and folder.model(0).exists() and (lines := folder.lines()):
+            made = {key: value for key, value in lines[0].get("made", {}).items() if key != "at"}
+            if made == dict(lab.made):
+                return _Twin(folder, lines[0]["metrics"], lines[0]["training"])
+    return None
+
+
+def _reveal(oracle: Mapping[str, Any], ids: Sequence[str]) -> Labelled:
     """What the oracle says of these images; those that it says are of no class are not among them."""
     said = [(name, target) for name in ids if (target := oracle[name]) is not None]
     return Labelled(tuple(name for name, _ in said), tuple(target for _, target in said))

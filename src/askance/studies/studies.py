@@ -12,6 +12,7 @@ from askance.report.claims import Claim
 from askance.report.study_data import Published, Standing
 from askance.simulation.experiment import Experiment, Problem
 from askance.simulation.simulate import Lab, simulate_all
+from askance.studies.boxes import detection
 from askance.studies.machine import made
 from askance.studies.problems import classification
 from askance.studies.rounds_file import Place, read_rounds
@@ -152,5 +153,10 @@ def problems_of(study: Study) -> dict[str, Problem]:
 
 
 def _lab(part: Part, out: Path) -> Lab:
-    task = partial(classification, features=str(out / "runs" / "features"), weights=part.weights)
+    features = str(out / "runs" / "features")
+    task = (
+        partial(classification, features=features, weights=part.weights)
+        if part.experiment.detector is None
+        else partial(detection, detector=part.experiment.detector, features=features, weights=part.weights)
+    )
     return Lab(part.experiment, part.problem, task, part.folder(out), made())

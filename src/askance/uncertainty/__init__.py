@@ -8,6 +8,7 @@ from askance.uncertainty.dropout import MCDropout
 from askance.uncertainty.ensemble import Ensemble, ensemble_draws, member_draws
 from askance.uncertainty.head_draws import HeadDraws, head_posterior, look_at
 from askance.uncertainty.laplace import LastLayerLaplace, fit_laplace, held_out_precision
+from askance.uncertainty.last_layer import How, LastLayer, of_conv, of_linear, rows_of_linear
 from askance.uncertainty.masks import MASKS, dropout_masks
 from askance.uncertainty.mc_dropout import mc_dropout
 from askance.uncertainty.moments import DropoutMoments, dropout_moments
@@ -31,7 +32,9 @@ __all__ = [
     "DropoutPosterior",
     "Ensemble",
     "HeadDraws",
+    "How",
     "ImageSource",
+    "LastLayer",
     "LastLayerLaplace",
     "MCDropout",
     "Posterior",
@@ -56,7 +59,10 @@ __all__ = [
     "look_at",
     "mc_dropout",
     "member_draws",
+    "of_conv",
+    "of_linear",
     "ordinary",
+    "rows_of_linear",
     "run",
     "shared_masks",
     "split",

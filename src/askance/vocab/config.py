@@ -235,7 +235,7 @@ class DetectorConfig(_Section):
         default=8,
         description="pixels of the input to a cell of the finest map; 4 for small objects",
     )
-    width: int = Field(default=64, ge=8, le=1024, multiple_of=8, description="channels of the head, in eights")
+    width: int = Field(default=48, ge=8, le=1024, multiple_of=8, description="channels of the head, in eights")
     separable: bool = Field(
         default=False, description="depthwise separable convolutions in the head: smaller, faster, a little worse"
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from askance.studies.papers.batchbald2019 import batchbald2019
+from askance.studies.papers.boxes import boxes, boxes_folder
 from askance.studies.papers.gal2017 import gal2017
 from askance.studies.papers.isic2016 import isic2016, isic_folder
 from askance.studies.papers.mnist import mnist_folder
@@ -30,6 +31,7 @@ PAPERS = {
     "isic2016": Paper(isic_folder, isic2016),
     "batchbald2019": Paper(mnist_folder, batchbald2019),
     "trashnet": Paper(trashnet_folder, trashnet),
+    "boxes": Paper(boxes_folder, boxes),
 }
 
-__all__ = ["PAPERS", "Paper", "batchbald2019", "gal2017", "isic2016", "trashnet"]
+__all__ = ["PAPERS", "Paper", "batchbald2019", "boxes", "gal2017", "isic2016", "trashnet"]

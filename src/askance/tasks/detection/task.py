@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from askance.maths import Chunk, Densities, Rows, Units, detection_metrics
+from askance.maths import Chunk, Densities, Rows, Units, detection_metrics, difficulty_weights
 from askance.networks.found import Found, units
 from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
@@ -38,8 +38,8 @@ class Detection:
     """Objects with boxes, by small heads on a frozen trunk's maps; satisfies `loop.contract.Task[DenseModel]`.
 
     Args:
-        model: the trunk, and what is drawn from: `ensemble` (each head a draw), `dropout-moments`, `mc-dropout`
-            or `softmax`; of the latter three there is one head.
+        model: the trunk, how many heads there are (`members`), and what is drawn from: `ensemble` (each head is
+            a draw), `mc-dropout` or `dropout-moments` (each head under its dropout, too) or `softmax`.
         train: on which device.
         detector: the maps and the heads.
         classes: names, in the order of the outputs.
@@ -146,7 +146,7 @@ class Detection:
     @property
     def members(self) -> int:
         """M, how many heads there are."""
-        return self._model.members if self._model.posterior == "ensemble" else 1
+        return self._model.members
 
     def draws(
         self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
@@ -283,7 +283,9 @@ class Detection:
         return find(model, maps, search, Drawn(self._model.posterior, k, seed))
 
     def _units(self, model: DenseModel, found: Found) -> Units:
-        return units(found, least=self._detector.least)
+        found_units = units(found, least=self._detector.least)
+        weight = difficulty_weights(torch.tensor(model.quality))[found_units.about["label"]]
+        return replace(found_units, about={**found_units.about, "weight": weight})
 
     def _predicted(
         self, model: DenseModel, ids: Sequence[str], progress: Progress

@@ -1,0 +1,1 @@
+"""Detectors of other libraries, by name, with a posterior in their heads; and black boxes."""
