@@ -31,8 +31,8 @@ def export(
     labels: Annotated[
         Path | None,
         typer.Option(
-            help="Write all labels: a .csv file, or a folder with a folder a class; of objects a .json (COCO), a .csv "
-            "or a folder, see --format."
+            help="Write all labels: a .csv file, or a folder with a folder a class; of objects a .json (COCO), "
+            "a .csv or a folder, see --format."
         ),
     ] = None,
     form: Annotated[
@@ -95,11 +95,10 @@ def _say(session: "Session", done: "Exported", *, whole: bool = False) -> None:
         print_some([f"{place}: {why}" for place, why in done.left_out.items()], SHOWN)
     first = done.written[0]
     if whole:
-        console.print(
-            f"draw the objects in any tool, as {first / 'index.html'} says"
-            if session.config.task == "detection"
-            else f"fill in {first / 'labels.csv'}, or sort the images into the folders there ({first / 'index.html'})"
-        )
+        page = first / "index.html"
+        draws = session.config.task == "detection"
+        fill = f"fill in {first / 'labels.csv'}, or sort the images into the folders there ({page})"
+        console.print(f"draw the objects in any tool, as {page} says" if draws else fill)
     print_next(paste("import", session, first))
 
 
