@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from askance.cli.options import HeldOut, ProjectDir
+from askance.cli.options import Format, HeldOut, ProjectDir
 
 if TYPE_CHECKING:
     from askance.session import Session
@@ -29,7 +29,18 @@ def export(
     number: Annotated[int | None, typer.Option("--round", help="The batch of that round; else the last.")] = None,
     split: Annotated[HeldOut | None, typer.Option(help="Not a batch but what that set still lacks.")] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Write all labels: a .csv file, or a folder with a folder a class.")
+        Path | None,
+        typer.Option(
+            help="Write all labels: a .csv file, or a folder with a folder a class; of objects a .json (COCO), "
+            "a .csv or a folder, see --format."
+        ),
+    ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Of labels that say objects; for a folder yolo, else.")
+    ] = None,
+    prelabels: Annotated[
+        Format | None,
+        typer.Option(help="Write the boxes that the model sees in the batch beside it, to begin from in a tool."),
     ] = None,
     project: ProjectDir = Path("."),
 ) -> None:
@@ -43,6 +54,10 @@ def export(
     from askance.vocab import ConfigError
 
     plain = csv is not None or folder is not None
+    if prelabels is not None and (plain or labels is not None or split is not None):
+        raise ConfigError(
+            "--prelabels with a batch folder", "another kind of export", "askance export --prelabels coco"
+        )
     if small and plain:
         raise ConfigError("--small without --csv or --folder", "both", "askance export --small")
     with Session.open(project) as session:
@@ -56,9 +71,14 @@ def export(
             with bars() as progress:
                 done = session.export_package(small=small, split=split, number=number, progress=progress)
             _say(session, done, whole=True)
+            if prelabels is not None:
+                place, n = session.export_prelabels(done.written[0], prelabels, number)
+                console.print(
+                    f"{n:,} boxes that the model sees: {place}; importing that file takes them as labels"
+                )
         if labels is not None:
-            n, place = session.export_labels(labels)
-            _say_taken((labels,) if place != labels else ())
+            n, place = session.export_labels(labels, form, console.print)
+            _say_taken((labels,) if place.stem != labels.stem else ())
             console.print(f"{n:,} labels: {place}")
 
 
@@ -75,9 +95,10 @@ def _say(session: "Session", done: "Exported", *, whole: bool = False) -> None:
         print_some([f"{place}: {why}" for place, why in done.left_out.items()], SHOWN)
     first = done.written[0]
     if whole:
-        console.print(
-            f"fill in {first / 'labels.csv'}, or sort the images into the folders there ({first / 'index.html'})"
-        )
+        page = first / "index.html"
+        draws = session.config.task == "detection"
+        fill = f"fill in {first / 'labels.csv'}, or sort the images into the folders there ({page})"
+        console.print(f"draw the objects in any tool, as {page} says" if draws else fill)
     print_next(paste("import", session, first))
 
 

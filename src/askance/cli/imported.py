@@ -30,6 +30,13 @@ def imported_lines(imported: "Imported") -> list[str]:
     parts += [f"{n} {what}" for n, what in more if n]
     parts += [f"{imported.empty} rows without a label", f"{len(imported.rejected)} rejected"]
     lines = [f"labels: {', '.join(parts)}"]
+    if imported.objects is not None:
+        empty = f", and {imported.nothing} with nothing in them" if imported.nothing else ""
+        lines.append(f"  {imported.objects:,} objects{empty}")
+    elif imported.nothing:
+        lines.append(f"  {imported.nothing} images with none of the classes")
+    if imported.given_up:
+        lines.append("  nothing was taken, as not all of it can be (--all-or-nothing)")
     lines += [f"  {one.name}: {one.before} -> {one.after} ({one.whose} said {one.before})"
               for one in imported.changes[:SHOWN]]  # fmt: skip
     if len(imported.changes) > SHOWN:

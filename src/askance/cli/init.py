@@ -1,9 +1,11 @@
 """`askance init`: make a project."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+from askance.cli.options import Format
 
 if TYPE_CHECKING:
     from askance.loop.refresh import Refreshed
@@ -41,8 +43,21 @@ def init(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Labels there are: a CSV (path,label[,split]) or a folder with a folder a class."),
+        typer.Option(
+            help="Labels there are: a CSV (path,label[,split]), a folder with a folder a class, or annotations: "
+            "COCO, YOLO, Pascal VOC, LabelMe, mask images, a CSV of boxes."
+        ),
     ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--format", help="Of annotations, where the file does not show it.")
+    ] = None,
+    task: Annotated[
+        Literal["classification", "detection"] | None,
+        typer.Option(help="What is predicted; else detection where the labels say where things are."),
+    ] = None,
+    several: Annotated[
+        bool, typer.Option("--several", help="Classification: an image may have several classes, or none.")
+    ] = False,
     classes: Annotated[
         str | None, typer.Option(help="Class names, comma separated; else those of the labels.")
     ] = None,
@@ -64,6 +79,8 @@ def init(
     root, source = _places(folder, project, pool)
     of_model = {"name": model, "weights": _weights(root, weights), "size": size}
     top = {
+        "task": task,
+        "several": several or None,
         "seed": seed,
         "store": _store(root, store),
         "classes": [one for one in map(str.strip, (classes or "").split(",")) if one],
@@ -72,7 +89,7 @@ def init(
     settings = _with(_said(given), setting or [])
     with bars() as progress:
         session, found, imported = Session.init(
-            root, settings, labels=labels, who=default_who(), progress=progress
+            root, settings, labels=labels, who=default_who(), format=form, progress=progress
         )
     with session:
         _print(session, found, imported)

@@ -9,6 +9,7 @@ ProjectDir = Annotated[
     Path, typer.Option("--project", "-p", help="The project's folder, or any folder inside it.")
 ]
 HeldOut = Literal["val", "test"]
+Format = Literal["coco", "yolo", "voc", "labelme", "masks", "csv"]
 
 
 def default_who() -> str:

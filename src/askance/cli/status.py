@@ -25,7 +25,10 @@ def status(project: ProjectDir = Path(".")) -> None:
         _print_pool(session, now)
         rows = [(name, *(f"{now.labels[split][name]:,}" for split in SPLITS)) for name in _counted(session, now)]
         rows.append(("all", *(f"{now.labels[split].total():,}" for split in SPLITS)))
-        print_table("labels", ("class", *SPLITS), rows)
+        if now.annotated is not None:
+            rows.append(("images", *(f"{now.annotated[split]:,}" for split in SPLITS)))
+            rows.append(("with nothing", *(f"{now.empty[split]:,}" for split in SPLITS)))
+        print_table("objects" if session.config.task == "detection" else "labels", ("class", *SPLITS), rows)
         _print_rounds(session, now)
         for line in people_lines(session, now):
             console.print(line)
@@ -69,32 +72,36 @@ def _counted(session: "Session", now: "Status") -> list[str]:
 
 def _print_rounds(session: "Session", now: "Status") -> None:
     from askance.cli.show import print_table
+    from askance.session.headline import WORDS, headline
 
     if not now.rounds:
         return
-    metrics = [session.project.store.metrics(one.number).get("test_accuracy") for one in now.rounds]
+    main = headline(session.config)[0]
+    metrics = [session.project.store.metrics(one.number).get(f"test_{main}") for one in now.rounds]
     accuracies = ["" if found is None else f"{found:.3f}" for found in metrics]
     rows = [
         (str(one.number), f"{one.labels:,}", one.state, accuracy)
         for one, accuracy in zip(now.rounds, accuracies, strict=True)
     ]
-    print_table("rounds", ("round", "labels", "state", "test accuracy"), rows)
+    print_table("rounds", ("round", "labels", "state", f"test {WORDS[main]}"), rows)
 
 
 def _next(session: "Session", now: "Status") -> tuple[str, str]:
     """What a person would do now: why, and the command."""
     from askance.cli.next import paste
+    from askance.session.headline import WORDS, headline
 
+    main = headline(session.config)[0]
     if now.waiting:
         because, command = _label_it(session, now.waiting, "the last batch", session.batch_name())
-        some = now.rounds[-1].state == "picked" and now.labels["train"].total() > now.rounds[-1].labels
+        some = now.rounds[-1].state == "picked" and now.said("train") > now.rounds[-1].labels
         return because + (f"; or go on with those that have: {paste('train', session)}" if some else ""), command
     if not any(now.labels["train"][name] for name in session.config.classes):
         return "no image for training has a label yet", paste("pick", session)
     if lacking := now.lacking["test"]:
         name = session.batch_name("test")
         return _label_it(session, lacking, "the test set", name, "--split test")
-    untested = now.labels["test"].total() > 0 and "test_accuracy" not in now.metrics
+    untested = now.said("test") > 0 and f"test_{main}" not in now.metrics
     if now.rounds and now.rounds[-1].state == "trained" and not untested:
         more = now.unlabelled > 0
         because = "the model is trained" if more else "every image has a label"
@@ -102,7 +109,7 @@ def _next(session: "Session", now: "Status") -> tuple[str, str]:
     if not now.asked["test"] and now.unlabelled > 1:
         command = paste(f"pick --split test -n {now.test_size}", session)
         return (
-            f"there is no test set, so that accuracy cannot be measured: {command} makes one",
+            f"there is no test set, so that {WORDS[main]} cannot be measured: {command} makes one",
             paste("train", session),
         )
     return "there are labels that no model has seen", paste("train", session)

@@ -12,6 +12,8 @@ def train(project: ProjectDir = Path(".")) -> None:
     from askance.cli.show import bars, console, errors
     from askance.session import Session
     from askance.session.choosing import small_network_costs
+    from askance.session.headline import WORDS
+    from askance.session.headline import headline as metrics_of
 
     with Session.open(project) as session:
         if costs := small_network_costs(session.config.model):
@@ -39,7 +41,7 @@ def train(project: ProjectDir = Path(".")) -> None:
         for name in ("test", "val"):
             shown = {k.removeprefix(f"{name}_"): v for k, v in done.metrics.items() if k.startswith(f"{name}_")}
             if shown:
-                main = ("accuracy", "nll", "macro_recall")
+                main = metrics_of(session.config)
                 console.print(f"{name}: " + ", ".join(f"{k} {shown[k]:.3f}" for k in main if k in shown))
         console.print(f"how: {_said(log)}", style="dim", markup=False, highlight=False, soft_wrap=True)
         if not done.converged:
@@ -48,10 +50,11 @@ def train(project: ProjectDir = Path(".")) -> None:
                 "uncertainty worth less than chance: raise train.max_steps in askance.toml.",
                 style="yellow",
             )
-        if "test_accuracy" not in done.metrics:
-            size = session.status().test_size
+        first = metrics_of(session.config)[0]
+        if f"test_{first}" not in done.metrics:
+            size, what = session.status().test_size, WORDS[first]
             console.print(
-                f"no labelled test set: accuracy is not known ({paste(f'pick --split test -n {size}', session)})"
+                f"no labelled test set: {what} is not known ({paste(f'pick --split test -n {size}', session)})"
             )
 
 

@@ -69,7 +69,8 @@ def plan(batch: Batch, *, small: bool = False) -> BatchMark:
         if small and not _is_small(image):
             name = name.rpartition(".")[0] + ".jpg"
         files[f"{place:0{width}d}_{name}"] = image.id
-    return BatchMark(files, folders_for([*batch.classes, *batch.answers]), small)
+    named = [] if batch.asks == "objects" else [*batch.classes, *batch.answers]
+    return BatchMark(files, folders_for(named), small)
 
 
 def write_batch_package(
@@ -127,6 +128,12 @@ def _copy(image: ImageRecord, storage: Storage, batch: Batch, *, small: bool) ->
         return thumbnail(image.uri, SMALL, max_pixels=batch.max_pixels, limits=batch.limits)
     except BadImage as error:
         raise LabelError(error.wanted, f"{image.uri}: {error.got}", "scan the pool again") from error
+
+
+def small_size(image: ImageRecord) -> tuple[int, int]:
+    """Width and height of an image's copy in a folder of small ones, pixels."""
+    scale = min(1.0, SMALL / max(image.width, image.height))
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
 def _is_small(image: ImageRecord) -> bool:

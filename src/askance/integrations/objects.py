@@ -11,12 +11,17 @@ from askance.integrations.find import Finder, Lost
 from askance.integrations.rows import LabelRow
 from askance.integrations.turning import scaled, turned
 from askance.pool import BadImage
+from askance.pool.endings import is_image_name
 from askance.vocab import Annotation, ImageRecord, Object
 from askance.vocab.annotations import canonical
 from askance.vocab.names import class_fault, tidy
 
 NEAR = 0.01
 """How far two shapes of an image may be apart to be the same image in another size: a share of the longer."""
+
+
+_ENDS = 20
+"""Endings of images that are tried for a name without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +99,48 @@ def match_objects(file: AnnotationFile, finder: Finder, rules: Rules) -> FoundOb
     return work.done()
 
 
+class Places:
+    """Whose image a name in a file of annotations is: as label rows find theirs, with or without an ending.
+
+    Args:
+        finder: of the pool's images.
+        known: asked first; None where it does not know the name.
+    """
+
+    def __init__(self, finder: Finder, known: Callable[[str], str | None] = lambda name: None) -> None:
+        self._finder, self._known = finder, known
+        uris = (image.uri.partition("::")[0] for image in finder.images.values())
+        ends = {uri.rpartition(".")[2] for uri in uris if is_image_name(uri)}
+        self._ends = sorted(ends - {""})[:_ENDS]
+
+    def find(self, name: str) -> str | Lost:
+        """An image's id, or why there is none."""
+        known = self._known(name)
+        if known is not None and known in self._finder.images:
+            return known
+        lost = self._finder.find(LabelRow(name.strip(), None, key_as_written=name))
+        if not isinstance(lost, Lost) or not lost.reason.startswith("unknown image"):
+            return lost
+        stem = name.strip().rpartition(".")[0] if is_image_name(name.strip()) else name.strip()
+        like = [self._finder.find(LabelRow(f"{stem}.{end}", None)) for end in self._ends if stem]
+        found = {one for one in like if not isinstance(one, Lost)}
+        return found.pop() if len(found) == 1 else lost
+
+    def size(self, name: str) -> tuple[int, int] | None:
+        """Width and height of the image of a name, pixels; None where there is none."""
+        found = self.find(name)
+        if isinstance(found, Lost):
+            return None
+        image = self._finder.images[found]
+        return image.width, image.height
+
+
 class _Match:
     """The work of `match_objects`."""
 
     def __init__(self, finder: Finder, rules: Rules) -> None:
         self._finder, self._rules = finder, rules
-        self._spell, self._stems = Spelling(rules.classes), _by_stem(finder.images)
+        self._spell, self._names = Spelling(rules.classes), Places(finder, rules.known)
         self._said: dict[str, str | None] = dict(rules.doubtful)
         self._found: dict[str, list[tuple[Annotated, Annotation]]] = defaultdict(list)
         self._rejected: list[Fault] = []
@@ -107,7 +148,7 @@ class _Match:
 
     def take(self, one: Annotated) -> None:
         """An annotation of one image."""
-        image_id = self._image(one.name)
+        image_id = self._names.find(one.name)
         if isinstance(image_id, Lost):
             self._refuse(one, image_id.reason)
             return
@@ -133,17 +174,6 @@ class _Match:
 
     def _refuse(self, one: Annotated, why: str, thing: str = "") -> None:
         self._rejected.append(Fault(one.place, one.name, thing, why))
-
-    def _image(self, name: str) -> str | Lost:
-        known = self._rules.known(name)
-        if known is not None and known in self._finder.images:
-            return known
-        found = self._finder.find(LabelRow(name.strip(), None, key_as_written=name))
-        if isinstance(found, Lost) and found.reason.startswith("unknown image"):
-            base = name.replace("\\", "/").rpartition("/")[2]
-            stem = self._stems.get(tidy(base), []) or self._stems.get(tidy(base.rpartition(".")[0]), [])
-            return stem[0] if len(stem) == 1 and "/" not in name.replace("\\", "/").strip("/") else found
-        return found
 
     def _fitted(self, said: Annotation, image: ImageRecord) -> Annotation | str:
         """In pixels of the image, or why it cannot be."""
@@ -214,12 +244,3 @@ def _names(file: AnnotationFile) -> Iterator[str]:
     """The class of each object, crowds' too."""
     for one in file.images:
         yield from (thing.name for thing in one.annotation.objects or ())
-
-
-def _by_stem(images: Mapping[str, ImageRecord]) -> dict[str, list[str]]:
-    """Base name without its ending -> ids: some formats name images so."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for image_id, image in images.items():
-        base = image.uri.partition("::")[0].replace("\\", "/").rpartition("/")[2]
-        found[tidy(base.rpartition(".")[0] or base)].append(image_id)
-    return dict(found)

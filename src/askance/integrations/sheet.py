@@ -1,18 +1,24 @@
 """A page of thumbnails to look at beside a CSV file or a folder: one HTML file, no script, no request."""
 
 from base64 import b64encode
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from askance.pool import BadImage, Limits, thumbnail
 from askance.vocab import ANSWERS, ImageRecord, Json, Pick, Progress, silent
+from askance.vocab.answers import NOTHING
 
 SIDE = 240
 """Pixels of a thumbnail's longer side."""
+
+SURE = 0.5
+"""Confidence from which on a box counts as predicted."""
 
 _THREADS = 4
 
@@ -38,6 +44,7 @@ class Batch:
         source: the pool's source: names are shown from there.
         max_pixels: an image with more is not decoded.
         limits: on the bytes of an image, and on how long a silent storage is waited for.
+        asks: what is asked of an image: one class, several labels, or objects to be drawn.
     """
 
     title: str
@@ -48,6 +55,7 @@ class Batch:
     source: str = ""
     max_pixels: int = 120_000_000
     limits: Limits = Limits()  # noqa: RUF009  # it is a constant
+    asks: Literal["class", "labels", "objects"] = "class"
 
     def original(self, image_id: str) -> str:
         """Where an image is in the pool, from its source on."""
@@ -95,6 +103,9 @@ def predicted(why: Mapping[str, Json]) -> str:
     >>> predicted({"predicted": "glass", "votes": {"glass": 62, "metal": 38}})
     'glass (62 of 100 votes; metal 38)'
     """
+    if isinstance(boxes := why.get("boxes"), list):
+        counts = Counter(str(box["class"]) for box in boxes if isinstance(box, dict) and _is_sure(box))
+        return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or NOTHING
     if "predicted" not in why:
         return ""
     found, votes = str(why["predicted"]), why.get("votes")
@@ -104,6 +115,11 @@ def predicted(why: Mapping[str, Json]) -> str:
     others = [f"{name} {n}" for name, n in counted.items() if name != found and n]
     share = f"{counted.get(found, 0)} of {sum(counted.values())} votes"
     return f"{found} ({'; '.join([share, ', '.join(others)] if others else [share])})"
+
+
+def _is_sure(box: Mapping[str, Json]) -> bool:
+    confidence = box.get("confidence")
+    return isinstance(confidence, int | float) and confidence >= SURE
 
 
 def _pictures(batch: Batch, progress: Progress) -> Iterator[str | None]:

@@ -162,6 +162,7 @@ def write_labels_image_folder(
     Where `splits` is given, those lie below `train`, `val` and `test`; what no split claims is `train`. Images
     that are gone are left out. A name that does not end as images do gets the ending of its format. Of two images
     with one name, or names that differ in case alone, the later, by id, gets the first digits of its id in front.
+    An image of several labels is in the folder of each.
 
     Raises:
         LabelError: a class cannot name a folder, the folder has something in it, or an image cannot be read;
@@ -171,22 +172,33 @@ def write_labels_image_folder(
     files: dict[str, str] = {}
     taken: set[str] = set()
     for image_id in sorted(labels.keys() & images.keys()):
-        value, image = said(labels[image_id]), images[image_id]
-        if not value:
-            continue
-        if value.startswith(".") or "/" in value or "\\" in value or min(value) < " " or not is_text(value):
-            fix = "export as CSV instead, or rename the class"
-            raise LabelError("classes that can name a folder", printable(value), fix)
-        top = f"{splits.get(image_id, 'train')}/{value}" if splits is not None else value
-        name = next(
-            name
-            for digits in (0, 8, len(image_id))
-            if same_name(name := f"{top}/{image_id[:digits]}{'_' if digits else ''}{image_name(image)}")
-            not in taken
-        )
-        taken.add(same_name(name))
-        files[name] = image.uri
+        label, image = labels[image_id], images[image_id]
+        several = label.annotation.labels if label.annotation is not None else None
+        for value in several or (said(label),):
+            if value:
+                top = _folder_of(value)
+                top = f"{splits.get(image_id, 'train')}/{top}" if splits is not None else top
+                files[_new_name(top, image, taken)] = image.uri
     return write_new_folder(folder, files, how)
+
+
+def _new_name(top: str, image: ImageRecord, taken: set[str]) -> str:
+    """A name for an image in a folder, that no other has."""
+    name = next(
+        name
+        for digits in (0, 8, len(image.id))
+        if same_name(name := f"{top}/{image.id[:digits]}{'_' if digits else ''}{image_name(image)}") not in taken
+    )
+    taken.add(same_name(name))
+    return name
+
+
+def _folder_of(value: str) -> str:
+    """A class as the name of a folder, in which it reads back as it is."""
+    if value.startswith(".") or "/" in value or "\\" in value or min(value) < " " or not is_text(value):
+        fix = "export as CSV instead, or rename the class"
+        raise LabelError("classes that can name a folder", printable(value), fix)
+    return value
 
 
 _OWN = {"id", "rank", "gain", "split", "group", "who", *PATHS, *LABELS}

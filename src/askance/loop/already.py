@@ -105,7 +105,7 @@ def check_labels(project: Project) -> None:
         LabelError: no classes, or labels of fewer than two of them.
     """
     train, classes = project.labelled("train"), project.config.classes
-    if _annotated(project.config):
+    if has_annotations(project.config):
         _check_annotations(train, classes)
     elif len(set(train.targets)) < 2:
         of = f", all of {classes[train.targets[0]]}" if len(train) else ""
@@ -116,7 +116,7 @@ def check_labels(project: Project) -> None:
         )
 
 
-def _annotated(config: Config) -> bool:
+def has_annotations(config: Config) -> bool:
     """Whether what is said of an image is an annotation, not one class."""
     return config.task != "classification" or config.several
 
@@ -222,7 +222,7 @@ def fingerprint(project: Project, *splits: Labelled, then: Mapping[str, Json] | 
             out, as it did.
     """
     parts = {"task", "classes", "seed", "model", "train"}
-    if _annotated(project.config):
+    if has_annotations(project.config):
         parts |= {"several", "detector"}
     settings = project.config.model_dump(mode="json", include=parts)
     if then is not None:

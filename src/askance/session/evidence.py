@@ -8,17 +8,15 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from askance.loop.already import model_file
 from askance.loop.project import Project
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, StoreError, silent
+from askance.vocab.config import Config
 from askance.vocab.files import read_json, write_whole
-
-if TYPE_CHECKING:
-    from askance.tasks.classification import Classification
 
 SHOWN = 60
 """Images of a batch that a report shows, and that neighbours are looked for."""
@@ -51,8 +49,13 @@ class _File:
     found: Any
 
 
-def keep_diagnosis(project: Project, task: "Classification", one: Round, progress: Progress = silent) -> None:
-    """Diagnose a round's model on validation and test labels, unless that is done."""
+def diagnosed(config: Config) -> bool:
+    """Whether the models of such a project can be diagnosed, and asked what looks alike: those of images."""
+    return config.task == "classification"
+
+
+def keep_diagnosis(project: Project, task: Any, one: Round, progress: Progress = silent) -> None:
+    """Diagnose a round's model on validation and test labels, unless that is done or cannot be."""
     if has_diagnosis(project, one):
         return
     path, basis, file = _diagnosis_file(project, one), one.config.get("inputs"), model_file(project, one.number)
@@ -63,7 +66,7 @@ def keep_diagnosis(project: Project, task: "Classification", one: Round, progres
     _write_timed(path, basis, began, asdict(found))
 
 
-def keep_neighbours(project: Project, task: "Classification", number: int, picks: tuple[Pick, ...]) -> None:
+def keep_neighbours(project: Project, task: Any, number: int, picks: tuple[Pick, ...]) -> None:
     """Find the training images most like each picked one, unless that is done or would cost too much."""
     if not wants_neighbours(project, number, picks):
         return
@@ -79,7 +82,7 @@ def keep_neighbours(project: Project, task: "Classification", number: int, picks
 def has_diagnosis(project: Project, one: Round) -> bool:
     """Whether a round's model is diagnosed, or there is none."""
     basis = one.config.get("inputs")
-    if basis is None or not model_file(project, one.number).exists():
+    if basis is None or not diagnosed(project.config) or not model_file(project, one.number).exists():
         return True
     return kept_in(_diagnosis_file(project, one), basis, Diagnosis) is not None
 
@@ -87,7 +90,9 @@ def has_diagnosis(project: Project, one: Round) -> bool:
 def wants_neighbours(project: Project, number: int, picks: tuple[Pick, ...]) -> bool:
     """Whether images like the picked ones are still to be looked for: there is a model, and it is cheap."""
     ids = [pick.image_id for pick in picks[:SHOWN]]
-    if not model_file(project, number).exists() or kept_in(_neighbours_file(project, number), ids, _NEIGHBOURS):
+    if not diagnosed(project.config) or not model_file(project, number).exists():
+        return False
+    if kept_in(_neighbours_file(project, number), ids, _NEIGHBOURS):
         return False
     return _cheap(project, number, len(_labelled(project)))
 

@@ -1,9 +1,10 @@
 """Batches and labels out: what was picked on one side, files that people can work with on the other."""
 
 import itertools
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from askance.integrations import (
     Batch,
@@ -18,7 +19,10 @@ from askance.integrations.sheet import render_sheet
 from askance.integrations.write import batch_csv, batch_file_name, labels_csv
 from askance.loop.project import Project
 from askance.pool import Limits
-from askance.vocab import ANSWERS, Pick, Progress, Round, SelectionError, Split, silent
+from askance.session.objects_out import export_objects
+from askance.vocab import ANSWERS, LabelError, Pick, Progress, Round, SelectionError, Split, silent
+from askance.vocab.answers import NOTHING
+from askance.vocab.config import Config
 from askance.vocab.files import free_name, write_whole
 
 
@@ -102,11 +106,23 @@ def export_batch(
     return Exported(len(batch.picks), tuple(written), taken, there=all(old))
 
 
-def export_labels(project: Project, path: Path) -> tuple[int, Path]:
+def export_labels(
+    project: Project, path: Path, form: str | None = None, tell: Callable[[str], None] = lambda note: None
+) -> tuple[int, Path]:
     """Write all current labels: a `.csv` file, or a folder with a folder a class below a folder a split.
 
+    Where objects are said: in a foreign format, see `export_objects`.
+
     Returns how many were written, and where: the next free name where this one is taken.
+
+    Raises:
+        LabelError: a format of objects, of a project that has none.
     """
+    if project.config.task == "detection":
+        return export_objects(project, path, form, tell)
+    if form not in (None, "csv"):
+        got = f"--format {form}, and this project says classes of whole images"
+        raise LabelError("a .csv file, or a folder with a folder a class", got, "leave --format out")
     labels, images, splits = project.store.labels(), project.store.images(), project.store.splits()
     if path.suffix.lower() == ".csv":
         place = free_name(path, labels_csv(labels, images, splits))
@@ -119,6 +135,11 @@ def export_labels(project: Project, path: Path) -> tuple[int, Path]:
 def batch_name(project: Project, split: Split | None = None, number: int | None = None) -> str:
     """What the folder of a batch is called: by its round, or by the split it is for."""
     return f"batch-{split}" if split is not None else f"batch-{_round(project, number).number:04d}"
+
+
+def batch_round(project: Project, number: int | None = None) -> int:
+    """The round whose batch is meant: that one, or the last that has one."""
+    return _round(project, number).number
 
 
 def find_package(wanted: Path, ids: Collection[str]) -> Path | None:
@@ -156,10 +177,18 @@ def _batch(project: Project, split: Split | None, number: int | None) -> Batch:
     images = project.store.images()
     present = [pick for pick in picks if pick.image_id in images]  # what has gone since cannot be labelled
     classes = project.config.classes
-    answers = [name for name in ANSWERS.values() if name not in classes]
+    asks, answers = _asks(project.config), list(ANSWERS.values())
+    if asks != "class":
+        answers = ["unreadable", NOTHING]
+    answers = [name for name in answers if name not in classes]
     pool = project.config.pool
     limits = Limits.of(pool)
-    return Batch(title, present, images, classes, answers, project.source, pool.max_pixels, limits)
+    return Batch(title, present, images, classes, answers, project.source, pool.max_pixels, limits, asks)
+
+
+def _asks(config: Config) -> Literal["class", "labels", "objects"]:
+    """What is asked of an image."""
+    return "objects" if config.task != "classification" else "labels" if config.several else "class"
 
 
 def _round(project: Project, number: int | None) -> Round:

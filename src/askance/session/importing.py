@@ -43,11 +43,13 @@ class First:
     _rows: list[LabelRow] = field(default_factory=list)
     _read: Read | None = None
     _asked: Questioned | None = None
+    _how: Taking = field(default_factory=Taking)
 
     def take(self, project: Project, who: str) -> Imported | None:
         """Store them; None where there are none."""
-        if self._read is not None:
-            return take_read(project, self._read, who, questioned=self._asked)
+        if self._read is not None and self._path is not None:
+            read = read_objects(self._path, self._how, project)  # now that it is known how large images are
+            return take_read(project, read, who, questioned=self._asked)
         if self._path is None:
             return None
         return take_rows(project, self._rows, self._path, who, questioned=self._asked)
@@ -69,7 +71,7 @@ def read_first(settings: dict[str, Any], path: Path | None, form: str | None = N
     if path is not None and (kind == "objects") != (task == "detection"):
         raise other_task(path, "objects" if kind == "objects" else "classes of whole images")
     chosen: dict[str, Any] = {"task": task}
-    notes = ()
+    notes: tuple[str, ...] = ()
     if kind == "objects" and "task" not in settings:
         notes = (f"{path} says where things are: this project finds objects (--task detection)",)
     several, named = bool(settings.get("several")), settings.get("classes")
@@ -79,7 +81,7 @@ def read_first(settings: dict[str, Any], path: Path | None, form: str | None = N
         read = read_objects(path, Taking(format=form)) if path is not None else None
         asked = question_read(read) if read is not None and not named else None
         chosen.setdefault("classes", list(asked.classes) if asked else [])
-        return First(chosen, notes, path, _read=read, _asked=asked)
+        return First(chosen, notes, path, _read=read, _asked=asked, _how=Taking(format=form))
     rows = read_rows(path, several=several)
     asked = None if named else question(one_each(rows) if several else rows)
     chosen.setdefault("classes", list(asked.classes) if asked else [])

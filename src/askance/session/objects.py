@@ -14,7 +14,14 @@ from askance.integrations.find import Finder
 from askance.integrations.kinds import kind_of
 from askance.integrations.labelled_folder import Names, find_batch_folder, read_batch_cells
 from askance.integrations.names import same_name
-from askance.integrations.objects import FoundObjects, Rules, match_objects, object_classes, question_objects
+from askance.integrations.objects import (
+    FoundObjects,
+    Places,
+    Rules,
+    match_objects,
+    object_classes,
+    question_objects,
+)
 from askance.integrations.same import says_nothing_new
 from askance.integrations.write import write_faults
 from askance.loop.project import Project
@@ -62,23 +69,43 @@ class _Answer:
     annotation: Annotation | None = None
 
 
-def read_objects(path: Path, how: Taking, pool: Mapping[str, ImageRecord] | None = None) -> Read:
+def read_objects(path: Path, how: Taking, project: Project | None = None) -> Read:
     """Read annotations: a file or folder of a foreign format, a batch folder, or a table of answers alone.
+
+    Args:
+        path: of the file or folder.
+        how: they are taken.
+        project: whose images they are of, for formats that do not say how large an image is; None: nobody knows.
 
     Raises:
         LabelError: there is no such file, or nothing that can be read as one.
     """
     from askance.integrations.formats import read_annotations
 
+    pool = project.store.images() if project is not None else {}
     batch = find_batch_folder(path) if how.format is None else None
     if batch is not None:
-        mark = read_mark(batch)
-        file = read_annotations(batch) if kind_of(batch) == "objects" else None
-        names = Names.of(batch, pool or {})
-        return Read(path, file, read_batch_cells(batch, pool or {}), names, small=mark is not None and mark.small)
+        mark, names = read_mark(batch), Names.of(batch, pool)
+        small = mark is not None and mark.small
+        sizes = None if project is None or small else _places(project, batch, names).size
+        file = read_annotations(batch, sizes=sizes) if kind_of(batch) == "objects" else None
+        return Read(path, file, read_batch_cells(batch, pool), names, small=small)
     if how.format is None and path.exists() and kind_of(path) == "labels" and not path.is_dir():
-        return Read(path, None, read_rows(path, pool or {}))
-    return Read(path, read_annotations(path, how.format))
+        return Read(path, None, read_rows(path, pool))
+    sizes = None if project is None else _places(project, path, None).size
+    file = read_annotations(path, how.format, sizes=sizes)
+    if project is not None and file.images:  # where the images lie is the pool's business
+        faults = [one for one in file.faults if one.image or not one.problem.endswith("is not there")]
+        file = replace(file, faults=faults)
+    return Read(path, file)
+
+
+def _places(project: Project, path: Path, names: Names | None) -> Places:
+    """Whose image a name in a file is, that lies there."""
+    images, path = project.store.images(), Path(os.path.abspath(path))
+    roots = (project.source, str(path if path.is_dir() else path.parent))
+    finder = Finder(images, project.store.sightings(), roots)
+    return Places(finder, names.find if names is not None else _batch_names(project, images))
 
 
 def question_read(read: Read) -> Questioned:
@@ -89,7 +116,7 @@ def question_read(read: Read) -> Questioned:
 def take_objects(project: Project, path: Path, who: str, how: Taking | None = None) -> tuple[Project, Imported]:
     """Read annotations and take what can be taken; see `labels.take_file`."""
     how = how or Taking()
-    read = read_objects(path, how, project.store.images())
+    read = read_objects(path, how, project)
     with project.store.turn():
         project = project.with_classes()
         known = list(project.config.classes)

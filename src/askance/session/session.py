@@ -1,7 +1,7 @@
 """A project, its task and its files, wired: one method a command."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,14 @@ from askance.session.exporting import (
     Exported,
     Where,
     batch_name,
+    batch_round,
     export_batch,
     export_labels,
     export_package,
 )
 from askance.session.importing import read_first, take
 from askance.session.labels import Imported, Taking
+from askance.session.objects_out import export_prelabels
 from askance.session.standing import Status, standing
 from askance.session.trust import check_trust
 from askance.session.trust import trust as let_run
@@ -249,7 +251,7 @@ class Session:
             settle: these labels are in force, whoever said otherwise.
             scale: take annotations of copies in another size, brought to the size of the image.
             whole: take nothing if something cannot be taken.
-            format: of annotations: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`; None: by the looks of the file.
+            format: of annotations: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`; None: by the looks of it.
 
         Raises:
             LabelError: nothing that can be read, or labels of another task than the project's.
@@ -297,9 +299,32 @@ class Session:
         return batch_name(self.project, split, number)
 
     @door
-    def export_labels(self, path: Path) -> tuple[int, Path]:
-        """Write all current labels, a CSV or a folder with a folder a class: how many, and where."""
-        return export_labels(self.project, path)
+    def export_labels(
+        self, path: Path, format: str | None = None, tell: Callable[[str], None] = lambda note: None
+    ) -> tuple[int, Path]:
+        """Write all current labels: how many images, and where.
+
+        Args:
+            path: a CSV or a folder with a folder a class; of objects a file or folder in a foreign format.
+            format: of objects: `coco`, `yolo`, `voc`, `labelme`, `masks`, `csv`; None: as `export_objects` says.
+            tell: told what could not be written.
+        """
+        return export_labels(self.project, path, format, tell)
+
+    @door
+    def export_prelabels(self, package: Path, format: str = "coco", number: int | None = None) -> tuple[Path, int]:
+        """Write the boxes that the model sees in a batch beside its folder: where, and how many.
+
+        Args:
+            package: the batch folder that `export_package` wrote.
+            format: `coco`, `yolo`, `voc`, `labelme` or `csv`.
+            number: of its round; None for the last.
+
+        Raises:
+            LabelError: no model had seen that batch.
+        """
+        picks = self.project.store.picks(batch_round(self.project, number))
+        return export_prelabels(self.project, package, picks, format)
 
     @door
     def status(self) -> Status:
@@ -319,7 +344,7 @@ def _trusted(project: Project) -> tuple[str, ...]:
 def _load(progress: Progress) -> None:
     """Import what models need; it takes seconds, so that it is said."""
     progress("loading PyTorch", 0, None)
-    import askance.tasks.classification  # noqa: F401 - its import is the work
+    import askance.tasks.classification  # noqa: F401 - its import is the work, of every task
 
     progress("loading PyTorch", 1, 1)
 

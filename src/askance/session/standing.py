@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from askance.loop.already import has_annotations
 from askance.loop.project import Project
 from askance.vocab import ANSWERS, Round, Split
 
@@ -23,6 +24,8 @@ class Status:
         waiting: picks of the last batch without a label, of those that are still in the pool, by id.
         strange: labels of classes that are not in `askance.toml`; nothing is trained on them.
         answers: `unreadable` and `none of these` -> images that somebody said it of; they are in no other count.
+        annotated: split -> images of which objects or several labels are said; None where it is one class each.
+        empty: split -> those of them with nothing in them.
     """
 
     images: int
@@ -36,6 +39,12 @@ class Status:
     waiting: list[str]
     strange: int
     answers: Counter[str] = field(default_factory=Counter)
+    annotated: Counter[Split] | None = None
+    empty: Counter[Split] = field(default_factory=Counter)
+
+    def said(self, split: Split) -> int:
+        """How many images of a split have a label in force."""
+        return self.labels[split].total() if self.annotated is None else self.annotated[split]
 
     @property
     def pending(self) -> int:
@@ -68,4 +77,6 @@ def standing(project: Project) -> Status:
         waiting=store.waiting(rounds[-1].number) if rounds else [],
         strange=sum(n for (_, value), n in found.labels.items() if value not in classes),
         answers=Counter({ANSWERS[answer]: n for answer, n in found.answers.items()}),
+        annotated=Counter(found.annotated) if has_annotations(project.config) else None,
+        empty=Counter(found.empty),
     )
