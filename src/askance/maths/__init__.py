@@ -5,12 +5,12 @@ Names whose modules need torch are brought in when they are first used, so that 
 
 from typing import TYPE_CHECKING
 
-from askance.maths.about import ABOUT
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
 from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
 from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
+from askance.vocab.about import ABOUT
 from askance.vocab.lazily import names_from
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from askance.maths.given import Numbers, as_tensor
     from askance.maths.joint import joint_entropy
     from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors
-    from askance.maths.set_embedding import Likeness, set_embedding
+    from askance.maths.object_sets import Likeness, set_embedding
     from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
     from askance.maths.units import Chunk, Densities, Rows, Units, bernoulli_units
 
@@ -56,7 +56,7 @@ __getattr__ = names_from(
         "given": ("Numbers", "as_tensor"),
         "joint": ("joint_entropy",),
         "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors"),
-        "set_embedding": ("Likeness", "set_embedding"),
+        "object_sets": ("Likeness", "set_embedding"),
         "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
         "units": ("Chunk", "Densities", "Rows", "Units", "bernoulli_units"),
     },
