@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
 
 _FLAT = 1e-12
-"""Area of an outline for the square of its length, at and below which its corners are on one line but for rounding."""
+"""Area of an outline for the square of its length; with no more, its corners are on one line but for rounding."""
 
 _SLACK = 0.01
 """Pixels by which a number may miss the edge of the image and still mean it."""
