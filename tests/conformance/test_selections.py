@@ -335,6 +335,7 @@ def frequencies(
         same = {"features": features_of([0] * len(ids)), "labelled": LABELLED[:0]}
         options_of = {"draws": draws_of([0] * len(ids))} | options_of if name in TOGETHER else options_of
         options_of = same | options_of if name in SPREAD else options_of
+        options_of = {"counts": np.ones(len(ids))} | options_of if name in COUNTED else options_of
         counts[select(name, scores=np.array(scores), ids=ids, n=n, seed=seed, **options_of).positions] += 1
     return counts
 

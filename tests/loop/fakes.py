@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -99,3 +100,24 @@ class BoxTask:
     def load(self, path: Path) -> float:
         """Read it back."""
         return float(json.loads(path.read_text()))
+
+
+class SaidTask(BoxTask):
+    """Boxes with all that a task may say of them: draws over `classes` - 1 classes and, last, nothing."""
+
+    def said(self, name: str) -> dict[str, torch.Tensor]:
+        """What belongs to the boxes of an image, `[units]` each."""
+        generator = torch.Generator().manual_seed(keyed_seed("said", name))
+        n = self.boxes[name]
+        shares = torch.rand(4, n, generator=generator, dtype=torch.float64)
+        label = torch.randint(self.classes - 1, (n,), generator=generator)
+        weight = 1 + label.double()
+        return {"confidence": shares[0], "spread": shares[1], "seen": shares[2], "label": label, "weight": weight}
+
+    def draws(self, model: float, ids: Sequence[str], **named) -> Iterator[Chunk]:
+        """As those of boxes, and what is said of each."""
+        for chunk in super().draws(model, ids, **named):
+            said = [self.said(ids[int(i)]) for i in chunk.positions]
+            names = ("confidence", "spread", "seen", "label", "weight")
+            about = {name: torch.cat([one[name] for one in said]) for name in names} if said else {}
+            yield replace(chunk, units=replace(chunk.units, about=about))

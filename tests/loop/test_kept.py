@@ -154,7 +154,7 @@ def test_what_settings_leave_unset_is_no_score_that_a_selection_would_not_look_a
 
 @pytest.mark.parametrize("chunk", [1, 4, 100])
 def test_doubt_and_features_meet_in_uncertainty_herding(chunk):
-    task = BoxTask({**ONE_EACH, IDS[5]: 0, IDS[6]: 3}, unreadable=IDS[7:9], chunk=chunk)
+    task = BoxTask({**ONE_EACH, IDS[5]: 2, IDS[6]: 3}, unreadable=IDS[7:9], chunk=chunk)
     strategy, pool = Strategy.parse("uncertainty-herding", draws=5), IDS[3:]
     beside = Beside(labelled=Labelled(tuple(IDS[:3]), (0, 1, 2)))
     found = score_pool(task, 1.0, pool, strategy, seed=0, beside=beside)

@@ -80,7 +80,7 @@ def test_a_selection_of_ones_own_gets_what_it_names(own):
         order = torch.argsort(log_density, stable=True)[:n]
         return Picks.of(order.tolist(), ids, (-log_density).tolist())
 
-    task = BoxTask({name: i % 4 for i, name in enumerate(IDS)}, unreadable=IDS[7:9], chunk=4)
+    task = BoxTask({name: 1 + i % 4 for i, name in enumerate(IDS)}, unreadable=IDS[7:9], chunk=4)
     strategy = Strategy.parse("far-and-strange:margin", draws=5)
     assert strategy.asks >= {"draws", "features", "labelled", "log_density", "groups"}
     beside = Beside(labelled=Labelled(tuple(IDS[:3]), (0, 1, 2)))
@@ -116,9 +116,9 @@ def test_in_python_it_is_given_what_it_names(own):
 
 
 def test_every_ingredient_that_is_promised_can_be_made():
-    from askance.loop.ingredients import OF_MODEL
+    from askance.loop.ingredients import BY_ITSELF, OF_MODEL
 
-    assert set(MAKERS) | {"groups"} == OF_MODEL
+    assert set(MAKERS) | BY_ITSELF == OF_MODEL
 
 
 class TestTheClassOfAnImage:

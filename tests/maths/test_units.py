@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from askance.maths import Draws, Units, aggregate
+from askance.maths import Cost, Draws, Units, aggregate, totals
 from askance.vocab import DrawsError
 
 DRAWS = Draws(torch.zeros(3, 2, 1), joint=True)
@@ -53,3 +53,19 @@ def test_images_can_be_their_own_units():
     units = Units.one_each(DRAWS)
     assert units.image.tolist() == [0, 1, 2]
     assert units.n_images == 3
+
+
+def test_per_cost_is_what_units_are_worth_together_by_what_they_are_expected_to_cost():
+    sure = torch.tensor([1.0, 0.5, 0.25, 0.25, 1.0], dtype=torch.float64)
+    due = [10 / (3 + 2 * 1), 0.0, 10 / (3 + 2 * 2), 0.0]
+    assert aggregate(SCORES, OWNERS, 4, "per-cost", sure, Cost(3.0, 2.0)).tolist() == pytest.approx(due)
+    due = [10 / (5 + 7), 0.0, 10 / (5 + 28), 0.0]  # all are things where nobody says how likely
+    assert aggregate(SCORES, OWNERS, 4, "per-cost").tolist() == pytest.approx(due)
+    assert totals(sure, OWNERS, 4).tolist() == [1.0, 0.0, 2.0, 0.0]
+
+
+@pytest.mark.usefixtures("as_users_run")
+@pytest.mark.parametrize("cost", [(0.0, 7.0), (-1.0, 7.0), (5.0, -1.0), (float("nan"), 7.0)])
+def test_refuses_an_image_for_nothing_and_a_box_for_less(cost: tuple[float, float]):
+    with pytest.raises(DrawsError, match="costs more than 0"):
+        Cost(*cost)

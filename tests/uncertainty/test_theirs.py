@@ -70,6 +70,20 @@ def test_refused_in_words(name: str, door: str) -> None:
         doors[door](make())
 
 
+def test_weights_that_are_buffers_are_weights() -> None:
+    torch.manual_seed(0)
+    net, x = Ends(), torch.rand(5, 3, 2, 2)
+    found = mc_dropout(net, x, k=4, seed=0).log_probs
+    for layer in (net.net[1], net.net[4]):
+        assert isinstance(layer, nn.Linear)
+        for name, weights in list(layer.named_parameters()):
+            delattr(layer, name)
+            layer.register_buffer(name, weights.detach())
+    assert not list(net.parameters())
+    assert torch.equal(mc_dropout(net, x, k=4, seed=0).log_probs, found)
+    assert ensemble_draws([net, net], x).log_probs.shape == (5, 2, 3)
+
+
 def test_what_is_no_network_is_refused_at_every_door() -> None:
     x = torch.rand(6, 3, 2, 2)
     doors: list[Callable[[object], object]] = [

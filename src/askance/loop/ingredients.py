@@ -4,7 +4,7 @@ An ingredient is made by a function of its name in `pantry.MAKERS`; what it is m
 has to know it before anything is computed.
 """
 
-from askance.maths.about import ABOUT
+from askance.vocab.about import ABOUT
 
 GIVEN = frozenset({"ids", "seed", "n", "scores"})
 """Known of every request, without a look at any image."""

@@ -13,6 +13,7 @@ from askance.maths.detection import average_precision, detection_metrics
 from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
 from askance.maths.verdicts import holm, pairs_needed, sign_test, smallest_shown
+from askance.vocab.about import ABOUT
 from askance.vocab.lazily import names_from
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from askance.maths.given import Numbers, as_tensor
     from askance.maths.joint import joint_entropy
     from askance.maths.label_errors import SuspectedErrors, probably_right, suspected_errors
-    from askance.maths.set_embedding import Likeness, set_embedding
+    from askance.maths.object_sets import Likeness, set_embedding
     from askance.maths.sums import mean_by_halves, over_units, sum_by_halves
     from askance.maths.units import Chunk, Densities, Rows, Units, bernoulli_units
 
@@ -57,7 +58,7 @@ __getattr__ = names_from(
         "given": ("Numbers", "as_tensor"),
         "joint": ("joint_entropy",),
         "label_errors": ("SuspectedErrors", "probably_right", "suspected_errors"),
-        "set_embedding": ("Likeness", "set_embedding"),
+        "object_sets": ("Likeness", "set_embedding"),
         "sums": ("mean_by_halves", "over_units", "sum_by_halves"),
         "units": ("Chunk", "Densities", "Rows", "Units", "bernoulli_units"),
     },

@@ -26,7 +26,7 @@ class Units:
         image: `[U]`, for each unit the place of its image in 0..n_images-1.
         n_images: N.
         about: what the task knows of each unit beside its draws, by name: tensors `[U]` or `[U, ...]`. An
-            acquisition that has such a name in its signature is given it. See `about.ABOUT`.
+            acquisition that has such a name in its signature is given it. See `ABOUT`.
 
     Raises:
         DrawsError: not one image a unit, an image out of range, or something that is not said of each unit.

@@ -33,7 +33,8 @@ def box_count(counts: Scores, ids: Sequence[str], n: int, seed: int) -> Picks:
 
     As an arm it is in Lyu, Zhou, Chen, Huang, Yu and Zhang 2023, "Box-level active detection" (arXiv 2303.13089).
 
-    >>> box_count([0.5, 7.25, 2.0], ["a", "b", "c"], 2, seed=0).ids
+    >>> import numpy as np
+    >>> box_count(np.array([0.5, 7.25, 2.0]), ["a", "b", "c"], 2, seed=0).ids
     ('b', 'c')
     """
     check_request(ids, n)

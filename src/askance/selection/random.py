@@ -94,7 +94,7 @@ def foreground_random(counts: Scores, ids: Sequence[str], n: int, seed: int) -> 
 
     As a floor for segmentation it is in Lüth and others 2025, "nnActive" (TMLR).
 
-    >>> set(foreground_random([0.0, 2.5, 0.1, 1.0], ["a", "b", "c", "d"], 2, seed=0).ids) == {"b", "d"}
+    >>> set(foreground_random(np.array([0.0, 2.5, 0.1, 1.0]), ["a", "b", "c", "d"], 2, seed=0).ids) == {"b", "d"}
     True
     """
     check_request(ids, n)

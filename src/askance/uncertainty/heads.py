@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from askance.maths import Draws
-from askance.uncertainty.split import flat_layers, head_width
+from askance.uncertainty.split import flat_layers, head_tensor, head_width
 from askance.vocab import LabelError, ModelError
 from askance.vocab.theirs import theirs
 
@@ -115,7 +115,7 @@ def draws_of(heads: Iterable[Callable[[Tensor], Tensor]], features: Tensor, like
         like: the head whose width, device and dtype they have.
     """
     check_features(features, head_width(like))
-    weight = next(like.parameters())
+    weight = head_tensor(like)
 
     def log_probs(head: Callable[[Tensor], Tensor]) -> Tensor:
         def of_block(block: Tensor) -> Tensor:

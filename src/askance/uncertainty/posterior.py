@@ -17,6 +17,7 @@ from askance.uncertainty.masks import dropout_masks
 from askance.uncertainty.split import (
     ELEMENTWISE,
     flat_layers,
+    head_tensor,
     head_width,
     is_dropout,
     is_nothing,
@@ -59,7 +60,7 @@ class DropoutPosterior:
         own = frozen(head)
         layers = _layers(own)
         first = next(i for i, (_, layer) in enumerate(layers) if is_dropout(layer))
-        self._like = next(own.parameters())
+        self._like = head_tensor(own)
         self._prefix = nn.Sequential(*(layer for _, layer in layers[:first]))
         start = _run(self._prefix, self._like.new_zeros(1, self._width))
         behind = _named(layers[first:], names)

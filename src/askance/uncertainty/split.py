@@ -168,6 +168,11 @@ def head_width(head: nn.Sequential) -> int:
     raise ModelError("a head with a linear layer", str(head), "end the head with nn.Linear(features, classes)")
 
 
+def head_tensor(head: nn.Sequential) -> Tensor:
+    """A tensor whose device and dtype are the head's; its weights may be buffers, which are never trained."""
+    return next(one for one in (*head.parameters(), *head.buffers()) if one.is_floating_point())
+
+
 def is_plain(head: nn.Sequential) -> bool:
     """Whether a head is made of dropout, linear and elementwise layers alone."""
     kinds = {type(layer) for _, layer in flat_layers(head)}

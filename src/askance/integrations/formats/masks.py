@@ -133,8 +133,9 @@ class _Mask:
                 yield Object(name, mask=runs_of(self._values == value))
             elif name is not None:
                 named[name] = named.get(name, False) | (self._values == value)
-        for name, pixels in named.items():
-            yield Object(name, mask=runs_of(pixels))
+        order = {name: i for i, name in enumerate(self._classes.names)}
+        for name in sorted(named, key=lambda name: order.get(name, len(order))):
+            yield Object(name, mask=runs_of(named[name]))
 
     def _name(self, value: int) -> str | None:
         """The class of a value; None for background and void, empty where it has none."""

@@ -110,5 +110,4 @@ def _filled(ring: "Ring", size: tuple[int, int]) -> NDArray[np.bool_]:
 
     width, height = size
     found = coco.frPyObjects([[float(number) for corner in ring for number in corner]], height, width)
-    filled: NDArray[np.bool_] = coco.decode(found)[:, :, 0].astype(bool)
-    return filled
+    return pixels_of(Mask(width, height, tuple(text_to_counts(found[0]["counts"].decode("ascii")))))

@@ -103,7 +103,10 @@ def _named_texts(said: dict[str, Any], root: Path, faults: Faults, place: str) -
         entries = said.get(split)
         for entry in entries if isinstance(entries, list) else [entries] if entries else []:
             found = _existing(str(entry), bases)
-            if found is None:
+            labels = None if found else _existing(str(_labels_for(Path(str(entry)))), bases)
+            if labels is not None:
+                yield from find_texts(labels)
+            elif found is None:
                 faults.tell(place, f"{split}: {shown(entry)} is not there")
             elif found.is_dir():
                 yield from find_texts(_labels_for(found))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from askance.maths import Draws, log_mean_probs
 from askance.networks.features import Features
 from askance.tasks.classification.units import stream
-from askance.uncertainty.split import evaluating, head_width
+from askance.uncertainty.split import evaluating, head_tensor, head_width
 from askance.vocab import Progress, silent
 
 
@@ -76,7 +76,7 @@ def without_dropout(head: nn.Sequential, rows: Float[Tensor, "n _"]) -> Float64[
 
     Of several trunks' features side by side the first's are this head's.
     """
-    like = next(head.parameters())
+    like = head_tensor(head)
     with evaluating(head), torch.no_grad():
         logits: Tensor = head(rows[:, : head_width(head)].to(like))
     return torch.log_softmax(logits.double(), dim=-1).cpu()
