@@ -31,7 +31,7 @@ def letters(counts):
         rest = run - counts[i - 2] if i > 2 else run
         while True:
             bits, rest = rest & 31, rest >> 5
-            more = not (rest == (-1 if bits & 16 else 0))
+            more = rest != (-1 if bits & 16 else 0)
             text += chr(48 + bits + (32 if more else 0))
             if not more:
                 break

@@ -5,7 +5,6 @@ Names whose modules need torch are brought in when they are first used, so that 
 
 from typing import TYPE_CHECKING
 
-from askance.maths.about import ABOUT
 from askance.maths.boxes import Predictions, Truths
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference

@@ -1,6 +1,7 @@
 """Whether the model is as sure as it is right: a picture, its numbers, and sentences for both readers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -16,6 +17,18 @@ from askance.vocab.diagnosis import COLDEST, HOTTEST
 
 _PANEL = 3.4
 """Inches of a panel's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityWords:
+    """What is sure or right, and how pictures and tables name it."""
+
+    things: str = "images"
+    right: str = "accuracy"
+    title: str = "the model"
+
+
+_IMAGES = ReliabilityWords()
 
 
 def finding(found: Diagnosis) -> str:
@@ -70,25 +83,36 @@ def bins_table(found: Diagnosis) -> Table | None:
     """The picture in numbers; bins without an image are left out."""
     if found.before is None:
         return None
-    parts = [found.before] if found.after is None else [found.before, found.after]
-    names = ("", " at temperature")[: len(parts)]
+    parts = [("", found.before)] if found.after is None else [("", found.before), (" at temperature", found.after)]
+    return bins_of(parts)
+
+
+def bins_of(parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = _IMAGES) -> Table:
+    """Bins in numbers, each part under its name; bins without anything are left out."""
     head = ["confidence"]
-    for name in names:
-        head += [f"images{name}", f"mean confidence{name}", f"accuracy{name}"]
-    edges = found.before.edges
+    for name, _ in parts:
+        head += [f"{words.things}{name}", f"mean confidence{name}", f"{words.right}{name}"]
+    edges = parts[0][1].edges
     rows = []
     for b in range(len(edges) - 1):
-        if any(part.count[b] for part in parts):
-            cells = [cell for part in parts for cell in _bin(part, b)]
+        if any(part.count[b] for _, part in parts):
+            cells = [cell for _, part in parts for cell in _bin(part, b)]
             rows.append((f"{trim(100 * edges[b])} to {trim(100 * edges[b + 1])} %", *cells))
     return Table(tuple(head), tuple(rows))
 
 
 def reliability_svg(found: Diagnosis, *, narrow: bool) -> str | None:
     """Accuracy by confidence, as it is and at the temperature, over the images in each bin; an `<svg>` element."""
-    parts = [(PAGE.series[0], "as it is", found.before)]
-    parts += [(PAGE.series[2], f"at temperature {found.temperature:.3g}", found.after)] if found.after else []
-    panels = [(colour, name, part) for colour, name, part in parts if part is not None]
+    parts = [("as it is", found.before)]
+    parts += [(f"at temperature {found.temperature:.3g}", found.after)] if found.after else []
+    return reliability_svg_of([(name, part) for name, part in parts if part is not None], narrow=narrow)
+
+
+def reliability_svg_of(
+    parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = _IMAGES, *, narrow: bool
+) -> str | None:
+    """A panel for each part, two at most; an `<svg>` element, None where there is no part."""
+    panels = [(PAGE.series[2 * i], name, part) for i, (name, part) in enumerate(parts)]
     if not panels:
         return None
     across = 1 if narrow else len(panels)
@@ -100,12 +124,15 @@ def reliability_svg(found: Diagnosis, *, narrow: bool) -> str | None:
         most = max(max(part.count) for _, _, part in panels)
         for i, (colour, name, part) in enumerate(panels):
             row, column = (2 * i, 0) if narrow else (0, i)
-            _points(grid[row][column], part, colour, name, most)
+            _points(grid[row][column], part, colour, most)
+            grid[row][column].set_ylabel(words.right)
+            grid[row][column].set_title(f"{words.title} {name}".strip(), loc="left", color=colour)
             _counts(grid[row + 1][column], part, colour, most)
-        return inline(figure, f"reliability {narrow}")
+            grid[row + 1][column].set_ylabel(words.things)
+        return inline(figure, f"reliability {words.things} {narrow}")
 
 
-def _points(axes: Axes, part: Reliability, colour: str, name: str, most: int) -> None:
+def _points(axes: Axes, part: Reliability, colour: str, most: int) -> None:
     """A dot a bin, the larger the more images, with its interval; on the diagonal it is as sure as right."""
     _frame(axes)
     axes.plot((0, 1), (0, 1), color=PAGE.reference, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
@@ -117,8 +144,6 @@ def _points(axes: Axes, part: Reliability, colour: str, name: str, most: int) ->
     axes.set_ylim(-0.03, 1.03)
     axes.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-    axes.set_ylabel("accuracy")
-    axes.set_title(f"the model {name}", loc="left", color=colour)
 
 
 def _counts(axes: Axes, part: Reliability, colour: str, most: int) -> None:
@@ -132,7 +157,6 @@ def _counts(axes: Axes, part: Reliability, colour: str, most: int) -> None:
     axes.yaxis.set_major_locator(NullLocator())
     axes.xaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
-    axes.set_ylabel("images")
     axes.set_xlabel("confidence")
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from askance.report.box_data import BoxCost, FoundBox, TestedPicture
 from askance.report.words import words_for
 from askance.vocab import Curve, Diagnosis, Sighting, Split
+from askance.vocab.box_diagnosis import BoxDiagnosis
 
 SECTIONS = ("paid", "rounds", "calibration", "mistakes", "batch", "near", "doubts", "people", "quarantine", "time")
 """What `ReportData.absent` may speak of."""
@@ -26,6 +28,7 @@ class RoundRow:
         classes_tested: how many classes the test images have; 0 where it is not known.
         test: names the test set: rounds of one name were measured on the same images and labels; empty: not known.
         settings: of model and training, name -> value, as this round ran; empty where they are not known.
+        objects: boxes in the training labels the model saw; 0 where labels are no boxes.
     """
 
     number: int
@@ -39,6 +42,7 @@ class RoundRow:
     classes_tested: int = 0
     test: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
+    objects: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,8 @@ class PickedImage:
         near: the labelled images most like it, best first.
         stranger_than: the share of all scored images that are more like the labelled ones, in [0, 1], where the
             batch was picked by novelty.
+        boxes: what a detector finds in it.
+        size: its width and height, pixels, where boxes are drawn; None: no boxes are.
     """
 
     name: str
@@ -82,6 +88,8 @@ class PickedImage:
     thumbnail: bytes | None = None
     near: Sequence[NearImage] = ()
     stranger_than: float | None = None
+    boxes: Sequence[FoundBox] = ()
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +208,9 @@ class ReportData:
         paid: whether picking paid; None for a simulation, whose headline says so.
         answers: answers that are no class (`unreadable`, `none of these`) -> how many images.
         crew: who labelled; None where nothing is known of it.
+        boxes: how well the last detector finds, and what it gets wrong; None where there is none.
+        tested: some test images with their boxes, in the order of `boxes.shown`.
+        cost: what boxes cost; None where labels are no boxes.
     """
 
     title: str
@@ -227,6 +238,9 @@ class ReportData:
     paid: Paid | None = None
     answers: Mapping[str, int] = field(default_factory=dict)
     crew: Crew | None = None
+    boxes: BoxDiagnosis | None = None
+    tested: Sequence[TestedPicture] = ()
+    cost: BoxCost | None = None
 
     @property
     def below(self) -> bool:

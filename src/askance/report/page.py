@@ -1,7 +1,6 @@
 """One HTML file that stands alone: no script, no request; for light and dark, for paper and telephone."""
 
 import math
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from askance.report import calibration, compare, crew, mistakes, project, verdict
+from askance.report.box_page import boxes_context, card_overlays, counts_of, rounds_by_boxes
+from askance.report.chart import Chart, chart, data_uri
 from askance.report.data import SECTIONS, DoubtedLabel, NearImage, PickedImage, ReportData
 from askance.report.doubts import doubts
 from askance.report.ink import SERIES
@@ -38,16 +39,6 @@ _PAGES = Environment(
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
-    """One picture, laid out twice, for a desk and for a telephone, under the data set and what it shows."""
-
-    title: str
-    caption: str
-    wide: Markup
-    narrow: Markup
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """One stretch of a stacked bar.
 
@@ -72,6 +63,8 @@ class Card:
     votes: tuple[Part, ...]
     probabilities: tuple[Part, ...]
     near: tuple[tuple[NearImage, str | None], ...]
+    overlay: Markup | None = None
+    counts: str = ""
 
 
 def write_report(path: Path, data: ReportData) -> None:
@@ -140,6 +133,7 @@ def render(data: ReportData) -> str:
         saved_table=compare.saved_table(data) if compared else None,
         penalties_table=compare.penalties_table(data) if compared and _repeated(data) else None,
         rounds=_rounds_chart(data),
+        rounds_by_boxes=rounds_by_boxes(data, _titled(data, "by boxes drawn")),
         rounds_table=rounds_table(data.rounds, data.metric) if data.rounds else None,
         marks=marks(data.rounds),
         recalls=project.recalls(data),
@@ -147,10 +141,11 @@ def render(data: ReportData) -> str:
         batch_title=project.batch_title(data),
         chosen=_chosen(data),
         gain=score_name(data.how) if data.how else "gain",
-        cards=[_card(image, data.classes) for image in data.picked],
+        cards=_cards(data),
         people=_people(data),
         times=project.times_table(data.rounds),
         **_diagnosed(data),
+        **boxes_context(data),
         reasons=reasons.most_common(),
         shown=list(data.quarantined)[:SHOWN],
     )
@@ -160,7 +155,7 @@ def _diagnosed(data: ReportData) -> dict[str, object]:
     """What the sections on the last model show; nothing where it was not diagnosed."""
     found, listed = data.diagnosis, doubts(data)
     doubted: list[tuple[DoubtedLabel, Name, str | None]] = [
-        (one, name_of(one.name), _data_uri(one.thumbnail)) for one in (listed.shown if listed else ())
+        (one, name_of(one.name), data_uri(one.thumbnail)) for one in (listed.shown if listed else ())
     ]
     told = {"doubted": listed, "doubts": doubted}
     if found is None:
@@ -215,7 +210,7 @@ def _reliability_chart(data: ReportData) -> Chart | None:
         "bars count the images."
     )
     title = _titled(data, calibration.finding(data.diagnosis))
-    return _chart(title, caption, wide, narrow) if wide and narrow else None
+    return chart(title, caption, wide, narrow) if wide and narrow else None
 
 
 def _headline(data: ReportData) -> list[str]:
@@ -233,7 +228,7 @@ def _curves_chart(data: ReportData) -> Chart:
         curves_svg(data.curves, metric=data.metric, reference=data.reference, targets=data.targets, narrow=narrow)
         for narrow in (False, True)
     )
-    return _chart(_titled(data, verdict.finding(data)), caption, wide, narrow)
+    return chart(_titled(data, verdict.finding(data)), caption, wide, narrow)
 
 
 def _differences_chart(data: ReportData) -> Chart:
@@ -244,7 +239,7 @@ def _differences_chart(data: ReportData) -> Chart:
         "interval of the mean over paired runs, size by size; where it holds zero, the difference may be chance."
     )
     wide, narrow = (differences_svg(bands, metric=data.metric, narrow=narrow) for narrow in (False, True))
-    return _chart(_titled(data, f"{words_for(data.metric).title} beside {data.reference}"), caption, wide, narrow)
+    return chart(_titled(data, f"{words_for(data.metric).title} beside {data.reference}"), caption, wide, narrow)
 
 
 def _rounds_chart(data: ReportData) -> Chart | None:
@@ -259,21 +254,24 @@ def _rounds_chart(data: ReportData) -> Chart | None:
     wide, narrow = (
         band_svg(bands, metric=data.metric, targets=data.targets, narrow=narrow) for narrow in (False, True)
     )
-    return _chart(_titled(data, project.finding(data)), caption, wide, narrow)
+    return chart(_titled(data, project.finding(data)), caption, wide, narrow)
 
 
-def _chart(title: str, caption: str, wide: str, narrow: str) -> Chart:
-    return Chart(title, caption, Markup(wide), Markup(narrow))  # matplotlib escapes every text in it
+def _cards(data: ReportData) -> list[Card]:
+    overlays = card_overlays(data.picked)
+    return [_card(image, data.classes, over) for image, over in zip(data.picked, overlays, strict=True)]
 
 
-def _card(image: PickedImage, classes: Sequence[str]) -> Card:
+def _card(image: PickedImage, classes: Sequence[str], over: Markup | None) -> Card:
     return Card(
         image,
         name_of(image.name),
-        _data_uri(image.thumbnail),
+        data_uri(image.thumbnail),
         _parts(image.votes, classes, lambda value: f"{value:.0f}"),
         _parts(image.probabilities, classes, lambda value: f"{100 * value:.0f} %"),
-        tuple((one, _data_uri(one.thumbnail)) for one in image.near),
+        tuple((one, data_uri(one.thumbnail)) for one in image.near),
+        over,
+        counts_of(image.boxes),
     )
 
 
@@ -286,10 +284,3 @@ def _parts(shares: Mapping[str, float], classes: Sequence[str], text: Callable[[
         Part(100 * value / total, order.index(name) % len(SERIES), f"{name} {text(value)}")
         for value, name in largest
     )
-
-
-def _data_uri(picture: bytes | None) -> str | None:
-    if picture is None:
-        return None
-    kind = "png" if picture.startswith(b"\x89PNG") else "jpeg"
-    return f"data:image/{kind};base64,{b64encode(picture).decode()}"

@@ -129,11 +129,19 @@ def differences_svg(bands: Mapping[str, Band], *, metric: str, narrow: bool) -> 
         return inline(figure, f"differences {metric} {narrow}")
 
 
-def band_svg(segments: Sequence[Band], *, metric: str, targets: Sequence[float], narrow: bool) -> str:
+def band_svg(
+    segments: Sequence[Band],
+    *,
+    metric: str,
+    targets: Sequence[float],
+    narrow: bool,
+    across: str = "training labels",
+) -> str:
     """A project's own curve as an `<svg>` element: rounds that can be compared are one line, with its interval."""
     look = page_look(metric, narrow)
     with mpl.rc_context(style(look.ink)):
         figure, (axes,) = canvas(look)
+        axes.set_xlabel(across)
         lines = [Line("", band, look.ink.series[0]) for band in segments]
         axes.margins(x=0.04)
         for line in lines:
@@ -143,7 +151,7 @@ def band_svg(segments: Sequence[Band], *, metric: str, targets: Sequence[float],
             axes.axvline(between, color=look.ink.muted, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
         limits(axes, lines, targets, metric, whole=True)
         mark(axes, targets, look.ink)
-        return inline(figure, f"band {metric} {narrow}")
+        return inline(figure, f"band {metric} {narrow} {across}")
 
 
 def _rounds(axes: Axes, line: Line) -> None:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from askance.report.boxes import trained_on
 from askance.report.compare import Table
 from askance.report.data import ReportData, RoundRow
-from askance.report.rounds import RECALL, comparable, marks, value_of
+from askance.report.rounds import PRECISION, RECALL, comparable, marks, value_of
 from askance.report.words import difference, duration, listing, show, words_for
 
 _COLUMNS = 6
@@ -32,10 +33,12 @@ class Recalls:
     Attributes:
         rounds: round numbers, at most six, with the first and the last.
         rows: class name, and for each round its recall in percent, None where it has no test image.
+        what: is shown: recall, or of boxes average precision.
     """
 
     rounds: tuple[int, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    what: str = "Recall"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def headline(data: ReportData) -> list[str]:
     if measured:
         last, title = measured[-1], words_for(data.metric).sentence
         on = f" on {last.tested:,} test images" if last.tested else ""
-        sentences.append(f"{title} {value_of(last, data.metric)}{on}, with {last.labels:,} training labels.")
+        sentences.append(f"{title} {value_of(last, data.metric)}{on}, with {trained_on(last)}.")
         sentences.append(_compared(data, last))
     if data.picked:
         sentences.append(_batch_sentence(data))
@@ -145,15 +148,16 @@ def _waiting(data: ReportData) -> int:
 
 def recalls(data: ReportData) -> Recalls | None:
     """Recall of each class over the rounds; None where no round knows any."""
-    measured = [row for row in data.rounds if any(name.startswith(RECALL) for name in row.metrics)]
+    kind = PRECISION if any(name.startswith(PRECISION) for row in data.rounds for name in row.metrics) else RECALL
+    measured = [row for row in data.rounds if any(name.startswith(kind) for name in row.metrics)]
     if not measured:
         return None
     places = np.unique(np.linspace(0, len(measured) - 1, _COLUMNS).round().astype(int))
     chosen = [measured[i] for i in places]
-    found = [name.removeprefix(RECALL) for row in chosen for name in row.metrics if name.startswith(RECALL)]
+    found = [name.removeprefix(kind) for row in chosen for name in row.metrics if name.startswith(kind)]
     names = dict.fromkeys([*(name for name in data.classes if name in found), *found])
-    rows = tuple((name, tuple(_percent(row.metrics.get(RECALL + name)) for row in chosen)) for name in names)
-    return Recalls(tuple(row.number for row in chosen), rows)
+    rows = tuple((name, tuple(_percent(row.metrics.get(kind + name)) for row in chosen)) for name in names)
+    return Recalls(tuple(row.number for row in chosen), rows, "AP50" if kind == PRECISION else "Recall")
 
 
 def balance(data: ReportData) -> list[Share]:

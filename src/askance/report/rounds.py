@@ -11,10 +11,24 @@ from askance.report.data import RoundRow
 from askance.report.words import share_of, show, words_for
 
 RECALL = "recall/"
+PRECISION = "ap50/"
 _SHARES = ("error", "accuracy")
-_ORDER = ("error", "accuracy", "macro_recall", "auroc", "nll", "brier", "ece", "adaptive_ece")
-_ELSEWHERE = ("accuracy_deterministic",)
-"""Metrics that would be a second accuracy in the table: told with the calibration."""
+_PER_CLASS = (RECALL, PRECISION)
+_ORDER = (
+    "ap50",
+    "ap",
+    "ap75",
+    "error",
+    "accuracy",
+    "macro_recall",
+    "auroc",
+    "nll",
+    "brier",
+    "ece",
+    "adaptive_ece",
+)
+_ELSEWHERE = ("accuracy_deterministic", "boxes_tested", "boxes_found")
+"""Metrics that the table leaves out: a second accuracy, told with the calibration, and counts."""
 
 _CHANGES = 4
 """Settings that a mark names; all are counted."""
@@ -81,25 +95,28 @@ def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
 
     Of error and accuracy, which say the same, the one the report is about.
     """
-    found = dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(RECALL))
+    found = dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_PER_CLASS))
     metrics = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
     other = {"error": "accuracy", "accuracy": "error"}.get(metric, "error")
     if metric in metrics or "accuracy" in metrics:
         metrics = [name for name in metrics if name != other]
     metrics = [name for name in metrics if name not in _ELSEWHERE]
     letters = {mark.row.number: mark.letter for mark in marks(rounds)}
+    boxes = any(row.objects for row in rounds)
     rows = [
         (
             f"{row.number}\N{NO-BREAK SPACE}{letters.get(row.number, '')}".strip(),
             f"{row.labels:,}" if row.labels else "–",
+            *((f"{row.objects:,}" if row.objects else "–",) if boxes else ()),
             _tested_on(row),
             *(value_of(row, name) if name in row.metrics else "" for name in metrics),
             _training(row),
         )
         for row in rounds
     ]
+    labels = ("images", "boxes") if boxes else ("labels",)
     return Table(
-        ("round", "labels", "tested on", *(words_for(name).head for name in metrics), "training"), tuple(rows)
+        ("round", *labels, "tested on", *(words_for(name).head for name in metrics), "training"), tuple(rows)
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from askance.loop.already import model_file
 from askance.loop.project import Project
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, StoreError, silent
+from askance.vocab.box_diagnosis import BoxDiagnosis
 from askance.vocab.config import Config
 from askance.vocab.files import read_json, write_whole
 
@@ -84,7 +85,8 @@ def has_diagnosis(project: Project, one: Round) -> bool:
     basis = one.config.get("inputs")
     if basis is None or not diagnosed(project.config) or not model_file(project, one.number).exists():
         return True
-    return kept_in(_diagnosis_file(project, one), basis, Diagnosis) is not None
+    kind: Any = BoxDiagnosis if project.config.task == "detection" else Diagnosis
+    return kept_in(_diagnosis_file(project, one), basis, kind) is not None
 
 
 def wants_neighbours(project: Project, number: int, picks: tuple[Pick, ...]) -> bool:
@@ -106,6 +108,11 @@ def _labelled(project: Project) -> list[str]:
 def diagnosis_of(project: Project, one: Round) -> Kept[Diagnosis] | None:
     """What is kept of a round's model; None where nothing is, or only of an earlier training."""
     return kept_in(_diagnosis_file(project, one), one.config.get("inputs"), Diagnosis)
+
+
+def box_diagnosis_of(project: Project, one: Round) -> Kept[BoxDiagnosis] | None:
+    """The same of a detector; None where nothing is kept, or only of an earlier training."""
+    return kept_in(_diagnosis_file(project, one), one.config.get("inputs"), BoxDiagnosis)
 
 
 def neighbours_of(project: Project, one: Round) -> Kept[dict[str, list[Neighbour]]] | None:
@@ -140,7 +147,7 @@ def write_kept(path: Path, basis: object, found: Any, seconds: float = 0.0) -> N
 
 def is_kept(path: Path) -> bool:
     """Whether a file is whole, whatever it was made from."""
-    kind: Any = Diagnosis if path.name == "diagnosis.json" else _NEIGHBOURS
+    kind: Any = Diagnosis | BoxDiagnosis if path.name == "diagnosis.json" else _NEIGHBOURS
     try:
         kept = read_json(path, _File)
         TypeAdapter(kind).validate_python(kept.found)

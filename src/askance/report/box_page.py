@@ -1,0 +1,84 @@
+"""The parts of a page that are about boxes."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from askance.report import boxes
+from askance.report.box_data import FoundBox
+from askance.report.chart import Chart, chart, data_uri
+from askance.report.data import PickedImage, ReportData
+from askance.report.names import name_of
+from askance.report.overlay import doubts, drawn_overlay, found_overlay, picked_overlay
+from askance.report.plot import band_svg
+from askance.report.rounds import segments
+from askance.report.words import words_for
+
+
+def boxes_context(data: ReportData) -> dict[str, object]:
+    """What the sections on boxes show; nothing where the report is of something else."""
+    found, cost = data.boxes, data.cost
+    told: dict[str, object] = {
+        "box_standing": boxes.standing(found) if found else [],
+        "box_classes": boxes.classes_table(found) if found and found.objects else None,
+        "box_confused": boxes.confused_table(found) if found else None,
+        "box_calibration": _calibration(data),
+        "box_sure": boxes.calibration_sentence(found) if found else "",
+        "box_bins": boxes.bins_table(found) if found else None,
+        "box_cost": boxes.cost_sentences(cost) if cost else [],
+        "box_unseen": boxes.unseen_sentence(cost) if cost else "",
+        "box_legend": boxes.doubt_legend([image.boxes for image in data.picked]),
+        "tested_cards": [
+            (one, name_of(one.name), data_uri(one.thumbnail), drawn_overlay(one.image), found_overlay(one.image))
+            for one in data.tested
+        ],
+    }
+    return told
+
+
+def card_overlays(picked: Sequence[PickedImage]) -> list[Markup | None]:
+    """For each picked image its boxes; None where boxes are not what it was picked by."""
+    doubt = doubts([image.boxes for image in picked])
+    return [
+        picked_overlay(image.size, image.boxes, row) if image.size else None
+        for image, row in zip(picked, doubt, strict=True)
+    ]
+
+
+def counts_of(found: Sequence[FoundBox]) -> str:
+    """Boxes by class, the commonest first.
+
+    >>> counts_of([FoundBox((0, 0, 1, 1), "can", 0.9), FoundBox((0, 0, 1, 1), "can", 0.2)])
+    '2 can'
+    """
+    return ", ".join(f"{n:,} {name}" for name, n in Counter(one.name for one in found).most_common())
+
+
+def rounds_by_boxes(data: ReportData, title: str) -> Chart | None:
+    """The project's own curve once more, over the boxes that were drawn; None where labels are no boxes."""
+    bands = segments(boxes.by_boxes(data.rounds), data.metric)
+    if not bands:
+        return None
+    caption = (
+        f"{words_for(data.metric).sentence} by boxes in the training images: what labelling is paid by. A "
+        "strategy that picks crowded images looks better by images than it is by boxes."
+    )
+    wide, narrow = (
+        band_svg(bands, metric=data.metric, targets=data.targets, narrow=narrow, across="boxes in training images")
+        for narrow in (False, True)
+    )
+    return chart(title, caption, wide, narrow)
+
+
+def _calibration(data: ReportData) -> Chart | None:
+    if data.boxes is None:
+        return None
+    wide, narrow = (boxes.calibration_svg(data.boxes, narrow=narrow) for narrow in (False, True))
+    caption = (
+        "Boxes by how sure the model is of them, and how often they are right (overlap .5 or more with an object "
+        "of their class): on the dashed line it is as sure as it is right, below it too sure. Dots grow with their "
+        "boxes; lines are 95 % Wilson intervals; bars count the boxes."
+    )
+    title = f"{data.subject or data.title}: as sure as right?"
+    return chart(title, caption, wide, narrow) if wide and narrow else None
