@@ -37,6 +37,42 @@ def says_nothing_new(said: Annotation, known: Annotation) -> bool:
     return True
 
 
+OVERLAP = 0.5
+"""Intersection over union from which on two people have drawn one object."""
+
+
+def alike(one: Annotation, other: Annotation) -> bool:
+    """Whether two people say the same: the same labels, or objects of the same classes at the same places.
+
+    Nobody draws a box twice to the pixel: each object has to overlap one of the other's, by `OVERLAP` or more.
+
+    >>> ann, bob = (Annotation((Object("can", Box(x, 0, x + 10, 10)),)) for x in (0, 2))
+    >>> alike(ann, bob), alike(ann, Annotation((Object("can", Box(9, 0, 19, 10)),)))
+    (True, False)
+    """
+    if one.labels is not None or other.labels is not None:
+        return one.labels == other.labels
+    left, objects = list(other.objects or ()), one.objects or ()
+    if len(left) != len(objects):
+        return False
+    for thing in objects:
+        found = max(left, key=lambda it: (it.name == thing.name) * _overlap(thing.bounds, it.bounds))
+        if found.name != thing.name or _overlap(thing.bounds, found.bounds) < OVERLAP:
+            return False
+        left.remove(found)
+    return True
+
+
+def _overlap(one: Box | None, other: Box | None) -> float:
+    """Intersection over union."""
+    if one is None or other is None:
+        return 0.0
+    across = min(one.right, other.right) - max(one.left, other.left)
+    down = min(one.bottom, other.bottom) - max(one.top, other.top)
+    both = max(0.0, across) * max(0.0, down)
+    return both / (one.area + other.area - both) if both else float(one == other)
+
+
 def _agrees(one: Object, other: Object) -> bool:
     if (one.name, one.crowd) != (other.name, other.crowd):
         return False

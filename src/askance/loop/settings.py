@@ -11,6 +11,7 @@ import tomlkit
 from pydantic import BaseModel, ValidationError
 from tomlkit.exceptions import TOMLKitError
 
+from askance.loop.names import selections
 from askance.vocab import ConfigError, Json
 from askance.vocab.config import Config, DetectorConfig
 from askance.vocab.files import write_whole
@@ -35,7 +36,9 @@ def read_config(path: Path) -> Config:
 def check_config(raw: dict[str, Any], where: str) -> Config:
     """A configuration from plain values, or an error that names the first thing wrong."""
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
+        _check_several(config, where)
+        return config
     except (RecursionError, OverflowError) as error:
         raise ConfigError("settings as on the settings page", f"{error} in {where}", "mend the file") from None
     except ValidationError as error:
@@ -49,6 +52,40 @@ def check_config(raw: dict[str, Any], where: str) -> Config:
         got = "nothing" if first["type"] == "missing" else _shown(first.get("input"), place)
         wanted = first["msg"].removeprefix("Value error, ")
         raise ConfigError(f"{place}: {wanted}", f"{got} in {where}", "change that value") from None
+
+
+def _check_several(config: Config, where: str) -> None:
+    """Refuse what cannot be where an image may have several labels.
+
+    Raises:
+        ConfigError: objects besides, a posterior of one class an image, balanced classes, or a selection that
+            compares images which are one unit each.
+    """
+    if not config.several:
+        return
+    wanted = "several labels an image (several = true)"
+    if config.task != "classification":
+        fix = "set several = false: an image may have any number of objects"
+        raise ConfigError(f"{wanted} in classification", f"task = {config.task} in {where}", fix)
+    if config.model.posterior.startswith("laplace"):
+        got = (
+            f"model.posterior = {config.model.posterior} in {where}, whose curvature is that of one class an image"
+        )
+        raise ConfigError(f"a posterior for {wanted}", got, "mc-dropout, dropout-moments, swag or ensemble")
+    if config.train.balance != "none":
+        got = f"train.balance = {config.train.balance} in {where}: an image counts for all of its labels at once"
+        raise ConfigError(f'train.balance = "none" for {wanted}', got, 'set train.balance = "none"')
+    if _compares_draws(config.strategy.selection):
+        got = f"strategy.selection = {config.strategy.selection} in {where}, of images that are one unit each"
+        raise ConfigError(f"a selection for {wanted}", got, "power, top-k or uncertainty-herding")
+
+
+def _compares_draws(selection: str) -> bool:
+    """Whether a selection looks at the draws of images together; one that there is not is told of elsewhere."""
+    try:
+        return "draws" in selections[selection].needs
+    except ConfigError:
+        return False
 
 
 def kept_settings(config: Config) -> dict[str, Json]:

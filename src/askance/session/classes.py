@@ -14,7 +14,7 @@ from askance.integrations import LabelRow
 from askance.integrations.classes import Spelling
 from askance.loop.project import CONFIG, Project
 from askance.loop.settings import edit_classes
-from askance.vocab import LabelError, Split, answer_of
+from askance.vocab import Label, LabelError, Split, answer_of
 from askance.vocab.config import Config
 from askance.vocab.errors import listed
 from askance.vocab.names import class_fault, tidy
@@ -26,7 +26,7 @@ class ClassCount:
 
     Attributes:
         name: the class.
-        labels: split -> how many labels.
+        labels: split -> how many labels; of objects, how many of them.
         known: whether it is among `classes` in `askance.toml`; nothing is trained on others.
     """
 
@@ -70,8 +70,10 @@ def class_counts(project: Project) -> list[ClassCount]:
     splits = project.store.splits()
     counts: dict[str, Counter[Split]] = {name: Counter() for name in project.config.classes}
     for image_id, label in project.store.labels().items():
-        if label.value is not None:
-            counts.setdefault(label.value, Counter())[splits.get(image_id, "train")] += 1
+        found = Counter([label.value]) if label.value is not None else Counter()
+        found = label.annotation.classes if label.annotation is not None else found
+        for name, n in found.items():
+            counts.setdefault(name, Counter())[splits.get(image_id, "train")] += n
     return [ClassCount(name, dict(of), name in project.config.classes) for name, of in counts.items()]
 
 
@@ -115,13 +117,18 @@ def remove_class(project: Project, name: str) -> Config:
     with project.store.turn():
         project = project.with_classes()
         (name,) = _as_spelt(project, [name])
-        used = sum(label.value == name for label in project.store.labels().values())
+        used = sum(_says(label, name) for label in project.store.labels().values())
         if used:
             fix = f"{_merge(name, 'OTHER', into='OTHER')}, or label those images anew"
             raise LabelError("a class that no label uses", f"{name} with {used} labels", fix)
         if name not in project.config.classes:
             raise _no_class(project, [name])
         return edit_classes(project.root / CONFIG, [name], None)
+
+
+def _says(label: Label, name: str) -> bool:
+    """Whether a label names a class."""
+    return name in label.annotation.names if label.annotation is not None else label.value == name
 
 
 def _as_spelt(project: Project, names: Sequence[str]) -> list[str]:

@@ -42,6 +42,10 @@ _NUMBERED = re.compile(r"^\d{3,}_(?=.)")
 """What a batch folder puts before an image's name."""
 
 
+_ANY = (1000, 1000)
+"""A size, pixels, where a file is read for its classes alone."""
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What a file or folder says of images.
@@ -80,7 +84,7 @@ def read_objects(path: Path, how: Taking, project: Project | None = None) -> Rea
     Raises:
         LabelError: there is no such file, or nothing that can be read as one.
     """
-    from askance.integrations.formats import read_annotations
+    from askance.integrations.formats import detect_format, read_annotations
 
     pool = project.store.images() if project is not None else {}
     batch = find_batch_folder(path) if how.format is None else None
@@ -92,8 +96,11 @@ def read_objects(path: Path, how: Taking, project: Project | None = None) -> Rea
         return Read(path, file, read_batch_cells(batch, pool), names, small=small)
     if how.format is None and path.exists() and kind_of(path) == "labels" and not path.is_dir():
         return Read(path, None, read_rows(path, pool))
-    sizes = None if project is None else _places(project, path, None).size
-    file = read_annotations(path, how.format, sizes=sizes)
+    form = how.format or detect_format(path)
+    if project is not None:
+        file = read_annotations(path, form, sizes=_places(project, path, None).size)
+    else:  # shares of an image are of any size, until the images are known
+        file = read_annotations(path, form, sizes=(lambda name: _ANY) if form == "yolo" else None)
     if project is not None and file.images:  # where the images lie is the pool's business
         faults = [one for one in file.faults if one.image or not one.problem.endswith("is not there")]
         file = replace(file, faults=faults)

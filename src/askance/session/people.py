@@ -13,6 +13,7 @@ import numpy as np
 
 from askance.integrations.files import FOR_PEOPLE, csv_bytes
 from askance.integrations.read import LABELS, PATHS, plain_name
+from askance.integrations.same import alike
 from askance.loop.project import Project
 from askance.store.said import is_settled
 from askance.vocab import ImageRecord, Label, said
@@ -205,7 +206,8 @@ def _differing(
     """Those to be settled, and how many are settled."""
     found, settled = [], 0
     for image_id, one in words.items():
-        if len({said(label) for label in one.values()}) < 2:
+        first, *others = one.values()
+        if all(_agree(first, label) for label in others):
             continue
         force = next((label for label in one.values() if not label.opinion), None)
         if is_settled(force, one):
@@ -216,17 +218,37 @@ def _differing(
     return tuple(sorted(found, key=lambda differing: differing.name)), settled
 
 
+def _agree(one: Label, other: Label) -> bool:
+    """Whether two people say the same of an image."""
+    if one.annotation is not None and other.annotation is not None:
+        return alike(one.annotation, other.annotation)
+    return said(one) == said(other)
+
+
+def _categories(words: list[Label]) -> list[str]:
+    """What each says of one image, by a name; of those who count alike and see it elsewhere by several."""
+    found: list[str] = []
+    for i, label in enumerate(words):
+        like = next((found[j] for j in range(i) if _agree(words[j], label)), None)
+        name = said(label)
+        while like is None and name in found:
+            name += ", elsewhere"
+        found.append(name if like is None else like)
+    return found
+
+
 def _figures(words: Mapping[str, Mapping[str, Label]]) -> tuple[tuple[Pair, ...], int, float | None]:
     """Pairs, how many images two people or more saw, and alpha over them."""
     from askance.maths.agreement import agreement, cohen_kappa, krippendorff_alpha
 
     shared = [one for one in words.values() if len(one) > 1]
     raters = sorted({who for one in shared for who in one})
-    categories = {name: i for i, name in enumerate(sorted({said(w) for one in shared for w in one.values()}))}
+    told = [_categories(list(one.values())) for one in shared]
+    categories = {name: i for i, name in enumerate(sorted({name for names in told for name in names}))}
     table = np.full((len(shared), len(raters)), -1, dtype=np.int64)
     for i, one in enumerate(shared):
-        for who, label in one.items():
-            table[i, raters.index(who)] = categories[said(label)]
+        for who, name in zip(one, told[i], strict=True):
+            table[i, raters.index(who)] = categories[name]
     pairs = []
     for i, j in combinations(range(len(raters)), 2):
         both = (table[:, i] >= 0) & (table[:, j] >= 0)
