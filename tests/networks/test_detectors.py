@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision.ops import box_iou
 
 from askance.acquisition import score
 from askance.maths import aggregate
@@ -35,8 +36,9 @@ def test_from_draws_to_picks(name):
     assert boxes.draws.log_probs.shape == (len(boxes), 8, len(CLASSES) + 1)
     doubt = score("bald", draws=of_boxes.draws)
     assert float(doubt.max()) > 1e-7
-    picks = select("top-k", scores=aggregate(doubt, boxes.image, 2, "max"), ids=["a", "b"], batch_size=1)
-    assert len(picks.ids) == 1
+    of_images = aggregate(doubt, boxes.image, 2, "max")
+    picks = select("top-k", scores=of_images, ids=["a", "b"], n=1, seed=0)
+    assert picks.ids == ("ab"[int(of_images.argmax())],)
     sides = torch.tensor([[80, 60, 80, 60], [50, 64, 50, 64]])[boxes.image]
     assert bool((boxes.boxes >= 0).all())
     assert bool((boxes.boxes <= sides + 1e-3).all())
@@ -84,13 +86,14 @@ def test_a_draw_is_the_whole_head_run_under_its_masks(name):
 @every_torchvision
 def test_closed_form_against_ten_thousand_draws(name):
     """Mean and covariance of the logits, at each box."""
-    detector, image, k, p = tiny(name), images()[0], 10_000, 0.2
+    detector, image, k, p = tiny(name), images()[0], 10_000, 0.2  # at few boxes: masks are drawn one by one
     with torch.inference_mode():
         look = look_at(detector.net, image / 255)
-        which, label, _ = chosen(look, LEAST, 6)
+        which, label, _ = chosen(look, LEAST, 4)
         layer = look.head(which, label).classes
-        layers = [one for _, one in layer.layers] if hasattr(layer, "layers") else [layer]
-        for one in layers:
+        layers = [one for rows, one in layer.layers if len(rows)] if hasattr(layer, "layers") else [layer]
+        for one in layers[:1]:
+            assert len(one.rest)
             exact, drawn = one.moments(p), one.masked(k, 0, p).double()
             variance = exact.covariance.diagonal(dim1=-2, dim2=-1).double()
             assert bool(((drawn.mean(1) - exact.mean).abs() <= 5 * (variance / k).sqrt() + 1e-5).all())
@@ -102,24 +105,31 @@ def test_closed_form_against_ten_thousand_draws(name):
 
 @every_torchvision
 def test_boxes_are_those_of_the_library(name):
-    """Each of ours is one of its own, with the same probability; each of its best classes is one of ours."""
+    """Each of ours is one of its own, or one that it leaves out beside a likelier one of that class."""
     detector, image = tiny(name, "softmax"), images()[0]
     net = detector.net
     owner = net.roi_heads if hasattr(net, "roi_heads") else net
-    before, owner.score_thresh = owner.score_thresh, LEAST
+    wanted = {"score_thresh": LEAST, "detections_per_img": 100_000, "topk_candidates": 100_000}
+    before = {key: getattr(owner, key) for key in wanted if hasattr(owner, key)}
     try:
+        for key in before:
+            setattr(owner, key, wanted[key])
         with torch.inference_mode():
             own = net([image / 255])[0]
     finally:
-        owner.score_thresh = before
-    boxes = found(name, "softmax", of=[image], most=300)
-    likely = boxes.draws.log_probs[:, 0, :-1].exp().max(-1).values
-    near = (boxes.boxes[:, None] - own["boxes"]).abs().amax(-1) < 1e-2
-    assert bool(near[: len(boxes) // 2].any(1).all())
-    assert int(near.any(1).sum()) >= 0.9 * len(boxes)
-    if "fasterrcnn" in name or "ssdlite" in name:  # a softmax; a sigmoid becomes at most one of several
-        first = int(near[0].to(torch.int8).argmax())
-        assert float(own["scores"][first]) == pytest.approx(float(likely[0]), abs=1e-5)
+        for key, value in before.items():
+            setattr(owner, key, value)
+    boxes = found(name, "softmax", of=[image], most=10)
+    probs, label = boxes.draws.log_probs[:, 0, :-1].exp().max(-1)
+    softmax = "fasterrcnn" in name or "ssdlite" in name
+    same_class = own["labels"][None] == label[:, None] + softmax
+    near = same_class & ((boxes.boxes[:, None] - own["boxes"]).abs().amax(-1) < 1e-2)
+    beside = same_class & (box_iou(boxes.boxes, own["boxes"]) > owner.nms_thresh - 1e-3)
+    assert bool(near[0].any())
+    assert bool((near | beside).any(1).all())
+    assert int(near.any(1).sum()) >= len(boxes) // 2
+    if softmax:  # a sigmoid becomes at most one of several
+        assert float(own["scores"][near[0]].max()) == pytest.approx(float(probs[0]), abs=1e-5)
 
 
 @every

@@ -1,9 +1,10 @@
 """Detectors of random weights that see an image of 64 pixels, and images for them."""
 
 from functools import cache
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from askance.networks.detectors.build import NetDetector, Spec, build
 
@@ -75,10 +76,26 @@ def tiny(name: str, how: str = "mc-dropout") -> NetDetector:
         made = tiny(name)
         return type(made)(**{field: getattr(made, field) for field in made.__slots__} | {"how": how})
     made = build(spec_of(name), seed=1)
+    if name in TORCHVISION:
+        _settle(made.net)
     generator = torch.Generator().manual_seed(5)
     for weight in _last(made):  # as they are made, they say nearly the same of all places
         weight.data += 0.02 * torch.randn(weight.shape, generator=generator)
     return made
+
+
+@torch.no_grad()
+def _settle(net: Any) -> None:
+    """BatchNorm knows the images: else numbers die out in a network that nobody trained."""
+    norms = [module for module in net.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    batch, _ = net.transform([one / 255 for one in [*images(), *images()]])
+    maps = net.backbone(batch.tensors)
+    if hasattr(net, "head"):
+        net.head(list(maps.values()))
+    net.eval()
 
 
 def _last(made: NetDetector) -> list[Tensor]:

@@ -100,15 +100,29 @@ def is_timm(name: str) -> bool:
 
 
 def _from_factory(config: ModelConfig, n_classes: int) -> nn.Module:
+    made = theirs_from(config, num_classes=n_classes)
+    if not isinstance(made, nn.Module):
+        raise ModelError("an nn.Module", type(made).__name__, f"return a network from {config.name}")
+    return made
+
+
+def theirs_from(config: ModelConfig, **told: object) -> object:
+    """What `module:factory` of `model.name` makes.
+
+    Args:
+        config: its name and options.
+        told: what it is called with besides.
+
+    Raises:
+        ModelError: no such module or function, or it fails.
+    """
     place, _, name = config.name.partition(":")
     fix = "run where the module can be imported: in its folder, or with it installed or on PYTHONPATH"
     with theirs(f"a function {name} in the module {place}", fix), _importing_from_here():
         factory = getattr(import_module(place), name)
-    wanted = f"{config.name}(num_classes={n_classes}, ...) to make a network"
+    wanted = f"{config.name}({', '.join(f'{key}={value}' for key, value in told.items())}, ...) to make a network"
     with theirs(wanted, f"correct the function, or model.options = {config.options}"):
-        made = factory(num_classes=n_classes, **config.options)
-    if not isinstance(made, nn.Module):
-        raise ModelError("an nn.Module", type(made).__name__, f"return a network from {config.name}")
+        made: object = factory(**told, **config.options)
     return made
 
 

@@ -3,12 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
+from torchvision.models.detection.ssd import SSD
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
 
 from askance.networks import library_of
 from askance.networks.detectors.detr import DetrDetector
@@ -184,17 +188,27 @@ def _torchvision_net(spec: Spec) -> nn.Module:
 
     _, name = library_of(spec.name)
     n = len(spec.classes) + name.startswith(_BACKGROUND_FIRST)
-    try:
-        made: nn.Module = torchvision.models.get_model(
-            name, weights=None, weights_backbone=None, num_classes=n, **dict(spec.options)
-        )
-    except (TypeError, ValueError) as error:
+    options = dict(spec.options)
+    builder = torchvision.models.get_model_builder(name)
+    kind = next(kind for start, kind in _KINDS.items() if name.startswith(start))
+    known = {one for made in (builder, kind, GeneralizedRCNNTransform) for one in signature(made).parameters}
+    known -= {"weights", "weights_backbone", "num_classes", "backbone", "kwargs", "progress"}
+    if unknown := sorted(options.keys() - known):  # the library itself passes over them
         raise ModelError(
-            f"options that torchvision's {name} takes",
-            f"model.options = {dict(spec.options)}: {error}",
+            f"options that torchvision's {name} takes: {', '.join(sorted(known))}",
+            ", ".join(unknown),
             "correct model.options, as {min_size = 640, max_size = 640}",
-        ) from error
+        )
+    made: nn.Module = builder(weights=None, weights_backbone=None, num_classes=n, **options)
     return made
+
+
+_KINDS: Mapping[str, type[nn.Module]] = {
+    "fasterrcnn": FasterRCNN,
+    "retinanet": RetinaNet,
+    "fcos": FCOS,
+    "ssd": SSD,
+}
 
 
 def _fill(net: nn.Module, spec: Spec, weights: str) -> None:

@@ -48,8 +48,7 @@ def transformers_net(
             return AutoModelForObjectDetection.from_pretrained(
                 folder, config=wanted, ignore_mismatched_sizes=True, use_safetensors=True
             ), look
-        auto: Any = AutoModelForObjectDetection
-        made: nn.Module = auto.from_config(wanted)
+        made: nn.Module = AutoModelForObjectDetection.from_config(wanted)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise ModelError(
             "a detector of transformers, rt_detr, rt_detr_v2 or d_fine, and options that it takes",
