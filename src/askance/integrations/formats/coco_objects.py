@@ -83,7 +83,7 @@ def _edges(bbox: Any) -> list[Any] | None:
     return [x, y, x + width, y + height]
 
 
-def _exact_edges(own: Any, edges: list[Any] | None) -> list[Any] | None:
+def _exact_edges(own: Any, edges: Sequence[Any] | None) -> Sequence[Any] | None:
     """The edges that we kept to the last digit, if they are still those of the box; none where it was not said."""
     if own is False or edges is None:
         return None

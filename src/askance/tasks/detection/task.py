@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from askance.maths import Chunk, Densities, Rows, Units, detection_metrics, difficulty_weights
+from askance.maths.box_diagnosis import ImageFacts, box_diagnosis
 from askance.networks.found import Found, units
 from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
@@ -26,6 +27,7 @@ from askance.tasks.detection.targets import Things, things
 from askance.training.dense import DenseRecipe
 from askance.training.devices import fabric_of
 from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
+from askance.vocab.box_diagnosis import BoxDiagnosis
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
 
 CHUNK = 32
@@ -198,6 +200,22 @@ class Detection:
             )
         of = [self._things(test.ids[place], test.targets[place]) for place in seen]
         return detection_metrics(predictions(parts, starts), truths(of), self.classes)
+
+    def diagnose(
+        self, model: DenseModel, val: Labelled, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+    ) -> BoxDiagnosis:
+        """How well it finds, what it gets wrong, how sure it may be, on the test images: see `box_diagnosis`."""
+        self._check(model)
+        parts, starts, seen = self._predicted(model, test.ids, progress)
+        ids = [test.ids[place] for place in seen]
+        scales = [self._scale(name) for name in ids]
+        scaled = [
+            part._replace(boxes=part.boxes / torch.tensor(scales[start:])[part.image][:, None])
+            for part, start in zip(parts, starts, strict=True)
+        ]
+        of = [things(test.targets[place], self._place, 1.0) for place in seen]
+        facts = ImageFacts(ids, [self._sizes[name] for name in ids])
+        return box_diagnosis(predictions(scaled, starts), truths(of), self.classes, facts, seed=seed)
 
     def explain(self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image its boxes and what the draws said of them; `{"problem": why}` for an unreadable one."""
