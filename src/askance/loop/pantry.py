@@ -228,8 +228,14 @@ class Pantry(Generic[M]):
                 "a score of the draws alone (bald, margin), or a detector with a posterior over its boxes",
             )
         said = {name: units.about[name] for name in strategy.scores_by & OF_UNITS}
-        given: dict[str, Any] = {"draws": units.draws, "targets": targets, "ids": owners, "seed": self.seed}
-        found = score(strategy.acquisition, **given, **said).cpu()
+        given: dict[str, Any] = {
+            "draws": units.draws,
+            "targets": targets,
+            "ids": owners,
+            "seed": self.seed,
+            **said,
+        }
+        found = score(strategy.acquisition, **given).cpu()
         return found * units.about["weight"].cpu().double() if strategy.weighs else found
 
     def _by_density(self, of_each: NDArray[np.float64]) -> NDArray[np.float64]:

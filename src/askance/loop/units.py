@@ -80,7 +80,7 @@ class Images:
         self._best[positions] = classes_of_images(of_units, units)
         places = positions[image.numpy()]
         pairs, of = np.unique(np.stack([places, labels_of(units).numpy()]), axis=1, return_inverse=True)
-        self._pairs.append((pairs[0], pairs[1], np.bincount(of.ravel(), counted.numpy(), pairs.shape[1])))
+        self._pairs.append((pairs[0], pairs[1], _sums(of, counted.numpy(), pairs.shape[1])))
 
     def groups(self, *, by_score: bool) -> NDArray[np.int64]:
         """A class for each image, `[N]`; -1 for one without units.
@@ -101,3 +101,8 @@ class Images:
             order = np.lexsort((classes, rank, ~probable, images))[::-1]  # the last write of an image stands
             groups[images[order]] = classes[order]
         return groups
+
+
+def _sums(of: NDArray[np.int64], counted: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    """What counts for each of n pairs."""
+    return np.bincount(of.ravel(), counted, n).astype(np.float64)

@@ -6,6 +6,7 @@ Letters: N images, U objects, D features of an object, m frequencies, W = 2 m nu
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int
 from torch import Tensor
@@ -120,9 +121,15 @@ def set_embedding(
     return whole / totals(heavy, place, n_images).clamp_min(torch.finfo(torch.float64).tiny)[:, None]
 
 
+def _of_each(label: Int[Tensor, "U"]) -> tuple[Int[Tensor, "n"], Int[Tensor, "U"]]:
+    """The numbers there are, and the place of each one's among them."""
+    numbers, of = np.unique(label.cpu().numpy(), return_inverse=True)
+    return torch.from_numpy(numbers), torch.from_numpy(of)
+
+
 def _turns(label: Int[Tensor, "U"], likeness: Likeness) -> Float64[Tensor, "U m"]:
     """An angle for each class and frequency, that belongs to the class's number and the seed."""
-    numbers, of = label.unique(return_inverse=True)
+    numbers, of = _of_each(label)
     turns = torch.empty(len(numbers), likeness.frequencies.shape[1], dtype=torch.float64)
     for place, number in enumerate(numbers.tolist()):
         generator = torch.Generator().manual_seed(keyed_seed("turn", likeness.seed, int(number)))

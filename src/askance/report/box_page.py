@@ -77,8 +77,8 @@ def _calibration(data: ReportData) -> Chart | None:
     wide, narrow = (boxes.calibration_svg(data.boxes, narrow=narrow) for narrow in (False, True))
     caption = (
         "Boxes by how sure the model is of them, and how often they are right (overlap .5 or more with an object "
-        "of their class): on the dashed line it is as sure as it is right, below it too sure. Dots grow with their "
-        "boxes; lines are 95 % Wilson intervals; bars count the boxes."
+        "of their class): on the dashed line it is as sure as it is right, below it too sure. Dots grow with "
+        "their boxes; lines are 95 % Wilson intervals; bars count the boxes."
     )
     title = f"{data.subject or data.title}: as sure as right?"
     return chart(title, caption, wide, narrow) if wide and narrow else None

@@ -10,7 +10,7 @@ import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -180,7 +180,8 @@ def _compared(session: "Session", slices: Slices, last: Round, progress: Progres
 
 def _right(session: "Session", ids: tuple[str, ...], seed: int) -> NDArray[np.float64]:
     """1 for each test image that a model of these labels is right about, else 0."""
-    project, task = session.project, session.task()
+    project = session.project
+    task: Any = session.task()  # of one class an image: it diagnoses
     train, test = project.labelled("train"), project.labelled("test")
     targets = dict(zip(train.ids, train.targets, strict=True))
     labels = Labelled(ids, tuple(targets[name] for name in ids))

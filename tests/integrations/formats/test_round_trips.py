@@ -13,7 +13,7 @@ from PIL import Image
 from askance.integrations.formats import FORMATS, Item, detect_format, read_annotations, write_annotations
 from askance.integrations.formats.runs import mask_of
 from askance.integrations.formats.yolo_write import BESIDE
-from askance.vocab import Annotation, LabelError, Mask, Object
+from askance.vocab import Annotation, Box, LabelError, Mask, Object
 from tests.integrations.formats import cases
 
 few = settings(max_examples=12)
@@ -270,6 +270,21 @@ def test_an_outline_with_holes_counts_only_as_long_as_its_runs_are_as_written(tm
     one = read_annotations(tmp_path / "a.json").images[0].annotation.objects[0]
     assert one.parts == ()
     assert one.mask == Mask(64, 48, (10, 5, 64 * 48 - 15))
+
+
+def test_edges_that_left_and_width_do_not_lead_to_come_back_to_the_last_digit(tmp_path):
+    box = Box(0.3, 0.3, 0.3 + 0.1, 48.0)
+    edges = [
+        (x / 100, y / 100)
+        for x in range(1, 60)
+        for y in range(x + 1, 200)
+        if x / 100 + (y / 100 - x / 100) != y / 100
+    ]
+    boxes = [box, *(Box(left, 1, right, 2) for left, right in edges[:50])]
+    assert len(boxes) == 51
+    made = [cases.item("a.jpg", *(Object("can", one) for one in boxes))]
+    found, _ = back("coco", made, tmp_path)
+    assert said(found) == meant(made)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools with numpy 2

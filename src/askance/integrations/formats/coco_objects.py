@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,9 @@ from askance.vocab.annotations import Annotation, from_json, to_json
 _TAKEN = frozenset(
     {"image_id", "category_id", "bbox", "segmentation", "keypoints", "num_keypoints", "iscrowd", "score", OWN}
 )
+
+_LAST_DIGITS = 1e-6
+"""Pixels by which left and width may miss the right edge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,7 @@ def draft_of(one: Mapping[str, Any], category: Category, size: Size, tell: Tell)
     if exact is not None:
         draft.parts, draft.rings = exact.parts, ()
         draft.mask = draft.mask if own.get("mask") is True else None
-    if own.get("box") is False:
-        draft.edges = None
+    draft.edges = _exact_edges(own.get("box"), draft.edges)
     source = own.get("source")
     draft.source = source if isinstance(source, str) else None
     return draft
@@ -80,6 +81,19 @@ def _edges(bbox: Any) -> list[Any] | None:
         return bbox if isinstance(bbox, list) else [bbox]
     x, y, width, height = (one for one in numbers if one is not None)
     return [x, y, x + width, y + height]
+
+
+def _exact_edges(own: Any, edges: list[Any] | None) -> list[Any] | None:
+    """The edges that we kept to the last digit, if they are still those of the box; none where it was not said."""
+    if own is False or edges is None:
+        return None
+    kept = [number(one) for one in own] if isinstance(own, list) else []
+    numbers = [number(one) for one in edges]
+    pairs = zip(kept, numbers, strict=False)
+    same = len(kept) == len(numbers) == 4 and all(
+        a is not None and b is not None and abs(a - b) < _LAST_DIGITS for a, b in pairs
+    )
+    return list(kept) if same else edges
 
 
 def _points(said: Any, category: Category, tell: Tell) -> tuple[Point, ...]:
@@ -142,7 +156,7 @@ def digest(said: Any) -> str:
     """What tells one segmentation from another.
 
     >>> digest([[1, 2, 3, 4, 5, 6]])
-    '0b2a6e1bfb4a4f2f'
+    '58bbb1d353a9015f'
     """
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -159,9 +173,11 @@ def record_of(one: Object, size: Size, names: Sequence[str], lost: Lost) -> dict
     box, own = one.bounds, dict[str, Any]()
     found: dict[str, Any] = {"iscrowd": int(one.crowd)}
     if box is not None:
-        found["bbox"] = [box.left, box.top, _span(box.left, box.right), _span(box.top, box.bottom)]
+        found["bbox"] = [box.left, box.top, box.width, box.height]
         if one.box is None:
             own["box"] = False
+        elif (box.left + box.width, box.top + box.height) != (box.right, box.bottom):
+            own["box"] = [box.left, box.top, box.right, box.bottom]
     found |= _segmentation(one, size, own, lost)
     if one.points:
         named = {point.name: point for point in one.points}
@@ -204,14 +220,3 @@ def _area(one: Object) -> float:
     if one.mask is not None:
         return one.mask.area
     return sum(map(area_of, one.parts)) if one.parts else one.bounds.area if one.bounds else 0
-
-
-def _span(low: float, high: float) -> float:
-    """The length that leads from one edge to the other, exactly.
-
-    >>> 0.1 + (0.7 - 0.1) == 0.7, 0.1 + _span(0.1, 0.7) == 0.7
-    (False, True)
-    """
-    length = high - low
-    tried = (length, math.nextafter(length, math.inf), math.nextafter(length, 0))
-    return next((one for one in tried if low + one == high), length)

@@ -4,13 +4,25 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from askance.integrations.formats.doors import read_lines
-from askance.vocab.names import tidy
+from askance.integrations.formats.doors import read_json, read_lines
+from askance.vocab import LabelError
+from askance.vocab.names import printable, tidy
 
 Colour = tuple[int, int, int]
 
-LISTS = ("classes.txt", "labelmap.txt", "labels.txt", "class_names.txt", "label_colors.txt", "class_dict.csv")
+_JSON = "classes.json"
+
+LISTS = (
+    _JSON,
+    "classes.txt",
+    "labelmap.txt",
+    "labels.txt",
+    "class_names.txt",
+    "label_colors.txt",
+    "class_dict.csv",
+)
 
 _BACKGROUND = frozenset({"background", "_background_", "bg", "other"})
 _VOID = frozenset({"void", "ignore", "__ignore__", "unlabeled", "unlabelled", "ignored", "boundary"})
@@ -49,6 +61,8 @@ class MaskClasses:
 def read_classes(folders: Sequence[Path], void: int | None) -> MaskClasses:
     """From the first list that lies in one of some folders: a class a line, the first line is number 0.
 
+    `classes.json` has a list of names, or one under `classes` with the number that is void under `ignore_index`.
+
     A line may have a colour: `can:128,0,0::` as CVAT writes it, `can,128,0,0`, or `128 0 0 can`.
     """
     found = MaskClasses(nothing=set() if void is None else {void})
@@ -56,7 +70,8 @@ def read_classes(folders: Sequence[Path], void: int | None) -> MaskClasses:
     if file is None:
         found.nothing.add(0)
         return found
-    lines = [line for line in read_lines(file, "a list of classes") if line and not line.startswith("#")]
+    lines, ignored = _lines(file)
+    found.nothing |= {ignored} if isinstance(ignored, int) else set()
     if lines and lines[0] == "__ignore__":
         lines = lines[1:]
     if lines and tidy(lines[0].lower()).replace(" ", "") in {"name,r,g,b", "name"}:
@@ -74,6 +89,18 @@ def read_classes(folders: Sequence[Path], void: int | None) -> MaskClasses:
             found.colours[colour] = name
             found.blank.discard(colour)
     return found
+
+
+def _lines(file: Path) -> tuple[list[str], Any]:
+    """The lines of a list, and the number that it says is void."""
+    what = "a list of classes"
+    if file.name != _JSON:
+        return [line for line in read_lines(file, what) if line and not line.startswith("#")], None
+    said = read_json(file, what, 1 << 20)
+    listed = said.get("classes") if isinstance(said, dict) else said
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise LabelError(f"{what}: names", printable(str(file)), 'write ["background", "can"]')
+    return listed, said.get("ignore_index") if isinstance(said, dict) else None
 
 
 def _taken_apart(line: str) -> tuple[str, Colour | None]:

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from shapely import Polygon
     from shapely.geometry.base import BaseGeometry
 
+_FLAT = 1e-12
+"""Area of an outline for the square of its length; with no more, its corners are on one line but for rounding."""
+
 _SLACK = 0.01
 """Pixels by which a number may miss the edge of the image and still mean it."""
 
@@ -49,9 +52,10 @@ def sound(ring: Ring) -> tuple[tuple[Part, ...], str | None]:
     if len(ring) < 3:
         return (), f"an outline of {len(ring)} points"
     drawn = shapely.Polygon(ring)
-    if drawn.is_valid and drawn.area > 0:
+    least = _FLAT * drawn.length**2
+    if drawn.is_valid and drawn.area > least:
         return (Part(ring),), None
-    parts = parts_of(shapely.make_valid(drawn))
+    parts = tuple(part for part in parts_of(shapely.make_valid(drawn)) if area_of(part) > least)
     if not parts:
         return (), "an outline without area"
     area = sum(area_of(part) for part in parts)

@@ -215,7 +215,8 @@ def _shifted(out: Any) -> Callable[[Tensor, Tensor], Tensor]:
     boxes = out.pred_boxes[0].clamp(1e-5, 1 - 1e-5).logit()
 
     def place(which: Tensor, moved: Tensor) -> Tensor:
-        return (boxes[which].unsqueeze(1) + moved).sigmoid()
+        moved_to: Tensor = (boxes[which].unsqueeze(1) + moved).sigmoid()
+        return moved_to
 
     return place
 

@@ -48,7 +48,8 @@ def transformers_net(
             return AutoModelForObjectDetection.from_pretrained(
                 folder, config=wanted, ignore_mismatched_sizes=True, use_safetensors=True
             ), look
-        made: nn.Module = AutoModelForObjectDetection.from_config(wanted)
+        auto: Any = AutoModelForObjectDetection
+        made: nn.Module = auto.from_config(wanted)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError) as error:
         raise ModelError(
             "a detector of transformers, rt_detr, rt_detr_v2 or d_fine, and options that it takes",
