@@ -10,7 +10,9 @@ from PIL import Image
 
 from askance.session import Session
 from askance.session.classes import class_counts, merge_classes, remove_class, rename_class
+from askance.session.paid import paid
 from askance.session.people import people
+from askance.session.spent import Spent, spent
 from askance.session.withdraw import withdraw
 from askance.store.said import what
 from askance.vocab import Box, LabelError
@@ -80,6 +82,8 @@ def test_labels_that_say_where_things_are_make_a_project_of_detection(tmp_path, 
         now = session.status()
         assert now.labels["train"] == {"can": 3, "lid": 1}
         assert (now.annotated["train"], now.empty["train"], now.unlabelled) == (3, 1, 3)
+        assert spent(session.project)["train"] == Spent(3, 4, 0, 0.0)
+        assert "3 images, 4 objects" in " ".join(paid(session).grounds)
         assert ("can", Box(1, 2, 11, 12.5)) in boxes(session, "0.png")
 
 

@@ -208,7 +208,8 @@ def _network(session: "Session") -> str:
 
     model = session.config.model
     known = listed(model.name)
-    words = [f"{model.name} at {model.size} x {model.size} pixels"]
+    found = session.config.task == "detection"  # its maps are of a size of their own
+    words = [model.name if found else f"{model.name} at {model.size} x {model.size} pixels"]
     words.append(f"weights {model.weights}")
     if known is not None and model.has_weights:
         words.append(f"{known.licence}, frozen" if model.train != "all" else known.licence)

@@ -29,6 +29,7 @@ def status(project: ProjectDir = Path(".")) -> None:
             rows.append(("images", *(f"{now.annotated[split]:,}" for split in SPLITS)))
             rows.append(("with nothing", *(f"{now.empty[split]:,}" for split in SPLITS)))
         print_table("objects" if session.config.task == "detection" else "labels", ("class", *SPLITS), rows)
+        _print_spent(session, now)
         _print_rounds(session, now)
         for line in people_lines(session, now):
             console.print(line)
@@ -68,6 +69,17 @@ def _counted(session: "Session", now: "Status") -> list[str]:
     classes = list(session.config.classes)
     others = {name for split in SPLITS for name in now.labels[split]} - set(classes)
     return classes + sorted(others)
+
+
+def _print_spent(session: "Session", now: "Status") -> None:
+    """What people have drawn, where that differs from image to image."""
+    from askance.cli.show import console
+    from askance.session.spent import spent
+
+    if now.annotated is not None and session.config.task == "detection":
+        told = [f"{split} {one.told}" for split, one in spent(session.project).items() if one.images]
+        if told:
+            console.print(f"spent: {'; '.join(told)}", highlight=False)
 
 
 def _print_rounds(session: "Session", now: "Status") -> None:

@@ -20,6 +20,7 @@ from askance.loop.strategy import Strategy
 from askance.maths import keyed_seed, keyed_uniform
 from askance.report.data import Paid
 from askance.session.evidence import kept_in, write_kept
+from askance.session.spent import spent
 from askance.vocab import Json, Labelled, Progress, Round, silent
 from askance.vocab.config import NO_WEIGHTS
 
@@ -85,6 +86,8 @@ class _Found:
 
 def paid(session: "Session", progress: Progress = silent) -> Paid:
     """The answer, or what is missing to give one."""
+    if session.config.task != "classification":
+        return _of_objects(session)
     slices, test = slices_of(session), len(session.project.labelled("test"))
     last = next((one for one in reversed(session.project.store.rounds()) if one.labels), None)
     if last is None:
@@ -92,6 +95,15 @@ def paid(session: "Session", progress: Progress = silent) -> Paid:
     if slices.k < SLICE or test < TESTED or not _cheap(last):
         return _missing(session, slices, test, cheap=_cheap(last))
     return _answer(slices, _compared(session, slices, last, progress), test)
+
+
+def _of_objects(session: "Session") -> Paid:
+    """Of objects nothing is compared yet: what was spent, and how strategies are compared on labels there are."""
+    each = "; ".join(f"{split} {one.told}" for split, one in spent(session.project).items() if one.images)
+    return Paid(
+        "Not known: models of objects are not trained anew to compare.",
+        (f"Spent so far: {each or 'nothing'}.", "An image costs what is drawn in it: compare by objects too."),
+    )
 
 
 def slices_of(session: "Session") -> Slices:
