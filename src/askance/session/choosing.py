@@ -19,6 +19,7 @@ from askance.networks import (
     listed,
 )
 from askance.pool import FileImages, Look
+from askance.pool.shapes import commonest_input
 from askance.vocab import ImageRecord, WeightsMissing
 from askance.vocab.config import NO_WEIGHTS, PRETRAINED, Config, ModelConfig
 
@@ -79,6 +80,25 @@ DETECTION: dict[str, Any] = {
 
 DETECTION_STRATEGY: dict[str, Any] = {"acquisition": "bald", "selection": "power"}
 """The same of `[strategy]`."""
+
+
+def choose(
+    settings: Mapping[str, Any], config: Config, images: Mapping[str, ImageRecord]
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """All settings of a new project, what nobody has said chosen by its images; and what to know of that.
+
+    Args:
+        settings: those that somebody made.
+        config: the same, checked.
+        images: of the pool.
+    """
+    chosen = choose_for(config, settings.get("model", {}), images)
+    strategy, notes = choose_strategy(settings.get("strategy", {}), ModelConfig(**chosen.settings), config.task)
+    found = {**settings, "model": chosen.settings, "strategy": strategy}
+    if config.task == "detection":
+        sizes = ((image.width, image.height) for image in images.values())
+        found["detector"] = {"input": commonest_input(sizes), **settings.get("detector", {})}
+    return found, (*chosen.notes, *notes)
 
 
 def choose_for(config: Config, given: Mapping[str, Any], images: Mapping[str, ImageRecord]) -> Chosen:

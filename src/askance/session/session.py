@@ -17,7 +17,7 @@ from askance.loop.already import (
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config
-from askance.session.choosing import choose_for, choose_strategy, look_of_named
+from askance.session.choosing import choose, look_of_named
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
@@ -35,7 +35,7 @@ from askance.session.standing import Status, standing
 from askance.session.trust import check_trust
 from askance.session.trust import trust as let_run
 from askance.vocab import ImageRecord, PoolError, Progress, SelectionError, Split, StoreError, silent
-from askance.vocab.config import Config, ModelConfig
+from askance.vocab.config import Config
 from askance.vocab.faults import door
 
 if TYPE_CHECKING:  # rooms with torch in them are met where they are used: most commands need none
@@ -87,9 +87,8 @@ class Session:
             ModelError: a network that nobody knows.
         """
         first = read_first(settings, Path(labels) if labels is not None else None, format)
-        settings = {**settings, **first.settings}
+        settings = {**settings, **first.settings, "model": look_of_named(settings.get("model", {}))}
         config = check_config(settings, CONFIG)
-        given = look_of_named(settings.get("model", {}))
         new = not os.path.exists(root)
         project = Project.create(Path(root), config)
         try:
@@ -100,18 +99,14 @@ class Session:
                     if new:
                         project.discard()
                     raise
-                chosen = choose_for(config, given, project.store.images())
-                strategy, notes = choose_strategy(
-                    settings.get("strategy", {}), ModelConfig(**chosen.settings), config.task
-                )
-                settings = {**settings, "model": chosen.settings, "strategy": strategy}
+                settings, notes = choose(settings, config, project.store.images())
                 project = project.with_config(check_config(settings, CONFIG))
                 imported = first.take(project, who)
                 project.write()  # last: an init that was killed can simply be run again
         except BaseException:
             project.close()
             raise
-        return cls(project, (*first.notes, *chosen.notes, *notes, *_trusted(project))), found, imported
+        return cls(project, (*first.notes, *notes, *_trusted(project))), found, imported
 
     @classmethod
     @door
