@@ -96,6 +96,9 @@ class MemoryCache:
         """The places of the ids without a row."""
         return [place for place, name in enumerate(ids) if name not in self._rows]
 
+    def __len__(self) -> int:
+        return len(self._rows)
+
     def append(self, ids: Sequence[str], rows: NDArray[np.float16]) -> None:
         """Keep rows."""
         self._rows.update(zip(ids, rows.copy(), strict=True))

@@ -165,15 +165,23 @@ class MapReader:
         self.look = Look(trunk.size, config.channels, "corner")
         self._normalise = Normalisation(config.mean, config.std)
         self._caches: dict[bool, FeatureCache | MemoryCache] = {}
+        self._met = False  # whether something was missing at the last look: else nothing can be absent
 
     @property
     def numbers(self) -> int:
         """How many numbers all maps of an image have; each takes 2 bytes."""
         return sum(level.numbers for level in self._trunk.levels)
 
+    def bytes_of(self, n: int) -> int:
+        """What the maps of n images take on the disk; their mirrors take as much again."""
+        return 2 * self.numbers * n
+
     def prepare(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> list[int]:
-        """Compute the maps that are missing; the places of the images that could be read."""
-        return self._fill(self._cache(mirrored), ids, mirrored, progress)
+        """Compute the maps that are missing and may be kept; the places of the images that could be read."""
+        cache = self._cache(mirrored)
+        fresh = self._fill(cache, ids, mirrored, progress)
+        absent = set(cache.missing(ids)) - fresh.keys()
+        return [place for place in range(len(ids)) if place not in absent]
 
     def known(self, ids: Sequence[str], *, mirrored: bool = False) -> tuple[Tensor, ...]:
         """Maps of images that could be read, in their order.
@@ -193,30 +201,44 @@ class MapReader:
         """Maps of images, or of their mirrors; one that cannot be read is left out. All are in memory at once."""
         cache = self._cache(mirrored)
         for _ in range(2):
-            places = self._fill(cache, ids, mirrored, progress)
+            fresh = self._fill(cache, ids, mirrored, progress)
+            absent = set(cache.missing(ids)) if len(fresh) or self._met else set()
+            kept = [place for place in range(len(ids)) if place not in absent]
             try:
-                rows = cache.read([ids[place] for place in places])
+                rows = torch.from_numpy(cache.read([ids[place] for place in kept]))
                 break
             except Damaged as error:
                 _log.warning("%s: they are computed anew", error.got)
         else:
             raise ModelError("maps as they were written", "a disk that changes them", "look after that disk")
-        return Maps(self._apart(torch.from_numpy(rows)), places)
+        if fresh:
+            rows = torch.cat([rows, torch.stack(list(fresh.values()))])
+            places = [*kept, *fresh]
+            order = sorted(range(len(places)), key=places.__getitem__)
+            return Maps(self._apart(rows[order]), [places[i] for i in order])
+        return Maps(self._apart(rows), kept)
 
     def _fill(
         self, cache: FeatureCache | MemoryCache, ids: Sequence[str], mirrored: bool, progress: Progress
-    ) -> list[int]:
-        """Compute what is missing; the places of the images that have maps then."""
-        new = [ids[place] for place in cache.missing(ids)]
-        for start in range(0, len(new), _BATCH):
-            some = new[start : start + _BATCH]
-            pixels, kept = self._images.load(some, self.look)
+    ) -> dict[int, Tensor]:
+        """Compute what is missing and keep what may be kept; the maps of the others by their places."""
+        missing = cache.missing(ids)
+        self._met = bool(missing)
+        room = self._bound // self.bytes_of(1) - len(cache)
+        told = f"looking at images ({self.bytes_of(len(missing)) / 1e6:,.0f} MB of maps)"
+        fresh: dict[int, Tensor] = {}
+        for start in range(0, len(missing), _BATCH):
+            places = missing[start : start + _BATCH]
+            pixels, kept = self._images.load([ids[place] for place in places], self.look)
             if kept:
                 rows = self._rows(torch.from_numpy(pixels), mirrored)
-                cache.append([some[place] for place in kept], rows.numpy())
-            progress("looking at images", min(start + _BATCH, len(new)), len(new))
-        absent = set(cache.missing(ids)) if new else set()
-        return [place for place in range(len(ids)) if place not in absent]
+                read = [places[i] for i in kept]
+                n = max(0, min(len(read), room))
+                cache.append([ids[place] for place in read[:n]], rows[:n].numpy())
+                fresh |= dict(zip(read[n:], rows[n:], strict=True))
+                room -= n
+            progress(told, min(start + _BATCH, len(missing)), len(missing))
+        return fresh
 
     def _rows(self, pixels: Tensor, mirrored: bool) -> Float[Tensor, "n d"]:
         """All maps of each image as one row, float16; the batch is filled up, so that company changes nothing."""

@@ -315,7 +315,7 @@ def test_nothing_is_written_over_something(tmp_path):
 
 
 def test_a_name_leads_nowhere_else(tmp_path):
-    made = [cases.item("../../up.jpg", cases.BOX_ALONE), cases.item("/root/up.jpg", cases.BOX_ALONE)]
+    made = [cases.item("../../up.jpg", cases.BOX_ALONE), cases.item("/srv/up.jpg", cases.BOX_ALONE)]
     for format in ("yolo", "voc", "labelme", "masks"):
         written = write_annotations(tmp_path / "deep" / "er" / format, format, made, ("lid",))
         inside = (tmp_path / "deep" / "er" / format).resolve()

@@ -1,0 +1,83 @@
+"""Maps of a frozen trunk: computed once an image, found again, never those of another trunk or size."""
+
+import pytest
+import torch
+
+from askance.networks.maps import MapReader, MapTrunk
+from askance.training.devices import fabric_of
+from askance.vocab import ModelError
+from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
+from tests.tasks.detection.place import SIZE, Place
+
+PLACE = Place()
+NAME = "timm/test_efficientnet"
+
+
+def reader(images, folder, *, size=SIZE, finest=4, name=NAME, **detector):
+    trunk = MapTrunk(ModelConfig(name=name), size, finest, None)
+    fabric = fabric_of(TrainConfig(device="cpu"))
+    return MapReader(images, trunk, DetectorConfig(**detector), fabric, folder)
+
+
+def test_levels_are_of_each_stride_the_last():
+    trunk = MapTrunk(ModelConfig(name=NAME), (96, 64), 8, None)
+    assert [(level.stride, level.channels, level.height, level.width) for level in trunk.levels] == [
+        (8, 32, 8, 12), (16, 48, 4, 6), (32, 64, 2, 3),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_an_image_is_looked_at_once(tmp_path, folder):
+    images = PLACE.images(broken=[2])
+    one = reader(images, tmp_path if folder else None)
+    first = one.of(PLACE.ids[:10])
+    assert first.places == [0, 1, 3, 4, 5, 6, 7, 8, 9]
+    seen = images.reads
+    again = one.of([name for i, name in enumerate(PLACE.ids[:10]) if i != 2][::-1])
+    assert images.reads == seen
+    assert all(torch.equal(a.flip(0), b) for a, b in zip(first.levels, again.levels, strict=True))
+
+
+def test_company_changes_nothing():
+    whole = reader(PLACE.images(), None).of(PLACE.ids[:9]).levels
+    alone = reader(PLACE.images(), None).of(PLACE.ids[8:9]).levels
+    assert all(torch.equal(a[8:], b) for a, b in zip(whole, alone, strict=True))
+
+
+def test_the_mirror_is_that_of_the_pixels():
+    mirrored = reader(PLACE.images(), None).of(PLACE.ids[:2], mirrored=True).levels
+    turned = Place()
+    turned.pixels = turned.pixels[:, :, :, ::-1].copy()
+    plain = reader(turned.images(), None).of(PLACE.ids[:2]).levels
+    assert all(torch.equal(a, b) for a, b in zip(mirrored, plain, strict=True))
+
+
+def test_maps_of_another_trunk_size_or_stride_are_never_read_as_these(tmp_path):
+    images = PLACE.images()
+    reader(images, tmp_path).of(PLACE.ids[:2])
+    for other in ({"finest": 8}, {"name": "timm/test_resnet"}):
+        before = images.reads
+        reader(images, tmp_path, **other).of(PLACE.ids[:2])
+        assert images.reads == before + 2
+    before = images.reads
+    reader(images, tmp_path).of(PLACE.ids[:2])
+    assert images.reads == before
+
+
+def test_beyond_the_bound_images_are_looked_at_every_time(tmp_path):
+    images = PLACE.images()
+    one = reader(images, tmp_path)
+    bound = 4 * 2 * one.numbers
+    small = reader(images, tmp_path / "small", cache=bound)
+    whole = one.of(PLACE.ids[:10]).levels
+    for _ in range(2):
+        before = images.reads
+        found = small.of(PLACE.ids[:10])
+        assert all(torch.equal(a, b) for a, b in zip(found.levels, whole, strict=True))
+    assert images.reads == before + 6
+    assert small.bytes_of(10) == 10 * 2 * one.numbers
+
+
+def test_a_network_without_maps_is_refused():
+    with pytest.raises(ModelError, match="maps of features"):
+        MapTrunk(ModelConfig(name="torchvision/resnet18"), SIZE, 8, None).levels  # noqa: B018
