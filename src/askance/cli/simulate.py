@@ -7,8 +7,23 @@ from typing import Annotated, Any, Literal
 import typer
 
 _Metric = Annotated[
-    Literal["error", "accuracy", "macro_recall", "auroc", "nll", "brier", "ece", "adaptive_ece"],
-    typer.Option(help="What is compared: macro_recall has classes count alike, auroc is of two classes."),
+    Literal[
+        "error",
+        "accuracy",
+        "macro_recall",
+        "auroc",
+        "nll",
+        "brier",
+        "ece",
+        "adaptive_ece",
+        "macro_f1",
+        "micro_f1",
+        "map",
+    ],
+    typer.Option(
+        help="What is compared: macro_recall has classes count alike, auroc is of two classes, macro_f1, micro_f1 "
+        "and map are of several labels an image."
+    ),
 ]
 _Levels = Annotated[
     str | None,
@@ -46,6 +61,9 @@ def simulate(
     targets: _Targets = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
     resplit: _Resplit = False,
+    several: Annotated[
+        bool, typer.Option("--several", help="An image may have several labels; --data may be a CSV file too.")
+    ] = False,
     metric: _Metric = "error",
     levels: _Levels = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
@@ -58,7 +76,7 @@ def simulate(
     from askance.cli.show import bars, console
 
     numbers, settings = _numbers(levels), settings_of(setting or [])
-    named = _checked(strategies, data, settings)
+    named = _checked(strategies, data, settings, several=several)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
         from askance.simulation.experiment import Experiment
@@ -80,10 +98,11 @@ def simulate(
         model=model,
         train=train,
     )
-    show(data, experiment, out, workers, resplit=resplit, view=_view(metric, numbers))
+    view = _view(metric, numbers)
+    show(data, experiment, out, workers, resplit=resplit, several=several, view=view)
 
 
-def _checked(strategies: str, data: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+def _checked(strategies: str, data: str, settings: Mapping[str, Any], *, several: bool = False) -> tuple[str, ...]:
     """The names of strategies; what there is not is refused before PyTorch is loaded.
 
     Raises:
@@ -96,12 +115,14 @@ def _checked(strategies: str, data: str, settings: Mapping[str, Any]) -> tuple[s
     names = tuple(name.strip() for name in strategies.split(","))
     for name in names:
         Strategy.parse(name)
-    if data != "digits" and not Path(data).is_dir():
+    if several and not Path(data).exists():
+        raise ConfigError("a CSV file of labels, or a folder with a folder a class", data, "check --data")
+    if not several and data != "digits" and not Path(data).is_dir():
         raise ConfigError(
             "digits, a folder of MNIST idx files, or a folder with a folder a class", data, "check --data"
         )
     if not settings.keys() - {"model", "train"}:  # others are refused as such, later
-        check_config({"pool": {"source": data}, **settings}, "--set")
+        check_config({"pool": {"source": data}, "several": several, **settings}, "--set")
     return names
 
 
@@ -127,7 +148,14 @@ def _view(metric: str, levels: tuple[float, ...] | None) -> Any:
 
 
 def show(
-    data: str, experiment: Any, out: Path, workers: int | None, *, resplit: bool = False, view: Any = None
+    data: str,
+    experiment: Any,
+    out: Path,
+    workers: int | None,
+    *,
+    resplit: bool = False,
+    several: bool = False,
+    view: Any = None,
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
@@ -136,7 +164,14 @@ def show(
 
     with bars() as progress:
         results = run_simulation(
-            data, experiment, out, resplit=resplit, view=view, workers=workers, progress=progress
+            data,
+            experiment,
+            out,
+            resplit=resplit,
+            several=several,
+            view=view,
+            workers=workers,
+            progress=progress,
         )
     print_table(
         f"{words_for(results.view.metric).heading}, mean over seeds",

@@ -13,7 +13,7 @@ from askance.report.words import share_of, show, words_for
 RECALL = "recall/"
 PRECISION = "ap50/"
 _SHARES = ("error", "accuracy")
-_PER_CLASS = (RECALL, PRECISION)
+_PER_CLASS = (RECALL, PRECISION, "ap/", "ece/", "f1/")
 _ORDER = (
     "ap50",
     "ap",

@@ -124,6 +124,9 @@ def _why_not_diagnosed(trained: Round | None, found: Diagnosis | None) -> dict[s
     test = "There is no labelled test image: askance pick --split test -n 200 asks for some."
     if not found.doubtable:
         return {"calibration": test, "mistakes": test, "doubts": "There is no held-out label to doubt."}
+    if not found.classes:
+        why = "Where an image may have several labels, none is taken for another."
+        return {"calibration": test, "mistakes": why, "doubts": why}
     none = f"None of the {found.doubtable:,} validation and test labels is in doubt."
     if found.suspects:
         none = f"The {len(found.suspects):,} in doubt have been labelled anew, or left the pool, since."

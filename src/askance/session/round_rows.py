@@ -11,6 +11,7 @@ from askance.report import RoundRow
 from askance.report.data import Beside
 from askance.session.evidence import diagnosis_of, neighbours_of
 from askance.vocab import Json, Round
+from askance.vocab.answers import labels_in
 
 FEW = 10
 """Test images that two rounds must share to be set beside each other."""
@@ -32,13 +33,21 @@ def round_row(project: Project, one: Round) -> RoundRow:
         metrics=test,
         tested=cast(int, one.config.get("tested", 0)),
         labelled=cast(Mapping[str, int], one.config.get("labelled", {})),
-        picked=Counter(str(p.why["predicted"]) for p in project.store.picks(one.number) if "predicted" in p.why),
+        picked=_picked(project, one),
         converged=bool(training.get("converged", True)),
         seconds=_seconds(project, one),
         classes_tested=sum(name.startswith("recall/") for name in test),
         test=_name(answers),
         settings=settings_of(one),
     )
+
+
+def _picked(project: Project, one: Round) -> Counter[str]:
+    """Classes that the model took the picked images for; all of them, where an image may have several."""
+    predicted = [str(p.why["predicted"]) for p in project.store.picks(one.number) if "predicted" in p.why]
+    if not project.config.several:
+        return Counter(predicted)
+    return Counter(name for said in predicted for name in labels_in(said, project.config.classes))
 
 
 def settings_of(one: Round) -> dict[str, str]:

@@ -16,6 +16,7 @@ from askance.maths import keyed_uniform
 from askance.pool import MAX_PIXELS, ArrayImages, FileImages, Look, scan
 from askance.session.labels import read_rows
 from askance.simulation.experiment import Problem
+from askance.studies.several import several_labels
 from askance.vocab import ConfigError, ImageRecord, Labelled, Sighting, answer_of
 from askance.vocab.config import ModelConfig, TrainConfig
 from askance.vocab.names import tidy
@@ -24,12 +25,18 @@ TEST_SHARE = 0.3
 """Of images that come without a test set of their own."""
 
 
-def problem_from(name: str) -> "partial[Problem]":
+def problem_from(name: str, *, several: bool = False) -> "partial[Problem]":
     """What `--data` names: `digits`, a folder of MNIST's idx files, or a folder with a folder a class.
+
+    Args:
+        name: of the data.
+        several: whether an image may have several labels; then a CSV file may be named too.
 
     Raises:
         ConfigError: none of these.
     """
+    if several:
+        return partial(several_labels, name)
     if name == "digits":
         return partial(digits)
     folder = Path(name)
@@ -181,7 +188,7 @@ def classification(
     cache = Path(features) if features else None
     if weights is not None:
         model = model.weights_under(Path(weights))
-    return Classification(model, train, problem.classes, problem.images, features=cache)
+    return Classification(model, train, problem.classes, problem.images, several=problem.annotated, features=cache)
 
 
 def natural_look(name: str) -> dict[str, Any]:

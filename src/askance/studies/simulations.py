@@ -127,7 +127,7 @@ def chosen_for(
     model, train = settings_for(data, settings)
     if natural_look(data):
         return model, train, ()
-    chosen = choose_model(look_of_named(settings.get("model", {})), images_in(data), MAX_PIXELS)
+    chosen = choose_model(look_of_named(settings.get("model", {})), images_in(_folder(data)), MAX_PIXELS)
     model, train = settings_for(data, {**settings, "model": chosen.settings})
     network = f"network: {model.name} at {model.size} x {model.size} pixels, weights {model.weights}"
     return model, train, (network, *chosen.notes)
@@ -161,12 +161,13 @@ def demo_experiment(seeds: int) -> Experiment:
 
 
 @door
-def run_simulation(
+def run_simulation(  # noqa: PLR0913 - what is simulated, how it is split, and how it is looked at
     data: str,
     experiment: Experiment,
     out: Path,
     *,
     resplit: bool = False,
+    several: bool = False,
     view: View | None = None,
     workers: int | None = None,
     progress: Progress = silent,
@@ -176,6 +177,7 @@ def run_simulation(
     Args:
         data: as `problem_from` reads it.
         resplit: each seed tests on images of its own.
+        several: whether an image may have several labels.
         view: what is compared and written about; None for the error. Curves have all metrics, so that another
             view of finished runs is a matter of seconds.
         workers: processes; None for one a core.
@@ -188,7 +190,8 @@ def run_simulation(
     refuse_other_folders(out, ("report.html", "curves.png", "curves.parquet"), "experiment.json", "data")
     refuse_other_files(report)
     task = partial(classification, features=str(out / "features"))
-    problem = partial(anew, problem_from(data)) if resplit else problem_from(data)
+    plain = problem_from(data, several=several)
+    problem = partial(anew, plain) if resplit else plain
     _check_metric(view.metric, problem)
     lab = Lab(experiment, problem, task, out, made())
     curves = simulate(lab, workers=workers or os.cpu_count() or 1, progress=progress)
@@ -200,6 +203,11 @@ def run_simulation(
     return Results(
         curves, experiment.strategies, view, len(logs), sum(not log["converged"] for log in logs), report, verdict
     )
+
+
+def _folder(data: str) -> str:
+    """Where the images are: of a table, its folder."""
+    return data if Path(data).is_dir() else str(Path(data).parent)
 
 
 def _check_metric(metric: str, problem: Callable[[], Problem]) -> None:

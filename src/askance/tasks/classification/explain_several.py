@@ -50,4 +50,6 @@ def _votes(said: Bool[Tensor, "K L"], classes: Sequence[str]) -> dict[str, Json]
     counts = Counter(
         written(name for name, there in zip(classes, row, strict=True) if there) for row in said.tolist()
     )
-    return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:TOP])
+    order = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    rest = sum(n for _, n in order[TOP:])
+    return dict(order[:TOP]) | ({"other answers": rest} if rest else {})
