@@ -60,3 +60,37 @@ def _masking(name: str, draw: int, seed: int, p: float) -> Any:
         return (x * mask.to(x).view(1, -1, *[1] * (x.dim() - 2)) / (1 - p),)
 
     return hook
+
+
+def iou_of(a: list[float], b: list[float]) -> float:
+    """Overlap of two boxes over what they cover together."""
+    across = min(a[2], b[2]) - max(a[0], b[0])
+    down = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(across, 0) * max(down, 0)
+    whole = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared
+    return shared / whole if whole > 0 else 0.0
+
+
+def matched_by_hand(
+    things: list[list[float]], passes: list[list[tuple[list[float], float, int]]], n_classes: int
+) -> tuple[list[list[list[float]]], list[list[list[float] | None]]]:
+    """Probabilities `[U][K][C + 1]` and boxes `[U][K]`, None where a pass does not have the thing."""
+    probs, boxes = [], []
+    for thing in things:
+        of_thing, box_of = [], []
+        for one in passes:
+            best = None
+            for box, score, label in one:
+                overlap = iou_of(thing, box)
+                if overlap >= 0.5 and (best is None or (overlap, score) > best[0]):
+                    best = ((overlap, score), box, label)
+            row = [0.0] * (n_classes + 1)
+            row[-1] = 1.0
+            if best is not None:
+                (_, score), _, label = best
+                row[label], row[-1] = score, 1 - score
+            of_thing.append(row)
+            box_of.append(None if best is None else best[1])
+        probs.append(of_thing)
+        boxes.append(box_of)
+    return probs, boxes
