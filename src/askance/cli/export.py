@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Images that could not be put into a batch and are named."""
 
+_Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write all labels: a .csv file, or a folder with a folder a class; of objects a .json (COCO), "
+        "a .csv or a folder, see --format."
+    ),
+]
+_Prelabels = Annotated[
+    Format | None,
+    typer.Option(help="Write the boxes that the model sees in the batch beside it, to begin from in a tool."),
+]
+
 
 def export(
     csv: Annotated[
@@ -28,20 +40,11 @@ def export(
     ] = False,
     number: Annotated[int | None, typer.Option("--round", help="The batch of that round; else the last.")] = None,
     split: Annotated[HeldOut | None, typer.Option(help="Not a batch but what that set still lacks.")] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write all labels: a .csv file, or a folder with a folder a class; of objects a .json (COCO), "
-            "a .csv or a folder, see --format."
-        ),
-    ] = None,
+    labels: _Labels = None,
     form: Annotated[
         Format | None, typer.Option("--format", help="Of labels that say objects; for a folder yolo, else.")
     ] = None,
-    prelabels: Annotated[
-        Format | None,
-        typer.Option(help="Write the boxes that the model sees in the batch beside it, to begin from in a tool."),
-    ] = None,
+    prelabels: _Prelabels = None,
     project: ProjectDir = Path("."),
 ) -> None:
     """Write the last batch as a folder to be labelled by anybody, or all labels.

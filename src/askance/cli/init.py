@@ -31,6 +31,18 @@ WeightsFrom = Annotated[
     str | None, typer.Option(help="pretrained, none, or a safetensors file to start the trunk from.")
 ]
 
+_Labels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Labels there are: a CSV (path,label[,split]), a folder with a folder a class, or annotations: "
+        "COCO, YOLO, Pascal VOC, LabelMe, mask images, a CSV of boxes."
+    ),
+]
+_Task = Annotated[
+    Literal["classification", "detection"] | None,
+    typer.Option(help="What is predicted; else detection where the labels say where things are."),
+]
+
 
 def init(
     folder: Source,
@@ -41,20 +53,11 @@ def init(
     pool: Annotated[
         str | None, typer.Option(help="The images, where the first argument is to be the project's folder.")
     ] = None,
-    labels: Annotated[
-        Path | None,
-        typer.Option(
-            help="Labels there are: a CSV (path,label[,split]), a folder with a folder a class, or annotations: "
-            "COCO, YOLO, Pascal VOC, LabelMe, mask images, a CSV of boxes."
-        ),
-    ] = None,
+    labels: _Labels = None,
     form: Annotated[
         Format | None, typer.Option("--format", help="Of annotations, where the file does not show it.")
     ] = None,
-    task: Annotated[
-        Literal["classification", "detection"] | None,
-        typer.Option(help="What is predicted; else detection where the labels say where things are."),
-    ] = None,
+    task: _Task = None,
     several: Annotated[
         bool, typer.Option("--several", help="Classification: an image may have several classes, or none.")
     ] = False,
