@@ -19,10 +19,14 @@ _Metric = Annotated[
         "macro_f1",
         "micro_f1",
         "map",
-    ],
+        "ap50",
+        "ap75",
+        "ap",
+    ]
+    | None,
     typer.Option(
         help="What is compared: macro_recall has classes count alike, auroc is of two classes, macro_f1, micro_f1 "
-        "and map are of several labels an image."
+        "and map are of several labels an image, ap50, ap75 and ap of boxes. Else error, or ap50."
     ),
 ]
 _Levels = Annotated[
@@ -41,6 +45,17 @@ _Resplit = Annotated[
         help="Each seed tests on other images of the same data, which a small test set asks for.",
     ),
 ]
+_Several = Annotated[
+    bool, typer.Option("--several", help="An image may have several labels; --data may be a CSV file too.")
+]
+_Task = Annotated[
+    Literal["classification", "detection"],
+    typer.Option(help="detection: --data is a folder of images, with annotations in it or as --labels."),
+]
+_Setting = Annotated[
+    list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
+]
+_Labels = Annotated[Path | None, typer.Option(help="Of detection, where the annotations are; else in the folder.")]
 
 
 def simulate(
@@ -61,27 +76,25 @@ def simulate(
     targets: _Targets = "pool",
     n_targets: Annotated[int, typer.Option(help="How many of them, at random, EPIG is asked about.")] = 200,
     resplit: _Resplit = False,
-    several: Annotated[
-        bool, typer.Option("--several", help="An image may have several labels; --data may be a CSV file too.")
-    ] = False,
-    metric: _Metric = "error",
+    several: _Several = False,
+    task: _Task = "classification",
+    labels: _Labels = None,
+    metric: _Metric = None,
     levels: _Levels = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="A model or train setting, as in --set model.name=resnet18.")
-    ] = None,
+    setting: _Setting = None,
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
     from askance.cli.options import settings_of
     from askance.cli.show import bars, console
 
-    numbers, settings = _numbers(levels), settings_of(setting or [])
-    named = _checked(strategies, data, settings, several=several)
+    numbers, settings, boxes = _numbers(levels), settings_of(setting or []), task == "detection"
+    named = _checked(strategies, data, settings, several=several, task=task)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
         from askance.simulation.experiment import Experiment
-        from askance.studies.simulations import chosen_for
-    model, train, notes = chosen_for(data, settings)
+        from askance.studies.simulations import chosen_boxes, chosen_for
+    model, train, *detector, notes = chosen_boxes(data, settings) if boxes else chosen_for(data, settings)
     for note in notes:
         console.print(note)
     experiment = Experiment(
@@ -97,12 +110,15 @@ def simulate(
         n_targets=n_targets,
         model=model,
         train=train,
+        detector=detector[0] if detector else None,
     )
-    view = _view(metric, numbers)
-    show(data, experiment, out, workers, resplit=resplit, several=several, view=view)
+    view = _view(metric or ("ap50" if boxes else "error"), numbers)
+    show(data, experiment, out, workers, resplit=resplit, several=several, view=view, labels=labels)
 
 
-def _checked(strategies: str, data: str, settings: Mapping[str, Any], *, several: bool = False) -> tuple[str, ...]:
+def _checked(
+    strategies: str, data: str, settings: Mapping[str, Any], *, several: bool = False, task: str = "classification"
+) -> tuple[str, ...]:
     """The names of strategies; what there is not is refused before PyTorch is loaded.
 
     Raises:
@@ -114,14 +130,16 @@ def _checked(strategies: str, data: str, settings: Mapping[str, Any], *, several
 
     names = tuple(name.strip() for name in strategies.split(","))
     for name in names:
-        Strategy.parse(name)
+        Strategy.parse(name).check_for(task, several=several)
+    if task == "detection" and not Path(data).is_dir():
+        raise ConfigError("a folder of images with boxes", data, "check --data")
     if several and not Path(data).exists():
         raise ConfigError("a CSV file of labels, or a folder with a folder a class", data, "check --data")
     if not several and data != "digits" and not Path(data).is_dir():
         raise ConfigError(
             "digits, a folder of MNIST idx files, or a folder with a folder a class", data, "check --data"
         )
-    if not settings.keys() - {"model", "train"}:  # others are refused as such, later
+    if not settings.keys() - {"model", "train", "detector"}:  # others are refused as such, later
         check_config({"pool": {"source": data}, "several": several, **settings}, "--set")
     return names
 
@@ -156,6 +174,7 @@ def show(
     resplit: bool = False,
     several: bool = False,
     view: Any = None,
+    labels: Path | None = None,
 ) -> None:
     """Run a simulation under a progress bar and print what came of it."""
     from askance.cli.show import bars, console, print_table
@@ -169,6 +188,7 @@ def show(
             out,
             resplit=resplit,
             several=several,
+            labels=labels,
             view=view,
             workers=workers,
             progress=progress,

@@ -157,7 +157,7 @@ def _play(run: Run, problem: Problem, after_round: Callable[[], None]) -> None:
             clock.append(time.process_time())
             metrics = task.measure(model, problem.test, k=experiment.draws, seed=round_seed)
             clock.append(time.process_time())
-        if problem.annotated:
+        if problem.sizes:
             metrics = metrics | {"boxes": float(sum(oracle[name].classes.total() for name in known))}
         hidden = sorted(oracle.keys() - {*known, *val})
         ids = random_subset(hidden, experiment.subset, round_seed, problem.groups)

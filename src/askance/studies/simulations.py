@@ -20,15 +20,16 @@ from askance.report.compare import sizes_to
 from askance.report.levels import levels_of
 from askance.report.verdict import finding, headline
 from askance.report.words import count, show, words_for
-from askance.session.choosing import choose_model, look_of_named
+from askance.session.choosing import choose, choose_model, look_of_named
 from askance.session.own_places import refuse_other_folders
 from askance.simulation.experiment import Experiment, Problem
 from askance.simulation.runs import read_runs
 from askance.simulation.simulate import Lab, simulate
+from askance.studies.boxes import boxes_from, detection
 from askance.studies.machine import made
 from askance.studies.problems import anew, classification, images_in, natural_look, problem_from
 from askance.vocab import ConfigError, Curve, Progress, silent
-from askance.vocab.config import ModelConfig, TrainConfig
+from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
 from askance.vocab.faults import door
 from askance.vocab.files import write_whole
 
@@ -133,6 +134,26 @@ def chosen_for(
     return model, train, (network, *chosen.notes)
 
 
+def chosen_boxes(
+    data: str, settings: Mapping[str, Mapping[str, Any]]
+) -> tuple[ModelConfig, TrainConfig, DetectorConfig, tuple[str, ...]]:
+    """The same of a detector: what `init` would choose for such images.
+
+    Raises:
+        ConfigError: another section, an unknown name or a wrong value.
+        PoolError: no images there.
+    """
+    if strange := settings.keys() - {"model", "train", "detector"}:
+        raise ConfigError(
+            "settings of model, train or detector", ", ".join(sorted(strange)), "--set model.name=..."
+        )
+    asked = {"task": "detection", "pool": {"source": data}, **settings}
+    asked["model"] = look_of_named(settings.get("model", {}))
+    found, notes = choose(asked, check_config(asked, "--set"), images_in(data))
+    config = check_config(found, "--set")
+    return config.model, config.train, config.detector, notes
+
+
 def demo_experiment(seeds: int) -> Experiment:
     """Three strategies on scikit-learn's digits, from 10 labels to 60, in a minute or two on two cores."""
     model, train = settings_for(
@@ -168,6 +189,7 @@ def run_simulation(  # noqa: PLR0913 - what is simulated, how it is split, and h
     *,
     resplit: bool = False,
     several: bool = False,
+    labels: Path | None = None,
     view: View | None = None,
     workers: int | None = None,
     progress: Progress = silent,
@@ -178,6 +200,7 @@ def run_simulation(  # noqa: PLR0913 - what is simulated, how it is split, and h
         data: as `problem_from` reads it.
         resplit: each seed tests on images of its own.
         several: whether an image may have several labels.
+        labels: of detection, where the annotations are; None: in the folder.
         view: what is compared and written about; None for the error. Curves have all metrics, so that another
             view of finished runs is a matter of seconds.
         workers: processes; None for one a core.
@@ -189,8 +212,14 @@ def run_simulation(  # noqa: PLR0913 - what is simulated, how it is split, and h
     report = out / "report.html"
     refuse_other_folders(out, ("report.html", "curves.png", "curves.parquet"), "experiment.json", "data")
     refuse_other_files(report)
-    task = partial(classification, features=str(out / "features"))
-    plain = problem_from(data, several=several)
+    features = str(out / "features")
+    task: partial[Any] = partial(classification, features=features)
+    plain: Callable[[], Problem]
+    if experiment.detector is not None:
+        task = partial(detection, detector=experiment.detector, features=features)
+        plain = boxes_from(data, None if labels is None else str(labels))
+    else:
+        plain = problem_from(data, several=several)
     problem = partial(anew, plain) if resplit else plain
     _check_metric(view.metric, problem)
     lab = Lab(experiment, problem, task, out, made())

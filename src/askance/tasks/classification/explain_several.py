@@ -52,4 +52,5 @@ def _votes(said: Bool[Tensor, "K L"], classes: Sequence[str]) -> dict[str, Json]
     )
     order = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
     rest = sum(n for _, n in order[TOP:])
-    return dict(order[:TOP]) | ({"other answers": rest} if rest else {})
+    found: dict[str, Json] = dict(order[:TOP])
+    return found | ({"other answers": rest} if rest else {})
