@@ -51,8 +51,8 @@ class _File:
 
 
 def diagnosed(config: Config) -> bool:
-    """Whether the models of such a project can be diagnosed, and asked what looks alike: those of images."""
-    return config.task == "classification"
+    """Whether the models of such a project can be diagnosed."""
+    return config.task in ("classification", "detection")
 
 
 def keep_diagnosis(project: Project, task: Any, one: Round, progress: Progress = silent) -> None:
@@ -92,7 +92,7 @@ def has_diagnosis(project: Project, one: Round) -> bool:
 def wants_neighbours(project: Project, number: int, picks: tuple[Pick, ...]) -> bool:
     """Whether images like the picked ones are still to be looked for: there is a model, and it is cheap."""
     ids = [pick.image_id for pick in picks[:SHOWN]]
-    if not diagnosed(project.config) or not model_file(project, number).exists():
+    if project.config.task != "classification" or not model_file(project, number).exists():
         return False
     if kept_in(_neighbours_file(project, number), ids, _NEIGHBOURS):
         return False

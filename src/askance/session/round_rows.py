@@ -38,7 +38,15 @@ def round_row(project: Project, one: Round) -> RoundRow:
         classes_tested=sum(name.startswith("recall/") for name in test),
         test=_name(answers),
         settings=settings_of(one),
+        objects=_objects(project, one),
     )
+
+
+def _objects(project: Project, one: Round) -> int:
+    """Boxes that the model was trained on; 0 where labels are no boxes."""
+    if project.config.task != "detection":
+        return 0
+    return sum(cast(Mapping[str, int], one.config.get("labelled", {})).values())
 
 
 def settings_of(one: Round) -> dict[str, str]:

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from askance.maths import Chunk, Densities, Rows, Units, detection_metrics, difficulty_weights
+from askance.maths.box_diagnosis import ImageFacts, box_diagnosis
 from askance.networks.found import Found, units
 from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
 from askance.pool.shapes import commonest_input
-from askance.tasks.detection.answers import Boxes, predicted, predictions, truths
+from askance.tasks.detection.answers import Boxes, at_size, predicted, predictions, truths
 from askance.tasks.detection.explain import explanation
 from askance.tasks.detection.finding import Drawn, Search, find
 from askance.tasks.detection.fitting import BoxObjective, fit_heads
@@ -26,6 +27,7 @@ from askance.tasks.detection.targets import Things, things
 from askance.training.dense import DenseRecipe
 from askance.training.devices import fabric_of
 from askance.vocab import ConfigError, Fitted, Json, LabelError, Labelled, ModelError, Progress, silent
+from askance.vocab.box_diagnosis import BoxDiagnosis
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
 
 CHUNK = 32
@@ -198,6 +200,29 @@ class Detection:
             )
         of = [self._things(test.ids[place], test.targets[place]) for place in seen]
         return detection_metrics(predictions(parts, starts), truths(of), self.classes)
+
+    def diagnose(
+        self,
+        model: DenseModel,
+        val: Labelled,
+        test: Labelled,
+        *,
+        k: int,
+        seed: int,
+        progress: Progress = silent,
+    ) -> BoxDiagnosis:
+        """How well it finds in the readable test images, and what it gets wrong; validation is not asked.
+
+        See `maths.box_diagnosis`; boxes are in pixels of the images as people see them.
+        """
+        self._check(model)
+        parts, starts, seen = self._predicted(model, test.ids, progress)
+        names = [test.ids[place] for place in seen]
+        of = [self._things(test.ids[place], test.targets[place]) for place in seen]
+        scales = [self._scale(name) for name in names]
+        found, there = at_size(predictions(parts, starts), truths(of), scales)
+        facts = ImageFacts(names, [self._sizes[name] for name in names])
+        return box_diagnosis(found, there, self.classes, facts, seed=seed)
 
     def explain(self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image its boxes and what the draws said of them; `{"problem": why}` for an unreadable one."""
