@@ -19,13 +19,18 @@ from askance.report import (
     write_new_report,
     write_report,
 )
+from askance.report.box_data import TestedPicture
+from askance.report.boxes import described
+from askance.session.box_reporting import cost_of, found_boxes, kept_boxes, size_of, tested_pictures, total_of
 from askance.session.crew import crew_of
 from askance.session.evidence import MANY, SHOWN, diagnosis_of, neighbours_of
+from askance.session.headline import headline
 from askance.session.own_places import refuse_own_places
 from askance.session.paid import paid
 from askance.session.round_rows import beside, round_row
 from askance.session.session import Session
 from askance.vocab import Diagnosis, Neighbour, Pick, Progress, Round, said, silent
+from askance.vocab.box_diagnosis import BoxDiagnosis
 from askance.vocab.config import PoolConfig
 from askance.vocab.faults import door
 from askance.vocab.secrets import masked
@@ -66,6 +71,8 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
     found = kept.found if kept else None
     doubts = _doubts(session, found) if found else []
     quarantined = store.quarantined()
+    detects = session.config.task == "detection"
+    boxes = kept_boxes(session.project, trained)
     data = ReportData(
         title=session.project.root.name,
         rounds=[round_row(session.project, one) for one in rounds],
@@ -78,7 +85,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         classes=session.config.classes,
         provenance=_provenance(session, rounds),
         absent={
-            **_why_not_diagnosed(trained, found),
+            **_why_not_diagnosed(trained, found, boxes is not None),
             "rounds": "No round yet: askance train makes one.",
             "batch": "Nothing is picked yet: askance pick does it.",
             "near": "" if near or not picks else _why_no_neighbours(last),
@@ -86,7 +93,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
             "time": "No round was timed.",
         },
         subject=Path(session.project.source.rstrip("/")).name or session.project.root.name,
-        metric="accuracy",
+        metric=headline(session.config)[0],
         how=str(last.config.get("picked_by", "")) if last else "",
         batch_labels=last.labels if last else None,
         chosen=_chosen(last),
@@ -95,6 +102,9 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
         paid=paid(session, progress),
         answers=Counter(said(label) for label in labels.values() if label.answer is not None),
         crew=crew_of(session.project),
+        boxes=boxes,
+        tested=_tested(session, boxes),
+        cost=cost_of(labels, picks) if detects else None,
     )
     if out is None:
         return write_new_report(session.project.root / "reports" / f"round-{_number(rounds):04d}.html", data)
@@ -114,8 +124,16 @@ def _chosen(last: Round | None) -> dict[str, float]:
     return {name: float(value) for name, value in kept.items() if isinstance(value, int | float)}
 
 
-def _why_not_diagnosed(trained: Round | None, found: Diagnosis | None) -> dict[str, str]:
+def _tested(session: Session, found: BoxDiagnosis | None) -> list[TestedPicture]:
+    names = {name: record.uri for name, record in session.project.store.images().items()} if found else {}
+    shown = [one.image_id for one in found.shown if one.image_id in names] if found else []
+    return tested_pictures(found, names, {name: _thumbnail(names[name], session.config.pool) for name in shown})
+
+
+def _why_not_diagnosed(trained: Round | None, found: Diagnosis | None, boxes: bool) -> dict[str, str]:
     """Section -> why it has nothing to show."""
+    if boxes:
+        return {}
     if trained is None:
         return dict.fromkeys(("calibration", "mistakes", "doubts"), "No model is trained yet.")
     if found is None:
@@ -178,7 +196,9 @@ def _shown(
                 name=uri or pick.image_id,
                 rank=pick.rank,
                 gain=pick.gain,
-                predicted=str(pick.why.get("predicted", "")),
+                predicted=str(pick.why.get("predicted", "")) or _described(pick),
+                boxes=found_boxes(pick.why),
+                size=size_of(pick.why),
                 votes=cast(Mapping[str, int], pick.why.get("votes", {})),
                 probabilities=cast(Mapping[str, float], pick.why.get("probabilities", {})),
                 thumbnail=_thumbnail(uri, session.config.pool),
@@ -192,6 +212,10 @@ def _shown(
         )
         progress("thumbnails", done, len(picks))
     return shown
+
+
+def _described(pick: Pick) -> str:
+    return described(found_boxes(pick.why), total_of(pick.why)) if "boxes" in pick.why else ""
 
 
 def _thumbnail(uri: str, pool: PoolConfig, side: int = THUMBNAIL) -> bytes | None:

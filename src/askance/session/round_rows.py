@@ -39,6 +39,7 @@ def round_row(project: Project, one: Round) -> RoundRow:
         classes_tested=sum(name.startswith("recall/") for name in test),
         test=_name(answers),
         settings=settings_of(one),
+        objects=_objects(project, one),
     )
 
 
@@ -48,6 +49,13 @@ def _picked(project: Project, one: Round) -> Counter[str]:
     if not project.config.several:
         return Counter(predicted)
     return Counter(name for said in predicted for name in labels_in(said, project.config.classes))
+
+
+def _objects(project: Project, one: Round) -> int:
+    """Boxes that the model was trained on; 0 where labels are no boxes."""
+    if project.config.task != "detection":
+        return 0
+    return sum(cast(Mapping[str, int], one.config.get("labelled", {})).values())
 
 
 def settings_of(one: Round) -> dict[str, str]:

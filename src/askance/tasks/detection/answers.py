@@ -44,6 +44,8 @@ def predicted(model: DenseModel, maps: Sequence[Tensor], search: Search) -> Boxe
 
 def predictions(parts: Sequence[Boxes], starts: Sequence[int]) -> Predictions:
     """Boxes of several chunks of images as one record; a chunk's images are counted from its start."""
+    if not parts:
+        return Predictions([], [], [], [])
     boxes, scores, classes = (torch.cat([part[i] for part in parts]).numpy() for i in range(3))
     image = np.concatenate([part.image.numpy() + start for part, start in zip(parts, starts, strict=True)])
     return Predictions(boxes, scores, classes, image)
@@ -51,6 +53,16 @@ def predictions(parts: Sequence[Boxes], starts: Sequence[int]) -> Predictions:
 
 def truths(things: Sequence[Things]) -> Truths:
     """What people drew, as one record."""
+    if not things:
+        return Truths([], [], [], 0)
     image = np.concatenate([np.full(len(one.classes), i) for i, one in enumerate(things)] or [np.empty(0, int)])
     boxes, classes, crowd = (torch.cat([one[i] for one in things]).numpy() for i in range(3))
     return Truths(boxes, classes, image, len(things), crowd)
+
+
+def at_size(found: Predictions, there: Truths, scales: Sequence[float]) -> tuple[Predictions, Truths]:
+    """Both in pixels of the images: `scales` is what each image was multiplied by, `[N]`."""
+    scale = np.array(scales, dtype=np.float64)
+    boxes, drawn = found.boxes / scale[found.image, None], there.boxes / scale[there.image, None]
+    found = Predictions(boxes, found.scores, found.classes, found.image)
+    return found, Truths(drawn, there.classes, there.image, there.n_images, there.crowd)

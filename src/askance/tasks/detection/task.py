@@ -17,7 +17,7 @@ from askance.networks.found import Found, units
 from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
 from askance.pool.shapes import commonest_input
-from askance.tasks.detection.answers import Boxes, predicted, predictions, truths
+from askance.tasks.detection.answers import Boxes, at_size, predicted, predictions, truths
 from askance.tasks.detection.explain import explanation
 from askance.tasks.detection.finding import Drawn, Search, find
 from askance.tasks.detection.fitting import BoxObjective, fit_heads
@@ -202,20 +202,27 @@ class Detection:
         return detection_metrics(predictions(parts, starts), truths(of), self.classes)
 
     def diagnose(
-        self, model: DenseModel, val: Labelled, test: Labelled, *, k: int, seed: int, progress: Progress = silent
+        self,
+        model: DenseModel,
+        val: Labelled,
+        test: Labelled,
+        *,
+        k: int,
+        seed: int,
+        progress: Progress = silent,
     ) -> BoxDiagnosis:
-        """How well it finds, what it gets wrong, how sure it may be, on the test images: see `box_diagnosis`."""
+        """How well it finds in the readable test images, and what it gets wrong; validation is not asked.
+
+        See `maths.box_diagnosis`; boxes are in pixels of the images as people see them.
+        """
         self._check(model)
         parts, starts, seen = self._predicted(model, test.ids, progress)
-        ids = [test.ids[place] for place in seen]
-        scales = [self._scale(name) for name in ids]
-        scaled = [
-            part._replace(boxes=part.boxes / torch.tensor(scales[start:])[part.image][:, None])
-            for part, start in zip(parts, starts, strict=True)
-        ]
-        of = [things(test.targets[place], self._place, 1.0) for place in seen]
-        facts = ImageFacts(ids, [self._sizes[name] for name in ids])
-        return box_diagnosis(predictions(scaled, starts), truths(of), self.classes, facts, seed=seed)
+        names = [test.ids[place] for place in seen]
+        of = [self._things(test.ids[place], test.targets[place]) for place in seen]
+        scales = [self._scale(name) for name in names]
+        found, there = at_size(predictions(parts, starts), truths(of), scales)
+        facts = ImageFacts(names, [self._sizes[name] for name in names])
+        return box_diagnosis(found, there, self.classes, facts, seed=seed)
 
     def explain(self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image its boxes and what the draws said of them; `{"problem": why}` for an unreadable one."""
