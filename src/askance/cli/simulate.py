@@ -34,7 +34,7 @@ def simulate(
     ] = "digits",
     out: Annotated[Path, typer.Option(help="The folder to write to, and to continue from.")] = Path("simulation"),
     strategies: Annotated[
-        str, typer.Option(help="Comma separated: bald, variation-ratios, power:bald, random...")
+        str, typer.Option(help="Comma separated: bald, variation-ratios, power:bald, bald+max, random...")
     ] = "bald,variation-ratios,max-entropy,random",
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     start: Annotated[int, typer.Option(help="Labels to start from, balanced over the classes.")] = 20,
@@ -95,7 +95,7 @@ def _checked(strategies: str, data: str, settings: Mapping[str, Any]) -> tuple[s
 
     names = tuple(name.strip() for name in strategies.split(","))
     for name in names:
-        Strategy.parse(name)
+        Strategy.parse(name).check_for("classification")
     if data != "digits" and not Path(data).is_dir():
         raise ConfigError(
             "digits, a folder of MNIST idx files, or a folder with a folder a class", data, "check --data"

@@ -227,9 +227,9 @@ class Pantry(Generic[M]):
                 f"one that says {', '.join(sorted(units.about)) or 'nothing beside their draws'}",
                 "a score of the draws alone (bald, margin), or a detector with a posterior over its boxes",
             )
-        said = {name: units.about[name] for name in strategy.scores_by & OF_UNITS}
         given: dict[str, Any] = {"draws": units.draws, "targets": targets, "ids": owners, "seed": self.seed}
-        found = score(strategy.acquisition, **given, **said).cpu()
+        given |= {name: units.about[name] for name in strategy.scores_by & OF_UNITS}
+        found = score(strategy.acquisition, **given).cpu()
         return found * units.about["weight"].cpu().double() if strategy.weighs else found
 
     def _by_density(self, of_each: NDArray[np.float64]) -> NDArray[np.float64]:

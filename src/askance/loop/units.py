@@ -80,7 +80,8 @@ class Images:
         self._best[positions] = classes_of_images(of_units, units)
         places = positions[image.numpy()]
         pairs, of = np.unique(np.stack([places, labels_of(units).numpy()]), axis=1, return_inverse=True)
-        self._pairs.append((pairs[0], pairs[1], np.bincount(of.ravel(), counted.numpy(), pairs.shape[1])))
+        summed = np.bincount(of.ravel(), counted.numpy(), pairs.shape[1]).astype(np.float64)
+        self._pairs.append((pairs[0], pairs[1], summed))
 
     def groups(self, *, by_score: bool) -> NDArray[np.int64]:
         """A class for each image, `[N]`; -1 for one without units.

@@ -122,7 +122,7 @@ def set_embedding(
 
 def _turns(label: Int[Tensor, "U"], likeness: Likeness) -> Float64[Tensor, "U m"]:
     """An angle for each class and frequency, that belongs to the class's number and the seed."""
-    numbers, of = label.unique(return_inverse=True)
+    numbers, of = torch.unique(label, return_inverse=True)
     turns = torch.empty(len(numbers), likeness.frequencies.shape[1], dtype=torch.float64)
     for place, number in enumerate(numbers.tolist()):
         generator = torch.Generator().manual_seed(keyed_seed("turn", likeness.seed, int(number)))

@@ -18,6 +18,7 @@ from askance.loop.already import (
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config
+from askance.loop.strategy import Strategy
 from askance.pool import FileImages, Limits
 from askance.session.choosing import choose_model, choose_strategy, look_of_named
 from askance.session.classes import tidy_classes
@@ -88,6 +89,7 @@ class Session:
         named = list(asked.classes) if asked else tidy_classes(settings["classes"])
         settings = {**settings, "classes": named}
         config = check_config(settings, CONFIG)
+        Strategy.of(config.strategy).check_for(config.task, several=config.several)
         given = look_of_named(settings.get("model", {}))
         new = not os.path.exists(root)
         project = Project.create(Path(root), config)
