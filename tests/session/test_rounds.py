@@ -198,11 +198,26 @@ def test_a_batch_of_before_a_setting_came_is_the_same_batch(site):
         session.train()
         first, store = session.pick(4), session.project.store
         config = dict(store.rounds()[-1].config)
-        config["request"] = {key: value for key, value in config["request"].items() if key != "beta"}
+        later = {"beta", "aggregation", "cost_image", "cost_box", "class_weights"}
+        assert later < config["request"].keys()
+        config["request"] = {key: value for key, value in config["request"].items() if key not in later}
         store.save_picks(first.number, first.picks, config)
         again = session.pick(4)
         assert (again.fresh, again.picks) == (False, first.picks)
         assert session.override("strategy", beta=3.0).pick(4).fresh
+
+
+def test_what_asks_for_boxes_is_refused_where_there_are_none(site):
+    with site.init() as session:
+        session.train()
+        for name in ("localisation", "box-doubt"):
+            with pytest.raises(ConfigError, match=r"(?s)of boxes.*detection"):
+                session.override("strategy", acquisition=name, selection="top-k").pick(4)
+        with pytest.raises(ConfigError, match="weight of boxes"):
+            session.override("strategy", class_weights="difficulty").pick(4)
+        assert [one.state for one in session.project.store.rounds()] == ["trained"]
+    with pytest.raises(ConfigError, match=r"localisation, which needs spread of boxes"):
+        site.init(strategy={"acquisition": "localisation", "selection": "top-k"})
 
 
 def test_the_same_seed_gives_the_same_picks_and_another_seed_others(site, tmp_path):

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from askance.loop.project import CONFIG
+from askance.loop.settings import check_config
+from askance.loop.strategy import Strategy
 from askance.networks import (
     DEFAULT,
     GAL,
@@ -80,6 +83,17 @@ DETECTION: dict[str, Any] = {
 
 DETECTION_STRATEGY: dict[str, Any] = {"acquisition": "bald", "selection": "power"}
 """The same of `[strategy]`."""
+
+
+def check_new(settings: Mapping[str, Any]) -> Config:
+    """The settings of a new project, as far as somebody made them.
+
+    Raises:
+        ConfigError: one that does not exist or cannot be, or a strategy of what the task does not have.
+    """
+    config = check_config(dict(settings), CONFIG)
+    Strategy.of(config.strategy).check_for(config.task, several=config.several)
+    return config
 
 
 def choose(
