@@ -162,7 +162,7 @@ def test_grey_files_become_three_equal_channels_and_colour_becomes_grey():
 
 @pytest.mark.parametrize("look", [Look(8, 3, "squash"), Look(8, 2), Look(8, 4)])
 def test_a_look_that_does_not_exist_is_the_callers_mistake(look):
-    with pytest.raises(ConfigError, match="stretch, crop or pad"):
+    with pytest.raises(ConfigError, match="stretch, crop, pad or corner"):
         fitted(jpeg(), look, PLENTY)
 
 

@@ -188,8 +188,9 @@ def _brought_to(found: Decoded, look: Look) -> Image.Image:
     if look.fit == "stretch":
         return image.resize(size, bicubic, reducing_gap=_GAP)
     if look.fit == "crop":
-        part = min(width / wide, height / tall)
-        left, top = (width - part * wide) / 2, (height - part * tall) / 2
+        narrow = width * tall <= height * wide  # in whole numbers: a box that is out by a rounding is refused
+        part = (width, width * tall / wide) if narrow else (height * wide / tall, height)
+        left, top = (width - part[0]) / 2, (height - part[1]) / 2
         return image.resize(size, bicubic, (left, top, width - left, height - top), _GAP)
     scale = look.scale(found.width, found.height)
     inner = (max(1, round(found.width * scale)), max(1, round(found.height * scale)))

@@ -263,11 +263,27 @@ def from_json(record: Mapping[str, Any]) -> Annotation:
 
 
 def canonical(said: Annotation) -> str:
-    """One text for what is the same, whatever the order of the objects."""
+    """One text for what is the same, whatever the order of the objects, and whether 3 was written as 3.0.
+
+    >>> canonical(Annotation((Object("can", Box(1.0, 2, 3, 4.5)),)))
+    '{"objects":[{"box":[1,2,3,4.5],"name":"can"}]}'
+    """
     record: dict[str, Any] = to_json(said)
     if said.objects is not None:
-        record["objects"] = sorted(record["objects"], key=lambda one: json.dumps(one, sort_keys=True))
+        plain = [
+            {key: one[key] if key == "more" else _whole(one[key]) for key in one} for one in record["objects"]
+        ]
+        record["objects"] = sorted(plain, key=lambda one: json.dumps(one, sort_keys=True))
     return json.dumps(record, sort_keys=True, separators=(",", ":"))
+
+
+def _whole(value: Any) -> Any:
+    """The same with whole numbers for reals that are whole."""
+    if isinstance(value, dict):
+        return {key: _whole(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _object_to_json(one: Object) -> dict[str, Any]:
