@@ -49,6 +49,9 @@ def data(tmp_path_factory):
     lesions(folder / "isic2016")
     photographs_of_waste(folder)
     trunk(folder)
+    for name in ("bccd", "pcb_detection"):
+        (folder / name / "images").mkdir(parents=True)
+        (folder / name / "annotations.json").write_text('{"images": [], "annotations": [], "categories": []}')
     return folder
 
 

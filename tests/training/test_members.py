@@ -407,7 +407,9 @@ def test_starts_are_asked_for_one_after_another(world):
     asked, order = [], []
     task = world.task(model=TASK, train={"max_steps": 2})
     start = task._begin.start(None, 0)[0]
-    examples = task._reader.examples(start, world.labelled(*range(8)), lambda *_: None)
+    labelled = world.labelled(*range(8))
+    targets = task._kind.targets(labelled, Labelled((), ()))
+    examples = task._reader.examples(start, labelled, targets, lambda *_: None)
 
     def further(member, last):
         asked.append(member)
