@@ -1,5 +1,8 @@
 """Maps of a frozen trunk: computed once an image, found again, never those of another trunk or size."""
 
+from typing import ClassVar
+
+import numpy as np
 import pytest
 import torch
 
@@ -62,6 +65,35 @@ def test_maps_of_another_trunk_size_or_stride_are_never_read_as_these(tmp_path):
     before = images.reads
     reader(images, tmp_path).of(PLACE.ids[:2])
     assert images.reads == before
+
+
+def test_the_mirror_has_a_cache_of_its_own(tmp_path):
+    for folder in (None, tmp_path):
+        one = reader(PLACE.images(), folder)
+        plain, turned = (one.of(PLACE.ids[:2], mirrored=flip).levels for flip in (False, True))
+        assert not torch.equal(plain[0], turned[0])
+        for flip, wanted in ((False, plain), (True, turned)):
+            again = reader(PLACE.images(), folder).of(PLACE.ids[:2], mirrored=flip).levels
+            assert all(torch.equal(a, b) for a, b in zip(again, wanted, strict=True))
+
+
+class AnyShape:
+    """Images that come in whatever shape is asked for."""
+
+    problems: ClassVar[dict[str, str]] = {}
+
+    def load(self, ids, look):
+        return np.full((len(ids), *look.shape), 9, np.uint8), list(range(len(ids)))
+
+
+def test_maps_of_another_size_have_a_place_of_their_own(tmp_path):
+    """Even where they have as many numbers."""
+    sizes = [(96, 64), (64, 96)]
+    found = {size: reader(AnyShape(), tmp_path, size=size).of(PLACE.ids[:2]).levels for size in sizes}
+    for size in sizes:
+        alone = reader(AnyShape(), None, size=size).of(PLACE.ids[:2]).levels
+        assert all(torch.equal(a, b) for a, b in zip(found[size], alone, strict=True))
+        assert found[size][0].shape[2:] == (size[1] // 4, size[0] // 4)
 
 
 def test_beyond_the_bound_images_are_looked_at_every_time(tmp_path):
