@@ -50,7 +50,7 @@ def data(tmp_path_factory):
     photographs_of_waste(folder)
     trunk(folder)
     for name in ("bccd", "pcb_detection"):
-        (folder / name / "images").mkdir(parents=True)
+        (folder / name / "images").mkdir(parents=True, exist_ok=True)
         (folder / name / "annotations.json").write_text('{"images": [], "annotations": [], "categories": []}')
     return folder
 

@@ -408,7 +408,7 @@ def test_starts_are_asked_for_one_after_another(world):
     task = world.task(model=TASK, train={"max_steps": 2})
     start = task._begin.start(None, 0)[0]
     labelled = world.labelled(*range(8))
-    targets = task._kind.targets(labelled, Labelled((), ()))
+    targets = task._kind.targets(labelled, NONE)
     examples = task._reader.examples(start, labelled, targets, lambda *_: None)
 
     def further(member, last):
@@ -419,7 +419,7 @@ def test_starts_are_asked_for_one_after_another(world):
     recipe = steps.Recipe(
         TrainConfig(max_steps=2, weight_decay=(0.1,)), task._fabric, CrossEntropy(), "all", False
     )
-    validation = task._reader.validation(start, NONE)
+    validation = task._reader.validation(start, NONE, targets)
     found = choose_members(Starts(start, further, 4), examples, validation, recipe, seed=0)
     assert asked == [1, 2, 3]
     assert all(a is b for a, b in zip(order, found.model.members[:3], strict=True))
