@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from askance.maths.boxes import Predictions, Truths
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
+from askance.maths.curves_axis import against
 from askance.maths.detection import average_precision, detection_metrics
 from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
@@ -84,6 +85,7 @@ __all__ = [
     "Truths",
     "Units",
     "adaptive_calibration_error",
+    "against",
     "aggregate",
     "apply_temperature",
     "area_gap",

@@ -15,7 +15,7 @@ from askance.maths.detection import IOUS, Matches, class_precisions, match, mean
 from askance.maths.detection_errors import KINDS, Errors, best_score, count_errors, kinds
 from askance.maths.detection_intervals import Estimate, precision_intervals
 from askance.vocab import LabelError
-from askance.vocab.box_diagnosis import BoxClass, BoxDiagnosis, Edges, Kind, Marked, TestedImage
+from askance.vocab.box_diagnosis import BoxClass, BoxDiagnosis, Edges, Kind, Marked, MarkedImage
 
 SHOWN = 8
 """Test images that are kept with all boxes."""
@@ -124,7 +124,7 @@ def _error(scores: tuple[torch.Tensor, torch.Tensor], which: Bools) -> float | N
 
 def _shown(
     matches: Matches, least: float, classes: Sequence[str], images: ImageFacts, most: int
-) -> tuple[TestedImage, ...]:
+) -> tuple[MarkedImage, ...]:
     """Images evenly spaced from the best to the worst, with all their boxes."""
     predictions, truths = matches.predictions, matches.truths
     kind, _ = kinds(matches, least)
@@ -136,7 +136,7 @@ def _shown(
     order = np.argsort(wrong, kind="stable")
     places = np.unique(np.linspace(0, len(order) - 1, min(most, len(order))).round().astype(int))
     return tuple(
-        TestedImage(
+        MarkedImage(
             images.ids[i],
             images.sizes[i],
             tuple(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from askance.vocab.box_diagnosis import Edges, TestedImage
+from askance.vocab.box_diagnosis import Edges, MarkedImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class FoundBox:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedPicture:
+class MarkedPicture:
     """A test image with the boxes that people drew and those that were found.
 
     Attributes:
@@ -35,7 +35,7 @@ class TestedPicture:
         thumbnail: JPEG or PNG bytes; None where it could not be read.
     """
 
-    image: TestedImage
+    image: MarkedImage
     name: str
     thumbnail: bytes | None = None
 

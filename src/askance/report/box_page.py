@@ -2,18 +2,22 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
-from askance.report import boxes
+from askance.maths import against
+from askance.report import boxes, verdict
 from askance.report.box_data import FoundBox
 from askance.report.chart import Chart, chart, data_uri
 from askance.report.data import PickedImage, ReportData
+from askance.report.judged import judged_table
 from askance.report.names import name_of
 from askance.report.overlay import doubts, drawn_overlay, found_overlay, picked_overlay
-from askance.report.plot import band_svg
+from askance.report.plot import band_svg, curves_svg
 from askance.report.rounds import segments
 from askance.report.words import words_for
+from askance.vocab import Curve
 
 
 def boxes_context(data: ReportData) -> dict[str, object]:
@@ -47,12 +51,13 @@ def card_overlays(picked: Sequence[PickedImage]) -> list[Markup | None]:
 
 
 def counts_of(found: Sequence[FoundBox]) -> str:
-    """Boxes by class, the commonest first.
+    """Boxes at even odds by class, the commonest first.
 
     >>> counts_of([FoundBox((0, 0, 1, 1), "can", 0.9), FoundBox((0, 0, 1, 1), "can", 0.2)])
-    '2 can'
+    '1 can'
     """
-    return ", ".join(f"{n:,} {name}" for name, n in Counter(one.name for one in found).most_common())
+    counts = Counter(one.name for one in found if one.confidence >= boxes.EVEN)
+    return ", ".join(f"{n:,} {name}" for name, n in counts.most_common())
 
 
 def rounds_by_boxes(data: ReportData, title: str) -> Chart | None:
@@ -69,6 +74,41 @@ def rounds_by_boxes(data: ReportData, title: str) -> Chart | None:
         for narrow in (False, True)
     )
     return chart(title, caption, wide, narrow)
+
+
+def curves_by_boxes(data: ReportData) -> dict[str, object]:
+    """A simulation's curves once more over boxes, with their own verdict; nothing where curves count no boxes."""
+    nothing: dict[str, object] = {"by_boxes": None, "by_boxes_said": [], "by_boxes_table": None}
+    if not counts_boxes(data.curves):
+        return nothing
+    read = replace(data, curves=against(data.curves, "boxes"), counted="boxes")
+    wide, narrow = (
+        curves_svg(
+            read.curves,
+            metric=data.metric,
+            reference=data.reference,
+            targets=data.targets,
+            narrow=narrow,
+            across="boxes in training images",
+        )
+        for narrow in (False, True)
+    )
+    caption = (
+        f"{words_for(data.metric).sentence} by boxes in the training images, which is what labelling is paid by, "
+        "read off between the rounds. Lines: means over seeds; bands: their 95 % t-intervals."
+    )
+    title = f"{data.subject or data.title}: by boxes, {verdict.finding(read)}"
+    return {
+        "by_boxes": chart(title, caption, wide, narrow),
+        "by_boxes_said": verdict.headline(read),
+        "by_boxes_table": judged_table(read),
+    }
+
+
+def counts_boxes(curves: Sequence[Curve]) -> bool:
+    """Whether curves can be read over boxes: each counts them, and buys some."""
+    counted = [curve.metrics.get("boxes", ()) for curve in curves]
+    return bool(counted) and all(len(boxes) > 1 and boxes[-1] > boxes[0] for boxes in counted)
 
 
 def _calibration(data: ReportData) -> Chart | None:

@@ -14,6 +14,10 @@ from askance.vocab.box_diagnosis import BoxClass, BoxDiagnosis
 _WORDS = ReliabilityWords(things="boxes", right="right", title="boxes the model finds")
 
 
+EVEN = 0.5
+"""The confidence from which a box found in a picked image is expected to be drawn there."""
+
+
 def standing(found: BoxDiagnosis) -> list[str]:
     """How well it finds, in sentences."""
     images = f"{found.tested:,} test image{'s' * (found.tested != 1)}"
@@ -163,14 +167,18 @@ def trained_on(row: RoundRow) -> str:
 
 
 def described(boxes: Sequence[FoundBox], total: int) -> str:
-    """What a picked image holds, by class, the commonest first.
+    """How many boxes a picked image holds at even odds, and how many less likely ones.
 
     >>> described([FoundBox((0, 0, 1, 1), "can", 0.9), FoundBox((0, 0, 1, 1), "lid", 0.2)], 2)
-    '2 boxes'
+    '1 box, 1 unlikely'
     >>> described([], 0)
     'nothing found'
     """
-    return _count(max(total, len(boxes)), "box") if boxes else "nothing found"
+    if not boxes:
+        return "nothing found"
+    sure = sum(one.confidence >= EVEN for one in boxes)
+    rest = max(total, len(boxes)) - sure
+    return _count(sure, "box") + (f", {rest:,} unlikely" if rest else "")
 
 
 def interval(value: float, low: float | None, high: float | None) -> str:

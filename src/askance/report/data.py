@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from askance.report.box_data import BoxCost, FoundBox, TestedPicture
+from askance.report.box_data import BoxCost, FoundBox, MarkedPicture
 from askance.report.words import words_for
 from askance.vocab import Curve, Diagnosis, Sighting, Split
 from askance.vocab.box_diagnosis import BoxDiagnosis
@@ -211,6 +211,7 @@ class ReportData:
         boxes: how well the last detector finds, and what it gets wrong; None where there is none.
         tested: some test images with their boxes, in the order of `boxes.shown`.
         cost: what boxes cost; None where labels are no boxes.
+        counted: what the sizes of the curves count, as sentences say it.
     """
 
     title: str
@@ -239,8 +240,9 @@ class ReportData:
     answers: Mapping[str, int] = field(default_factory=dict)
     crew: Crew | None = None
     boxes: BoxDiagnosis | None = None
-    tested: Sequence[TestedPicture] = ()
+    tested: Sequence[MarkedPicture] = ()
     cost: BoxCost | None = None
+    counted: str = "labels"
 
     @property
     def below(self) -> bool:

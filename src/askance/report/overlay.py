@@ -7,13 +7,16 @@ from markupsafe import Markup
 
 from askance.report.box_data import FoundBox
 from askance.report.words import trim
-from askance.vocab.box_diagnosis import Marked, TestedImage
+from askance.vocab.box_diagnosis import Marked, MarkedImage
 
 STEPS = 5
 """Steps of doubt that can be told apart: colour and weight of a line."""
 
 NAMED = 3
 """Boxes of a picture that are named on it, the most doubtful; all are, to a pointer."""
+
+LEAST, DOUBTED = 0.2, 2
+"""The confidence, or else the step of doubt, from which a box is drawn: others would hide the picture."""
 
 _EVEN = 1e-6
 """BALD below which draws do not differ."""
@@ -57,8 +60,9 @@ def step(doubt: float) -> int:
 
 
 def picked_overlay(size: tuple[int, int], boxes: Sequence[FoundBox], doubt: Sequence[float]) -> Markup:
-    """Boxes by how much they are doubted, the most doubted on top; the first few with a name."""
+    """Boxes by how much they are doubted, the most doubted on top and with a name; unlikely ones left out."""
     order = sorted(range(len(boxes)), key=lambda i: doubt[i])
+    order = [i for i in order if boxes[i].confidence >= LEAST or step(doubt[i]) >= DOUBTED]
     named = set(order[-NAMED:])
     return overlay(
         size,
@@ -74,14 +78,14 @@ def picked_overlay(size: tuple[int, int], boxes: Sequence[FoundBox], doubt: Sequ
     )
 
 
-def drawn_overlay(image: TestedImage) -> Markup:
+def drawn_overlay(image: MarkedImage) -> Markup:
     """What people drew: what is missed stands out."""
     order = sorted(image.drawn, key=lambda one: one.kind == "missed")
     return overlay(image.size, [Stroke(one.box, one.kind, f"{one.name}: {one.kind}") for one in order])
 
 
-def found_overlay(image: TestedImage) -> Markup:
-    """What the model found: what is wrong stands out, with its class."""
+def found_overlay(image: MarkedImage) -> Markup:
+    """What the model found: what is wrong stands out, another class with its name."""
     order = sorted(image.found, key=lambda one: one.kind != "right")
     return overlay(image.size, [_found(one) for one in order])
 
@@ -89,7 +93,7 @@ def found_overlay(image: TestedImage) -> Markup:
 def overlay(size: tuple[int, int], strokes: Sequence[Stroke]) -> Markup:
     """An `<svg>` of a picture of this width and height; all text in it is escaped."""
     width, height = size
-    em = round(max(size) / 22, 1)
+    em = round(max(size) / 24, 1)
     parts = [_stroke(one, width, em) for one in strokes]
     return Markup('<svg class="boxes" viewBox="0 0 {} {}" aria-hidden="true">{}</svg>').format(
         width, height, Markup("").join(parts)
@@ -117,8 +121,8 @@ def _tag(one: Stroke, left: float, top: float, width: int, em: float) -> Markup:
 
 def _found(one: Marked) -> Stroke:
     sure = f" {_percent(one.score)}" if one.score is not None else ""
-    right = one.kind == "right"
-    return Stroke(one.box, one.kind, f"{one.name}{sure}: {WORDS[one.kind]}", "" if right else f"{one.name}{sure}")
+    tag = one.name if one.kind == "confused" else ""
+    return Stroke(one.box, one.kind, f"{one.name}{sure}: {WORDS[one.kind]}", tag)
 
 
 WORDS = {

@@ -10,11 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from askance.report import calibration, compare, crew, mistakes, project, verdict
-from askance.report.box_page import boxes_context, card_overlays, counts_of, rounds_by_boxes
+from askance.report.box_page import boxes_context, card_overlays, counts_of, curves_by_boxes, rounds_by_boxes
 from askance.report.chart import Chart, chart, data_uri
 from askance.report.data import SECTIONS, DoubtedLabel, NearImage, PickedImage, ReportData
 from askance.report.doubts import doubts
 from askance.report.ink import SERIES
+from askance.report.judged import judged_table
 from askance.report.names import Name, name_of
 from askance.report.plot import band_svg, curves_svg, differences_svg
 from askance.report.rounds import marks, rounds_table, segments
@@ -146,6 +147,8 @@ def render(data: ReportData) -> str:
         times=project.times_table(data.rounds),
         **_diagnosed(data),
         **boxes_context(data),
+        **curves_by_boxes(data),
+        judged_table=judged_table(data) if compared else None,
         reasons=reasons.most_common(),
         shown=list(data.quarantined)[:SHOWN],
     )

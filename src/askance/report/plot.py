@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from askance.maths import Band, area_under, interval
+from askance.maths import Band, against, area_under, interval
 from askance.report.drawing import (
     BANDED,
     Line,
@@ -32,6 +32,9 @@ from askance.report.words import words_for
 from askance.vocab import ConfigError, Curve, CurveError
 from askance.vocab.files import reading, write_whole
 
+LABELS = "training labels"
+"""What is across, where nobody says otherwise."""
+
 PANEL = 5
 """Strategies in a panel, the reference among them; of more there are several panels, each with the reference."""
 
@@ -50,6 +53,7 @@ def plot_curves(
     reference: str = REFERENCE,
     targets: Sequence[float] = (),
     title: str = "",
+    across: str = "images",
 ) -> None:
     """Write learning curves as PNG (160 dots an inch) or SVG, by the file's suffix; same curves, same bytes.
 
@@ -66,10 +70,11 @@ def plot_curves(
         reference: the strategy the others are compared with, shown in every panel.
         targets: values to mark across the plot; those that no run reaches are left out.
         title: data set and finding, as in "TrashNet: margin below random by 3 points"; else what is shown.
+        across: `images`, or a metric that each curve has and that grows, as `boxes` (see `maths.against`).
 
     Raises:
         ConfigError: another suffix, or a file of that name that is no picture.
-        CurveError: no curves, a curve lacks the metric, or two of a strategy have one seed.
+        CurveError: no curves, a curve lacks the metric or what is across, or two of a strategy have one seed.
         StoreError: the disk said no.
     """
     kind = path.suffix.lower().removeprefix(".")
@@ -77,11 +82,20 @@ def plot_curves(
         raise ConfigError("a file that ends in .png or .svg", path.name, "name it curves.png")
     _refuse_other_files(path)
     look = Look(8, 4.8, PAPER, metric)
+    if across != "images" and curves:
+        curves = against(curves, across)
     with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
+        if across != "images":
+            _name_axis(figure, f"{across} in training images")
         shown = _shown(curves, metric, log=figure.axes[0].get_yscale() == "log")
         head(figure, title or shown, shown if title else "", look.ink)
         write_whole(path, saved(figure, kind, "plot"))
+
+
+def _name_axis(figure: Figure, across: str) -> None:
+    for axes in figure.axes:
+        axes.set_xlabel(across)
 
 
 def _refuse_other_files(path: Path) -> None:
@@ -99,13 +113,20 @@ def _refuse_other_files(path: Path) -> None:
 
 
 def curves_svg(
-    curves: Sequence[Curve], *, metric: str, reference: str, targets: Sequence[float], narrow: bool
+    curves: Sequence[Curve],
+    *,
+    metric: str,
+    reference: str,
+    targets: Sequence[float],
+    narrow: bool,
+    across: str = LABELS,
 ) -> str:
     """The same as an `<svg>` element for a page, in the page's own colours, without a title."""
     look = page_look(metric, narrow)
     with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
-        return inline(figure, f"curves {metric} {narrow}")
+        _name_axis(figure, across)
+        return inline(figure, f"curves {metric} {narrow}{across if across != LABELS else ''}")
 
 
 def differences_svg(bands: Mapping[str, Band], *, metric: str, narrow: bool) -> str:
@@ -135,13 +156,13 @@ def band_svg(
     metric: str,
     targets: Sequence[float],
     narrow: bool,
-    across: str = "training labels",
+    across: str = LABELS,
 ) -> str:
     """A project's own curve as an `<svg>` element: rounds that can be compared are one line, with its interval."""
     look = page_look(metric, narrow)
     with mpl.rc_context(style(look.ink)):
         figure, (axes,) = canvas(look)
-        axes.set_xlabel(across)
+        _name_axis(figure, across)
         lines = [Line("", band, look.ink.series[0]) for band in segments]
         axes.margins(x=0.04)
         for line in lines:
@@ -151,7 +172,7 @@ def band_svg(
             axes.axvline(between, color=look.ink.muted, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
         limits(axes, lines, targets, metric, whole=True)
         mark(axes, targets, look.ink)
-        return inline(figure, f"band {metric} {narrow} {across}")
+        return inline(figure, f"band {metric} {narrow}{across if across != LABELS else ''}")
 
 
 def _rounds(axes: Axes, line: Line) -> None:

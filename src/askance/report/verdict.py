@@ -193,7 +193,7 @@ def _saving(found: Sequence[Judged], data: ReportData) -> list[str]:
         return []
     row = (min if data.below else max)(rows, key=lambda row: row.level)
     words = words_for(data.metric)
-    text = f"{best.name} reaches {show(row.level, words)} {words.title} with {count(row.arm)} labels, "
+    text = f"{best.name} reaches {show(row.level, words)} {words.title} with {count(row.arm)} {data.counted}, "
     text += f"{data.reference} with {count(row.random)}: {100 * (1 - row.arm / row.random):.0f} % fewer"
     return [f"{text} (medians; fewer in {row.fewer} of {row.n} seeds)."]
 

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from askance.loop.project import Project
-from askance.report.box_data import BoxCost, FoundBox, TestedPicture
+from askance.report.box_data import BoxCost, FoundBox, MarkedPicture
+from askance.report.boxes import EVEN
 from askance.session.evidence import box_diagnosis_of
 from askance.vocab import Json, Label, Pick, Round
 from askance.vocab.box_diagnosis import BoxDiagnosis
-
-EVEN = 0.5
-"""The confidence from which a box found in a picked image is expected to be drawn there."""
 
 _Why = Mapping[str, Json]
 
@@ -82,7 +80,7 @@ def kept_boxes(project: Project, trained: Round | None) -> BoxDiagnosis | None:
 
 def tested_pictures(
     found: BoxDiagnosis | None, names: Mapping[str, str], pictures: Mapping[str, bytes | None]
-) -> list[TestedPicture]:
+) -> list[MarkedPicture]:
     """The test images that a diagnosis shows and that are still in the pool.
 
     Args:
@@ -92,7 +90,7 @@ def tested_pictures(
     """
     shown = found.shown if found else ()
     return [
-        TestedPicture(one, names[one.image_id], pictures.get(one.image_id))
+        MarkedPicture(one, names[one.image_id], pictures.get(one.image_id))
         for one in shown
         if one.image_id in names
     ]

@@ -19,7 +19,7 @@ from askance.report import (
     write_new_report,
     write_report,
 )
-from askance.report.box_data import TestedPicture
+from askance.report.box_data import MarkedPicture
 from askance.report.boxes import described
 from askance.session.box_reporting import cost_of, found_boxes, kept_boxes, size_of, tested_pictures, total_of
 from askance.session.crew import crew_of
@@ -88,7 +88,7 @@ def write_project_report(session: Session, out: Path | None = None, progress: Pr
             **_why_not_diagnosed(trained, found, boxes is not None),
             "rounds": "No round yet: askance train makes one.",
             "batch": "Nothing is picked yet: askance pick does it.",
-            "near": "" if near or not picks else _why_no_neighbours(last),
+            "near": "" if near or not picks or detects else _why_no_neighbours(last),
             "quarantine": "Every file could be read.",
             "time": "No round was timed.",
         },
@@ -124,7 +124,7 @@ def _chosen(last: Round | None) -> dict[str, float]:
     return {name: float(value) for name, value in kept.items() if isinstance(value, int | float)}
 
 
-def _tested(session: Session, found: BoxDiagnosis | None) -> list[TestedPicture]:
+def _tested(session: Session, found: BoxDiagnosis | None) -> list[MarkedPicture]:
     names = {name: record.uri for name, record in session.project.store.images().items()} if found else {}
     shown = [one.image_id for one in found.shown if one.image_id in names] if found else []
     return tested_pictures(found, names, {name: _thumbnail(names[name], session.config.pool) for name in shown})

@@ -8,7 +8,9 @@ from typing import cast
 from askance.loop.project import Project
 from askance.maths import paired_shares
 from askance.report import RoundRow
+from askance.report.boxes import EVEN
 from askance.report.data import Beside
+from askance.session.box_reporting import found_boxes
 from askance.session.evidence import diagnosis_of, neighbours_of
 from askance.vocab import Json, Round
 from askance.vocab.answers import labels_in
@@ -44,8 +46,14 @@ def round_row(project: Project, one: Round) -> RoundRow:
 
 
 def _picked(project: Project, one: Round) -> Counter[str]:
-    """Classes that the model took the picked images for; all of them, where an image may have several."""
-    predicted = [str(p.why["predicted"]) for p in project.store.picks(one.number) if "predicted" in p.why]
+    """Classes that the model took the picked images for; all of them, where an image may have several.
+
+    Of objects, those that it finds in the picked images at even odds.
+    """
+    whys = [pick.why for pick in project.store.picks(one.number)]
+    if project.config.task == "detection":
+        return Counter(box.name for why in whys for box in found_boxes(why) if box.confidence >= EVEN)
+    predicted = [str(why["predicted"]) for why in whys if "predicted" in why]
     if not project.config.several:
         return Counter(predicted)
     return Counter(name for said in predicted for name in labels_in(said, project.config.classes))

@@ -33,7 +33,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class TestedImage:
+class MarkedImage:
     """One test image, and all boxes in it.
 
     Attributes:
@@ -119,7 +119,7 @@ class BoxDiagnosis:
     confused: tuple[tuple[int, ...], ...] = ()
     reliability: Reliability | None = None
     calibration_error: float | None = None
-    shown: tuple[TestedImage, ...] = ()
+    shown: tuple[MarkedImage, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what does not hang together.
