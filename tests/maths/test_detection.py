@@ -77,6 +77,13 @@ class TestAveragePrecision:
         outside = [[70, 2, 80, 10], [0, 0, 10, 10]]
         assert average_precision(Predictions(outside, [0.9, 0.7], [0] * 2, [0] * 2), truths, 1) == 0.5
 
+    def test_of_equal_overlaps_the_last_is_taken(self) -> None:
+        """As COCO does: the first is left for the second box, which overlaps that one alone by enough."""
+        truths = Truths([[0, 0, 10, 10], [2, 0, 12, 10]], [0, 0], [0, 0], 1)
+        found = Predictions([[1, 0, 11, 10], [0, 0, 10, 10]], [0.9, 0.8], [0, 0], [0, 0])
+        assert average_precision(found, truths, 1, iou=0.75) == 1
+        assert reference.precisions(found, truths, 1, [0.75]) == [[1.0]]
+
     def test_a_second_box_on_the_same_thing_is_wrong(self) -> None:
         truths = Truths([[0, 0, 10, 10], [0, 20, 10, 30]], [0, 0], [0, 0], 1)
         twice = Predictions([[0, 0, 10, 10]] * 2 + [[0, 20, 10, 30]], [0.9, 0.8, 0.7], [0] * 3, [0] * 3)
