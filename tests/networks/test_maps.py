@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from askance.networks.maps import MapReader, MapTrunk
+from askance.networks.maps import MapReader, MapTrunk, _taps
 from askance.training.devices import fabric_of
 from askance.vocab import ModelError
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
@@ -108,6 +108,27 @@ def test_beyond_the_bound_images_are_looked_at_every_time(tmp_path):
         assert all(torch.equal(a, b) for a, b in zip(found.levels, whole, strict=True))
     assert images.reads == before + 6
     assert small.bytes_of(10) == 10 * 2 * one.numbers
+
+
+def test_rows_stand_in_the_order_that_was_asked_for_whatever_was_kept(tmp_path):
+    whole = reader(PLACE.images(), None).of(PLACE.ids[:8]).levels
+    one = reader(PLACE.images(), None)
+    small = reader(PLACE.images(), tmp_path, cache=4 * 2 * one.numbers)
+    small.of(PLACE.ids[4:8])  # now it is full, and those before come fresh
+    found = small.of(PLACE.ids[:8])
+    assert found.places == list(range(8))
+    assert all(torch.equal(a, b) for a, b in zip(found.levels, whole, strict=True))
+
+
+def test_of_several_maps_of_a_stride_the_last_is_taken():
+    class Network:
+        feature_info = [{"reduction": stride} for stride in (2, 4, 8, 8, 16, 16, 16, 32, 64)]  # noqa: RUF012
+
+        def forward_intermediates(self):
+            """Never called."""
+
+    assert _taps(Network(), 8, "it") == (3, 6, 7)
+    assert _taps(Network(), 3, "it") == (1, 3, 6, 7)
 
 
 def test_a_network_without_maps_is_refused():

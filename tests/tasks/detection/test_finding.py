@@ -82,3 +82,16 @@ def test_the_closed_form_has_the_moments_of_many_masks():
 def test_one_head_has_no_doubt_of_an_ensemble():
     found = find(model(heads=1), maps(1), Search(0.2, 5), Drawn("ensemble", 50, 0))
     assert found.draws.k == 1
+
+
+@pytest.mark.parametrize(("k", "shares"), [(5, [2, 2, 1]), (2, [1, 1, 0]), (6, [2, 2, 2])])
+@pytest.mark.parametrize("posterior", ["mc-dropout", "dropout-moments"])
+def test_heads_take_turns(posterior, k, shares):
+    """With next to no dropout each draw is what its head says, so that they can be counted."""
+    net, of = model(heads=3, dropout=1e-9), maps(1)
+    heads = find(net, of, Search(0.2, 5), Drawn("ensemble", 3, 0)).draws.log_probs
+    found = find(net, of, Search(0.2, 5), Drawn(posterior, k, 0)).draws.log_probs
+    nearest = (found[:, :, None] - heads[:, None]).abs().amax(-1).min(2)
+    assert nearest.values.max() < 0.01
+    for of_a_box in nearest.indices:
+        assert torch.bincount(of_a_box, minlength=3).tolist() == shares
