@@ -19,6 +19,7 @@ from askance.networks import (
     check_library,
     fetched,
     has_library_weights,
+    library_of,
     listed,
 )
 from askance.pool import FileImages, Look
@@ -72,6 +73,17 @@ def look_of_named(given: Mapping[str, Any]) -> dict[str, Any]:
     return _with_look(name, given, look_of(name))
 
 
+def look_of_new(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a new project, with what suits the network that somebody named; a whole detector knows that.
+
+    Raises:
+        ModelError: as `look_of_named`.
+    """
+    given = settings.get("model", {})
+    whole = settings.get("task") == "detection" and _is_whole(str(given.get("name", "")))
+    return {**settings, "model": dict(given) if whole else look_of_named(given)}
+
+
 DETECTION: dict[str, Any] = {
     "name": "mobilenetv2_100.ra_in1k",
     "posterior": "ensemble",
@@ -80,6 +92,9 @@ DETECTION: dict[str, Any] = {
     "train": "head",
 }
 """What `[model]` says of a new project of detection, where nobody says otherwise."""
+
+WHOLE: dict[str, Any] = {"posterior": "mc-dropout"}
+"""What is otherwise where a whole detector is named: it is drawn from by dropout before its last layers."""
 
 DETECTION_STRATEGY: dict[str, Any] = {"acquisition": "bald", "selection": "power"}
 """The same of `[strategy]`."""
@@ -115,14 +130,25 @@ def choose(
     return found, (*chosen.notes, *notes)
 
 
+def _is_black_box(name: str) -> bool:
+    return name.endswith(".onnx") or ":" in name
+
+
+def _is_whole(name: str) -> bool:
+    """Whether a name is that of a whole detector, see `tasks.detection.is_known`; without torch."""
+    return _is_black_box(name) or library_of(name)[0] in ("torchvision", "transformers")
+
+
 def choose_for(config: Config, given: Mapping[str, Any], images: Mapping[str, ImageRecord]) -> Chosen:
     """What a new project's `[model]` says, of any task; see `choose_model`."""
     if config.task == "classification":
         return choose_model(given, images, config.pool.max_pixels)
-    settings = {**DETECTION, **given}
+    whole = _is_whole(str(given.get("name", "")))
+    settings = {**DETECTION, **(WHOLE if whole else {}), **given}
+    if whole:
+        settings.setdefault("weights", NO_WEIGHTS if _is_black_box(settings["name"]) else PRETRAINED)
+        return Chosen(settings)
     settings = {**settings, **look_of_named(settings)}
-    if "train" not in given and (":" in settings["name"] or "/" in settings["name"].removeprefix("timm/")):
-        del settings["train"]  # a detector by name says itself what of it is trained
     settings.setdefault("weights", PRETRAINED)
     if settings["weights"] != PRETRAINED or not has_library_weights(settings["name"]):
         return Chosen(settings)

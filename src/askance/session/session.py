@@ -17,7 +17,7 @@ from askance.loop.already import (
 from askance.loop.project import CONFIG, Project
 from askance.loop.refresh import Refreshed, refresh
 from askance.loop.settings import check_config
-from askance.session.choosing import check_new, choose, look_of_named
+from askance.session.choosing import check_new, choose, look_of_new
 from askance.session.evidence import has_diagnosis, keep_diagnosis, keep_neighbours, wants_neighbours
 from askance.session.exporting import (
     Exported,
@@ -87,7 +87,7 @@ class Session:
             ModelError: a network that nobody knows.
         """
         first = read_first(settings, Path(labels) if labels is not None else None, format)
-        settings = {**settings, **first.settings, "model": look_of_named(settings.get("model", {}))}
+        settings = look_of_new({**settings, **first.settings})
         config = check_new(settings)
         new = not os.path.exists(root)
         project = Project.create(Path(root), config)

@@ -20,10 +20,10 @@ def task_of(project: Project) -> Task[Any]:
     images = FileImages(uris, max_pixels=config.pool.max_pixels, limits=Limits.of(config.pool))
     features, work = project.root / "features", project.root / "training"
     if config.task == "detection":
-        from askance.tasks.detection import Detection
+        from askance.tasks.detection import detection_by
 
         sizes = {name: (record.width, record.height) for name, record in records.items()}
-        return Detection(
+        return detection_by(
             model_of(project),
             config.train,
             config.detector,

@@ -83,12 +83,14 @@ def detection(
         features: the folder where maps are kept.
         weights: the folder that `model.weights` is under, so that settings need not say where that is.
     """
-    from askance.tasks.detection import Detection
+    from askance.tasks.detection import detection_by
 
     if weights is not None:
         model = model.weights_under(Path(weights))
     cache = Path(features) if features else None
-    return Detection(model, train, detector, problem.classes, problem.images, sizes=problem.sizes, features=cache)
+    return detection_by(
+        model, train, detector, problem.classes, problem.images, sizes=problem.sizes, features=cache
+    )
 
 
 def _by_name(records: Mapping[str, ImageRecord], said: Mapping[str, Annotation]) -> dict[str, Annotation]:

@@ -1,13 +1,29 @@
 """What the draws said of one image's boxes, for people and for the report."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from askance.acquisition import score
-from askance.maths import Units
+from askance.maths import Chunk, Units
 from askance.vocab import Json
 
 _SHOWN = 30
 """Boxes that are told of, the surest first."""
+
+
+def explanations(
+    chunks: Iterable[Chunk],
+    ids: Sequence[str],
+    classes: tuple[str, ...],
+    sizes: Mapping[str, tuple[int, int]],
+    problems: Mapping[str, str],
+) -> list[dict[str, Json]]:
+    """Of each image what is said of its boxes; `{"problem": why}` for one that is in no chunk."""
+    said: list[dict[str, Json]] = [{} for _ in ids]
+    for chunk in chunks:
+        for i, place in enumerate(chunk.positions.tolist()):
+            said[place] = explanation(chunk.units, i, classes, sizes.get(ids[place]))
+    return [words or {"problem": problems[name]} for name, words in zip(ids, said, strict=True)]
 
 
 def explanation(

@@ -18,7 +18,7 @@ from askance.networks.maps import MapReader, MapTrunk
 from askance.pool import Images
 from askance.pool.shapes import commonest_input
 from askance.tasks.detection.answers import Boxes, at_size, predicted, predictions, truths
-from askance.tasks.detection.explain import explanation
+from askance.tasks.detection.explain import explanations
 from askance.tasks.detection.finding import Drawn, Search, find
 from askance.tasks.detection.fitting import BoxObjective, fit_heads
 from askance.tasks.detection.model import DenseModel, Shape, load, save
@@ -73,7 +73,6 @@ class Detection:
             )
         self._model, self._detector, self._images, self._sizes = model, detector, images, sizes
         self._fabric, self._folder = fabric_of(train), features
-        self._warm = train.start == "warm"
         self._place = {name: place for place, name in enumerate(self.classes)}
 
     @property
@@ -121,7 +120,7 @@ class Detection:
         objective = BoxObjective(of, len(self.classes), levels[0], self.input[0])
         start = warm if warm is not None and (warm.levels, warm.classes) == (levels, self.classes) else None
         model, losses = fit_heads(
-            self._reading(seen),
+            _Reading(self._reader, seen),
             objective,
             levels,
             self.classes,
@@ -226,11 +225,7 @@ class Detection:
 
     def explain(self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int) -> list[dict[str, Json]]:
         """For each image its boxes and what the draws said of them; `{"problem": why}` for an unreadable one."""
-        said: list[dict[str, Json]] = [{} for _ in ids]
-        for chunk in self.draws(model, ids, k=k, seed=seed):
-            for i, place in enumerate(chunk.positions.tolist()):
-                said[place] = explanation(chunk.units, i, self.classes, self._sizes.get(ids[place]))
-        return [words or {"problem": self.problems[name]} for name, words in zip(ids, said, strict=True)]
+        return explanations(self.draws(model, ids, k=k, seed=seed), ids, self.classes, self._sizes, self.problems)
 
     def save(self, model: DenseModel, path: Path) -> None:
         """Write the heads as one safetensors file, whole or not at all."""
@@ -265,9 +260,6 @@ class Detection:
         detector = self._detector
         recipe = DenseRecipe(detector.epochs, detector.learning_rate, detector.weight_decay, detector.mirror)
         return recipe.warmed(n) if warm else recipe
-
-    def _reading(self, ids: Sequence[str]) -> "_Reading":
-        return _Reading(self._reader, ids)
 
     def _things(self, image_id: str, said: object) -> Things:
         return things(said, self._place, self._scale(image_id))  # type: ignore[arg-type]  # of this task's labels
