@@ -9,7 +9,7 @@ import torch
 from askance.loop.step import Beside, pick, score_pool
 from askance.loop.strategy import Strategy
 from askance.tasks.detection import Detection, KnownDetection, detection_by
-from askance.vocab import LabelError, ModelError
+from askance.vocab import ConfigError, LabelError, ModelError
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
 from tests.networks.tiny_detectors import OPTIONS
 from tests.tasks.detection.place import CLASSES, SIZE
@@ -110,3 +110,17 @@ def test_nothing_to_learn_from_and_other_classes(place, mine):
     other.classes = ("red", "green")
     with pytest.raises(ModelError, match="train again"):
         list(other.draws(model, place.ids[:1], k=2, seed=0))
+
+
+@pytest.mark.parametrize(
+    ("model", "train", "says"),
+    [
+        ({"train": "all"}, {}, "maps of a frozen"),
+        ({}, {"max_steps": 7}, "train.max_steps = 7"),
+        ({}, {"folds": 3}, "folds"),
+    ],
+)
+def test_what_nothing_listens_to_is_refused(place, model, train, says):
+    config = ModelConfig(name="timm/test_efficientnet", posterior="ensemble", **model)
+    with pytest.raises(ConfigError, match=says):
+        detection_by(config, TrainConfig(**train), DetectorConfig(), CLASSES, place.images(), sizes={})

@@ -6,7 +6,11 @@ from pathlib import Path
 from askance.pool import Images
 from askance.tasks.detection.known import KnownDetection, is_known
 from askance.tasks.detection.task import Detection
+from askance.vocab import ConfigError
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
+
+_HEARD = {"start", "device", "precision"}
+"""Settings of `[train]` that detection follows; how long and how fast it learns, `[detector]` says."""
 
 __all__ = ["Detection", "KnownDetection", "detection_by", "is_known"]
 
@@ -31,7 +35,39 @@ def detection_by(
         images: where pixels come from.
         sizes: image id -> its width and height, as people see it.
         features: folder for maps; None keeps them in memory.
+
+    Raises:
+        ConfigError: as both do, and for settings that would change nothing.
     """
+    check_options(model, train)
     if is_known(model.name):
         return KnownDetection(model, detector, classes, images, sizes=sizes)
     return Detection(model, train, detector, classes, images, sizes=sizes, features=features)
+
+
+def check_options(model: ModelConfig, train: TrainConfig) -> None:
+    """Refuse settings that say something other than usual and that nothing here listens to.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    usual = TrainConfig()
+    deaf = [
+        f"train.{name} = {getattr(train, name)}"
+        for name in TrainConfig.model_fields
+        if name not in _HEARD and getattr(train, name) != getattr(usual, name)
+    ]
+    if deaf:
+        raise ConfigError(
+            "settings that detection follows",
+            ", ".join(deaf),
+            "leave them out; detector.epochs, "
+            "detector.learning_rate and detector.weight_decay say how heads are trained",
+        )
+    if model.train == "all" and not is_known(model.name):
+        raise ConfigError(
+            "heads that are trained on the maps of a frozen network",
+            "model.train = all",
+            'model.train = "head"; whole networks are trained where model.name is a detector, as '
+            "torchvision/fasterrcnn_resnet50_fpn",
+        )
