@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -182,3 +183,21 @@ def test_a_file_where_a_folder_belongs_is_told(project):
 
 def test_rows_without_numbers_change_nothing():
     assert of_rows(np.empty((0, 4), np.float16)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    "change", ["UPDATE images SET width = 'wide'", "UPDATE images SET height = 0", "DELETE FROM images"]
+)
+def test_damaged_rows_of_images_stop_nothing_and_are_mended_by_the_next_scan(project, change, tmp_path):
+    right = picked(project, 9)
+    with sqlite3.connect(project / "askance.db") as other:
+        other.execute(change)
+    other.close()
+    assert any("askance scan reads those files anew" in problem for problem in check_project(project))
+    with Session.open(project) as session:
+        assert len(session.project.store.quarantined()) == 60
+        session.status()
+        write_project_report(session, tmp_path / "report.html")
+        assert [pick.image_id for pick in session.pick(8).picks] == right[:8]
+        assert session.project.store.quarantined() == []
+    assert check_project(project) == []

@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from askance.store import Store
 from askance.store.engine import connect, parse, under, writer
-from askance.vocab import StoreError
+from askance.vocab import Pick, StoreError
 
-from .made import label, round_, sighting
+from .made import image_id, label, round_, sighting
 
 
 def open_again(url):
@@ -107,11 +107,7 @@ def test_a_configuration_that_is_no_json_is_named_by_its_round(url, config):
         ("UPDATE rounds SET at = 'noon'", "column at of the table rounds has 2 values", Store.rounds),
         ("UPDATE metrics SET value = 'high'", "column value of the table metrics has 1 values", None),
         ("UPDATE images SET width = 'wide'", "column width of the table images has 1 values", None),
-        (
-            "UPDATE sightings SET stamp = x'00ff'",
-            "stamp of the table sightings has 1 values",
-            Store.sightings,
-        ),
+        ("UPDATE sightings SET stamp = x'00ff'", "stamp of the table sightings has 1 values", None),
     ],
 )
 def test_sqlite_which_takes_anything_is_looked_through_for_it(sqlite_url, statement, named, read):
@@ -120,6 +116,90 @@ def test_sqlite_which_takes_anything_is_looked_through_for_it(sqlite_url, statem
         if read is not None:
             with pytest.raises(StoreError, match="rows as Askance writes them"):
                 read(store)
+
+
+def meddled(path, *statements):
+    """A whole project's database in which somebody wrote with a program that knows nothing of Askance."""
+    with Store.open(path) as store:
+        store.record_sightings([sighting(1), sighting(2)])
+        store.add_labels([label(1)])
+        store.freeze([image_id(1)], "train")
+        store.save_round(round_(1), {"test_accuracy": 0.5})
+        store.save_picks(1, [Pick(image_id(1), 1, 0.5)])
+        with store.job("train"):
+            pass
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA ignore_check_constraints = ON")
+        for name in [row[0] for row in other.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]:
+            other.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            other.execute(statement)
+    other.close()
+    return Store.open(path, make=False)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "read"),
+    [
+        ("sightings", "uri = x'00ff' WHERE uri LIKE '%1.jpg'", Store.sightings),
+        ("labels", "image_id = x'00ff'", Store.labels),
+        ("labels", "answer = 'perhaps', value = NULL", Store.labels),
+        ("labels", "seconds = 'long'", Store.labels),
+        ("splits", "split = 'foo'", Store.splits),
+        ("splits", "image_id = x'00ff'", Store.splits),
+        ("rounds", "labels = 'many'", Store.rounds),
+        ("rounds", "labels = -3", Store.rounds),
+        ("rounds", "seed = 'luck'", Store.rounds),
+        ("rounds", "state = 'odd'", Store.rounds_in_short),
+        ("picks", "rank = 'first'", lambda store: store.picks(1)),
+        ("picks", "image_id = x'00'", lambda store: store.picks(1)),
+        ("jobs", "pid = 'mine'", Store.jobs),
+        ("jobs", "host = x'00ff'", Store.jobs),
+        ("jobs", "state = 'idle'", Store.jobs),
+    ],
+)
+def test_a_value_of_another_kind_is_named_and_never_given_out(tmp_path, table, change, read):
+    with meddled(tmp_path / "a.db", f"UPDATE {table} SET {change}") as store:
+        column = change.split()[0]
+        assert f"the column {column} of the table {table} has 1 values" in " ".join(store.check())
+        with pytest.raises(StoreError, match=r"rows as Askance writes them(.|\n)*askance doctor"):
+            read(store)
+
+
+@pytest.mark.parametrize("change", ["answer = 'unreadable'", "opinion = 1, settles = 1"])
+def test_a_label_that_says_two_things_is_named_by_its_revision(tmp_path, change):
+    with (
+        meddled(tmp_path / "a.db", f"UPDATE labels SET {change}") as store,
+        pytest.raises(StoreError, match="revision 1 of the labels"),
+    ):
+        store.revisions()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ("UPDATE images SET width = 'wide'", "width of the table images has 2 values"),
+        ("UPDATE images SET width = -5", "width of the table images has 2 values"),
+        ("UPDATE images SET height = 0", "height of the table images has 2 values"),
+        ("UPDATE images SET format = x'ff'", "format of the table images has 2 values"),
+        ("UPDATE sightings SET size = 'large'", "size of the table sightings has 2 values"),
+        ("UPDATE sightings SET size = -1", "size of the table sightings has 2 values"),
+        ("UPDATE sightings SET stamp = x'00ff'", "stamp of the table sightings has 2 values"),
+        ("UPDATE sightings SET group_name = x'00ff'", "group_name of the table sightings has 2 values"),
+        ("UPDATE sightings SET problem = x'00ff'", "problem of the table sightings has 2 values"),
+        ("DELETE FROM images", "sightings, row 1, 2: the table images does not have"),
+    ],
+)
+def test_what_a_scan_can_see_again_is_set_aside_and_mended_by_the_next(tmp_path, change, named):
+    with meddled(tmp_path / "a.db", change) as store:
+        told = next(one for one in store.check() if named in one)
+        assert "askance scan reads those files anew" in told
+        spoilt_ = store.sightings().values()
+        assert all(one.image is None and one.stamp == "" and "mends" in str(one.problem) for one in spoilt_)
+        assert store.images() == {}
+        store.record_sightings([sighting(1), sighting(2)])
+        assert list(store.sightings().values()) == [sighting(1), sighting(2)]
+        assert not [one for one in store.check() if "trigger" not in one]
 
 
 def test_no_look_hinders_the_next(sqlite_url):

@@ -215,7 +215,11 @@ def test_check_sees_a_label_whose_image_is_gone(path):
             loose.execute("DELETE FROM sightings")
             loose.execute("DELETE FROM images")
         loose.close()
-        assert store.check() == ["row 1 of labels speaks of something that images does not have"]
+        assert store.check() == [
+            "labels, row 1: the table images does not have what this speaks of: "
+            "askance scan reads those files anew, "
+            "and mends it where they are still in the pool; else restore a copy of the database"
+        ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Dialect, Double, Text, TypeDecorator
+from sqlalchemy import BigInteger, DateTime, Dialect, Double, Integer, Text, TypeDecorator
+from sqlalchemy.types import TypeEngine
 
 from askance.vocab import Annotation, Json
 from askance.vocab.annotations import canonical, from_json
@@ -62,6 +63,70 @@ class AnyText(TypeDecorator[str]):
         except TypeError as error:  # bytes, or a number
             raise Unreadable(f"{value!r} where text belongs") from error
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+
+class TextIfSo(TypeDecorator[Any]):
+    """`AnyText` read by whoever looks himself whether it is text: anything else comes as it is."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """The text, or what stands there."""
+        return AnyText().process_result_value(value, dialect) if type(value) is str else value
+
+
+class Word(TypeDecorator[str]):
+    """Plain text: an id, or one of a few words; SQLite, which takes anything, may give something else.
+
+    Args:
+        allowed: the words that it may be; none: any text but an empty one.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, allowed: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.allowed = allowed
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """As it is; what Askance cannot have written is `Unreadable`."""
+        if value is None or (type(value) is str and (value in self.allowed if self.allowed else value)):
+            return value
+        wanted = f"{', '.join(self.allowed[:-1])} or {self.allowed[-1]}" if self.allowed else "text"
+        raise Unreadable(f"{value!r} where {wanted} belongs")
+
+
+class Whole(TypeDecorator[int]):
+    """A whole number.
+
+    Args:
+        least: that it may be; None: any.
+        big: of 64 bits.
+    """
+
+    impl = Integer
+    cache_ok = True
+
+    def __init__(self, least: int | None = 0, *, big: bool = False) -> None:
+        super().__init__()
+        self.least, self.big = least, big
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Of 32 bits or of 64."""
+        return dialect.type_descriptor(BigInteger() if self.big else Integer())
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> int | None:
+        """As it is; what Askance cannot have written is `Unreadable`."""
+        if value is None or (type(value) is int and (self.least is None or value >= self.least)):
+            return value
+        raise Unreadable(f"{value!r} where a whole number{self.least_in_words} belongs")
+
+    @property
+    def least_in_words(self) -> str:
+        """The least, behind a noun."""
+        return "" if self.least is None else f" of {self.least} or more"
 
 
 class Utc(TypeDecorator[datetime]):
@@ -157,6 +222,14 @@ class Seconds(TypeDecorator[float]):
     impl = Double
     cache_ok = True
 
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        """What reads a value; one that was not written so is `Unreadable`."""
+        return _guarded(super().result_processor(dialect, coltype))
+
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
         """As it is."""
         return value
+
+    def process_result_value(self, value: float | None, dialect: Dialect) -> float | None:
+        """As it is."""
+        return None if value is None else float(value)

@@ -7,7 +7,7 @@ from functools import partial
 from sqlalchemy import Column, Connection, Table, inspect
 
 from askance.store import migrate
-from askance.store.columns import JsonText
+from askance.store.columns import JsonText, Whole, Word
 from askance.store.schema import metadata
 from askance.vocab import StoreError
 from askance.vocab.errors import listed
@@ -34,6 +34,10 @@ _STORED = {
 """Type of a column -> what SQLite, which takes anything anywhere, may have in it."""
 
 
+_COPY = "restore a copy of the database"
+_SCANNED = f"askance scan reads those files anew, and mends it where they are still in the pool; else {_COPY}"
+
+
 def problems(read: Callable[[Callable[[Connection], list[str]]], list[str]]) -> list[str]:
     """What is wrong, in words for people; empty when all is sound. No look hinders the next.
 
@@ -58,8 +62,12 @@ def _damage(connection: Connection) -> list[str]:
         return []
     said = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
     found = [str(line) for line in said if line != "ok"]
+    lost: dict[tuple[str, str], list[str]] = {}
     for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        found.append(f"row {row} of {table} speaks of something that {parent} does not have")
+        lost.setdefault((table, parent), []).append(str(row))
+    for (table, parent), rows in lost.items():
+        fix = _SCANNED if parent == "images" else _COPY
+        found.append(f"{table}, row {listed(rows)}: the table {parent} does not have what this speaks of: {fix}")
     return found
 
 
@@ -102,16 +110,29 @@ def _values(connection: Connection, table: Table, column: Column[object]) -> Ite
         broken = [" ".join(map(str, key)) for value, *key in rows if not _is_object(value)]
         if broken:
             what = "round" if table.name in {"rounds", "picks"} else "row"
-            yield f"{where} is no JSON in {what} {listed(broken)}: restore a copy of the database"
-    elif connection.dialect.name == "sqlite":
+            yield f"{where} is no JSON in {what} {listed(broken)}: {_COPY}"
+        return
+    rules = _limits(column, name)
+    if connection.dialect.name == "sqlite":
         allowed = [*_STORED[column.type.compile(connection.dialect).split("(")[0]], "null"]
         kinds = ", ".join(f"'{kind}'" for kind in allowed)
-        rule = f"typeof({name}) NOT IN ({kinds})"
+        rules.append(f"typeof({name}) NOT IN ({kinds})")
         if "DATETIME" in column.type.compile(connection.dialect):
-            rule += f" OR {name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:*'"
-        n = connection.exec_driver_sql(f"SELECT count(*) FROM {quoted} WHERE {rule}").scalar()
-        if n:
-            yield f"{where} has {n:,} values that Askance cannot have written: restore a copy of the database"
+            rules.append(f"{name} NOT GLOB '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:*'")
+    if not rules:
+        return
+    n = connection.exec_driver_sql(f"SELECT count(*) FROM {quoted} WHERE {' OR '.join(rules)}").scalar()
+    if n:
+        fix = _SCANNED if table.name in {"images", "sightings"} and column.name not in {"id", "uri"} else _COPY
+        yield f"{where} has {n:,} values that Askance cannot have written: {fix}"
+
+
+def _limits(column: Column[object], name: str) -> list[str]:
+    """When a value is none of the words, or less than the least number, that the column takes."""
+    kind = column.type
+    if isinstance(kind, Word) and kind.allowed:
+        return [f"{name} NOT IN ({', '.join(repr(word) for word in kind.allowed)})"]
+    return [f"{name} < {kind.least}"] if isinstance(kind, Whole) and kind.least is not None else []
 
 
 def _is_object(text: object) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Integer, Select, bindparam, delete, insert, select, type_coerce, update
 
+from askance.store.columns import TextIfSo
 from askance.store.schema import images, sightings
 from askance.vocab import ImageRecord, Sighting, StoreError
 
@@ -14,17 +15,22 @@ T = TypeVar("T")
 CHUNK = 1000
 """Rows a statement, and sightings a transaction."""
 
+_SHAPE = [type_coerce(column, Integer).label(column.name) for column in (images.c.width, images.c.height)]
+
 _seen = select(
     sightings.c.uri,
-    sightings.c.size,
-    sightings.c.stamp,
-    sightings.c.problem,
-    sightings.c.group_name,
+    type_coerce(sightings.c.size, Integer),
+    type_coerce(sightings.c.stamp, TextIfSo),
+    type_coerce(sightings.c.problem, TextIfSo),
+    type_coerce(sightings.c.group_name, TextIfSo),
     images.c.id,
-    images.c.width,
-    images.c.height,
+    *_SHAPE,
     images.c.format,
 ).select_from(sightings.outerjoin(images))
+"""What stands there, whatever it is: `_sighting` looks at it."""
+
+SPOILT = "its rows in the database are damaged: the next scan reads the file anew, and mends them"
+"""What is wrong at a place of which the database has what Askance cannot have written."""
 
 
 def batches(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -105,10 +111,16 @@ def _read(connection: Connection, query: Select[Any]) -> dict[str, Sighting]:
 
 
 def _sighting(row: Sequence[Any]) -> Sighting:
+    """A sighting; one whose rows are damaged is a problem without a stamp, so that the next scan mends them."""
     uri, size, stamp, problem, group, image_id, width, height, form = row
-    if problem is not None:
+    if type(size) is not int or type(stamp) is not str or size < 0:
+        return Sighting(uri, 0, "", None, SPOILT)
+    if type(problem) is str:
         return Sighting(uri, size, stamp, None, problem)
-    return Sighting(uri, size, stamp, ImageRecord(image_id, uri, width, height, form, group))
+    texts = type(image_id) is type(form) is str and (group is None or type(group) is str)
+    if problem is None and texts and type(width) is type(height) is int and width > 0 and height > 0:
+        return Sighting(uri, size, stamp, ImageRecord(image_id, uri, width, height, form, group))
+    return Sighting(uri, size, "", None, SPOILT)
 
 
 def _check(sighting: Sighting) -> None:
@@ -123,7 +135,7 @@ def _check(sighting: Sighting) -> None:
 
 def _record_images(connection: Connection, seen: Sequence[Sighting]) -> None:
     new = {s.image.id: s.image for s in seen if s.image is not None}
-    query = select(images.c.id, images.c.width, images.c.height, images.c.format)
+    query = select(images.c.id, *_SHAPE, images.c.format)
     old = {row.id: row._asdict() for row in connection.execute(query.where(images.c.id.in_(new)))}
     rows = [{"id": i.id, "width": i.width, "height": i.height, "format": i.format} for i in new.values()]
     if inserts := [row for row in rows if row["id"] not in old]:

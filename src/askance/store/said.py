@@ -1,11 +1,13 @@
 """What people said about images, read back, as functions of a connection."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import dropwhile
+from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from askance.store.columns import Unreadable
 from askance.store.images import batches
 from askance.store.schema import labels
 from askance.vocab import Label
@@ -91,13 +93,21 @@ def speakers(connection: Connection) -> list[str]:
 def revisions(connection: Connection, image_id: str | None = None) -> list[Label]:
     """Every revision (of one image), oldest first."""
     query = _label if image_id is None else _label.where(labels.c.image_id == image_id)
-    return [Label(*row[1:]) for row in connection.execute(query)]
+    return [_made(row) for row in connection.execute(query)]
+
+
+def _made(row: Sequence[Any]) -> Label:
+    """The label of a row of `_label`."""
+    try:
+        return Label(*row[1:])
+    except ValueError as error:
+        raise Unreadable(f"revision {row[0]} of the labels: {error}") from error
 
 
 def _read(connection: Connection, newest: Select[int], ids: Collection[str] | None) -> dict[int, Label]:
     asked = [newest] if ids is None else [newest.where(labels.c.image_id.in_(b)) for b in batches(sorted(ids))]
     found = {
-        row[0]: Label(*row[1:])
+        row[0]: _made(row)
         for query in asked
         for row in connection.execute(_label.where(labels.c.revision.in_(query)))
     }

@@ -4,8 +4,9 @@ An image is content (its id is a hash of the bytes); a sighting is a place it li
 never deleted: files come and go, what people said about them stays.
 """
 
+from typing import get_args
+
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -19,7 +20,8 @@ from sqlalchemy import (
     false,
 )
 
-from askance.store.columns import AnnotationText, AnyText, JsonText, Real, Seconds, Utc
+from askance.store.columns import AnnotationText, AnyText, JsonText, Real, Seconds, Utc, Whole, Word
+from askance.vocab import ANSWERS, RoundState, Split
 
 metadata = MetaData()
 
@@ -27,8 +29,8 @@ images = Table(
     "images",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("width", Integer, nullable=False),
-    Column("height", Integer, nullable=False),
+    Column("width", Whole(1), nullable=False),
+    Column("height", Whole(1), nullable=False),
     Column("format", Text, nullable=False),
 )
 
@@ -36,7 +38,7 @@ sightings = Table(
     "sightings",
     metadata,
     Column("uri", AnyText, primary_key=True),
-    Column("size", BigInteger, nullable=False),
+    Column("size", Whole(big=True), nullable=False),
     Column("stamp", AnyText, nullable=False),
     Column("image_id", Text, ForeignKey("images.id"), index=True),
     Column("group_name", AnyText),
@@ -48,12 +50,12 @@ labels = Table(
     "labels",
     metadata,
     Column("revision", Integer, primary_key=True),
-    Column("image_id", Text, ForeignKey("images.id"), nullable=False),
+    Column("image_id", Word(), ForeignKey("images.id"), nullable=False),
     Column("value", AnyText),
     Column("who", AnyText, nullable=False),
     Column("at", Utc, nullable=False),
     Column("source", AnyText, nullable=False),
-    Column("answer", Text),
+    Column("answer", Word(tuple(ANSWERS))),
     Column("opinion", Boolean, nullable=False, server_default=false()),
     Column("settles", Boolean, nullable=False, server_default=false()),
     Column("annotation", AnnotationText),
@@ -65,8 +67,8 @@ labels = Table(
 splits = Table(
     "splits",
     metadata,
-    Column("image_id", Text, ForeignKey("images.id"), primary_key=True),
-    Column("split", Text, nullable=False),
+    Column("image_id", Word(), ForeignKey("images.id"), primary_key=True),
+    Column("split", Word(get_args(Split)), nullable=False),
     CheckConstraint("split IN ('train', 'val', 'test')", name="split_is_known"),
 )
 
@@ -74,9 +76,9 @@ rounds = Table(
     "rounds",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("state", Text, nullable=False),
-    Column("labels", Integer, nullable=False),
-    Column("seed", BigInteger, nullable=False),
+    Column("state", Word(get_args(RoundState)), nullable=False),
+    Column("labels", Whole(), nullable=False),
+    Column("seed", Whole(None, big=True), nullable=False),
     Column("config", JsonText, nullable=False),
     Column("at", Utc, nullable=False),
     CheckConstraint("state IN ('trained', 'picked')", name="round_state_is_known"),
@@ -94,8 +96,8 @@ picks = Table(
     "picks",
     metadata,
     Column("round", Integer, ForeignKey("rounds.number"), primary_key=True),
-    Column("rank", Integer, primary_key=True, autoincrement=False),
-    Column("image_id", Text, ForeignKey("images.id"), nullable=False),
+    Column("rank", Whole(), primary_key=True, autoincrement=False),
+    Column("image_id", Word(), ForeignKey("images.id"), nullable=False),
     Column("gain", Real),
     Column("why", JsonText, nullable=False),
     UniqueConstraint("round", "image_id", name="picked_once_a_round"),
@@ -106,13 +108,13 @@ jobs = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("kind", AnyText, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("space", Text, nullable=False),
-    Column("birth", Text, nullable=False),
+    Column("pid", Whole(), nullable=False),
+    Column("host", AnyText, nullable=False),
+    Column("space", AnyText, nullable=False),
+    Column("birth", AnyText, nullable=False),
     Column("started", Utc, nullable=False),
     Column("heartbeat", Utc, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Word(("running", "done", "failed", "lost")), nullable=False),
     Column("message", AnyText),
     CheckConstraint("state IN ('running', 'done', 'failed', 'lost')", name="job_state_is_known"),
     sqlite_autoincrement=True,
