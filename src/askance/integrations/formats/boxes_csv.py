@@ -10,7 +10,7 @@ from askance.integrations.annotated import Annotated, AnnotationFile
 from askance.integrations.cells import bare
 from askance.integrations.files import csv_bytes, write_new
 from askance.integrations.formats.drafts import Draft, Faults, class_name, finished, number, parsed, size_from
-from askance.integrations.formats.items import Item, Lost, Sizes, Written, says_more
+from askance.integrations.formats.items import Item, Lost, Sizes, Written
 from askance.integrations.read import LABELS
 from askance.pool.endings import is_image_name
 from askance.pool.tables import DELIMITERS, PATHS, Row, column_of, open_table, read_bytes, rows_of, text_of
@@ -231,15 +231,6 @@ def _row(one: Object, lost: Lost) -> list[object] | None:
     if box is None or not box.area:
         lost["without a place"] += 1
         return None
-    for kind, count in {
-        "outlines": len(one.parts),
-        "holes": sum(len(part.holes) for part in one.parts),
-        "masks": one.mask is not None,
-        "points": len(one.points),
-        "crowds": one.crowd,
-        "sources": one.source is not None,
-        "boxes": one.box is None,
-        "more": says_more(one.more),
-    }.items():
-        lost[kind] += int(count)
+    lost.all_but_box(one)
+    lost["sources"] += one.source is not None
     return [one.name, box.left, box.top, box.right, box.bottom, "" if one.score is None else one.score]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from askance.vocab import Annotation, Json
+from askance.vocab import Annotation, Json, Object
 
 Size: TypeAlias = tuple[int, int] | None
 """Width and height of an image; None where nobody knows them."""
@@ -59,6 +59,16 @@ class Lost(Counter[str]):
     def kinds(self) -> dict[str, int]:
         """Those that were met, by name."""
         return {kind: count for kind, count in sorted(self.items()) if count}
+
+    def all_but_box(self, one: Object, held: frozenset[str] = frozenset()) -> None:
+        """Count what one object is besides its class and its box; `held` are keys of `more` that are written."""
+        self["outlines"] += len(one.parts)
+        self["holes"] += sum(len(part.holes) for part in one.parts)
+        self["masks"] += one.mask is not None
+        self["points"] += len(one.points)
+        self["crowds"] += one.crowd
+        self["boxes"] += one.box is None
+        self["more"] += says_more({key: value for key, value in one.more.items() if key not in held})
 
 
 OF_FILES = frozenset({"id", "area", "group_id"})
