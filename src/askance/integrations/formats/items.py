@@ -1,7 +1,7 @@
 """What is written in a foreign format, and what became of it; what the readers are told of images."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -38,6 +38,33 @@ class Item:
     def pixels(self) -> tuple[int, int] | None:
         """Width and height, from whichever says them."""
         return self.size or self.annotation.size
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that is to be written. A format takes of it what it has a place for.
+
+    Attributes:
+        items: images and what is said of them.
+        classes: in order.
+        points: class -> names of its points, in order.
+        more: `AnnotationFile.more` of what was read, for ids and skeletons of COCO.
+    """
+
+    items: Sequence[Item]
+    classes: Sequence[str]
+    points: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    more: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def objects(self) -> list[Object]:
+        """Of all images."""
+        return [one for item in self.items for one in item.annotation.objects or ()]
+
+    @property
+    def names(self) -> list[str]:
+        """All classes: those that only objects have come after the others."""
+        return list(dict.fromkeys([*self.classes, *(one.name for one in self.objects)]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Pascal VOC's XML, read and written: boxes by their first and last pixel, counted from 1."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -10,9 +9,9 @@ from askance.integrations.files import new_folder
 from askance.integrations.formats.doors import below, read_xml
 from askance.integrations.formats.drafts import Draft, Faults, class_name, finished, number, parsed, size_from
 from askance.integrations.formats.each import put_each, read_each
-from askance.integrations.formats.items import Item, Lost, Sizes, Written
+from askance.integrations.formats.items import Contents, Item, Lost, Sizes, Written
 from askance.integrations.formats.names import with_ending
-from askance.vocab import Annotation, Json, LabelError, Object
+from askance.vocab import Annotation, LabelError, Object
 from askance.vocab.names import printable
 
 WHAT = "Pascal VOC: XML files with <annotation>, one an image"
@@ -98,20 +97,13 @@ def _edges(box: Element | None) -> list[Any] | None:
 
 def write_voc(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
-    *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
+    said: Contents,
 ) -> Written:
     """Write a new folder of XML files, one an image. Edges that are no whole pixels are written as they are.
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them.
-        classes: not written: VOC has no list.
-        points: not written.
-        more: not written.
+        said: of images. VOC has no list of classes.
 
     Returns:
         Files, and what VOC does not hold: `outlines`, `holes`, `masks`, `points`, `crowds` (as one object),
@@ -125,7 +117,7 @@ def write_voc(
     lost = Lost()
     with new_folder(path) as beside:
         files = put_each(
-            beside, items, lambda name: with_ending(name, ".xml"), lambda item: _xml(item, lost), lost
+            beside, said.items, lambda name: with_ending(name, ".xml"), lambda item: _xml(item, lost), lost
         )
     return Written(tuple(path / name for name in files), lost.kinds())
 

@@ -8,10 +8,10 @@ from typing import Literal
 from askance.integrations.files import new_folder, put
 from askance.integrations.formats.coco_write import coco_document, coco_json
 from askance.integrations.formats.each import put_each
-from askance.integrations.formats.items import Item, Lost, Written, says_more
+from askance.integrations.formats.items import Contents, Item, Lost, Written, says_more
 from askance.integrations.formats.names import below_images
 from askance.integrations.formats.shapes import joined, outlines_of, ring_of_box
-from askance.vocab import Box, Json, Object, Ring
+from askance.vocab import Box, Object, Ring
 
 Kind = Literal["detect", "segment", "pose"]
 
@@ -21,11 +21,8 @@ BESIDE = "annotations.coco.json"
 
 def write_yolo(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
+    said: Contents,
     *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
     kind: Kind | None = None,
 ) -> Written:
     """Write a new folder: `data.yaml`, `labels/`, and `annotations.coco.json` with all that YOLO cannot hold.
@@ -34,10 +31,8 @@ def write_yolo(
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them; an image without objects gets an empty file.
-        classes: in order; others that objects have come after them.
-        points: class -> names of its points.
-        more: for the COCO file beside.
+        said: of images; one without objects gets an empty file. Classes that only objects have come after the
+            others.
         kind: None: `pose` where an object has points, else `segment` where one has a shape, else `detect`.
 
     Returns:
@@ -51,20 +46,19 @@ def write_yolo(
         LabelError: the folder has something in it.
         StoreError: the disk said no.
     """
-    objects = [one for item in items for one in item.annotation.objects or ()]
-    names = list(dict.fromkeys([*classes, *(one.name for one in objects)]))
-    named = _point_names(objects, points or {})
+    objects, names = said.objects, said.names
+    named = _point_names(objects, said.points)
     kind = kind or _kind_of(objects)
     writer = _Writer(kind, names, named)
     whole = {
         "data.yaml": _yaml(names, kind, named),
-        BESIDE: coco_json(coco_document(items, names, points or {}, more or {}, Lost())),
+        BESIDE: coco_json(coco_document(replace(said, classes=names), Lost())),
     }
     with new_folder(path) as beside:
         for name, text in whole.items():
             put(beside / name, text.encode())
         files = put_each(
-            beside, items, lambda name: f"labels/{below_images(name, '.txt')}", writer.text, writer.lost
+            beside, said.items, lambda name: f"labels/{below_images(name, '.txt')}", writer.text, writer.lost
         )
     return Written(tuple(path / name for name in (*whole, *files)), writer.lost.kinds())
 
