@@ -11,7 +11,7 @@ CLASSES = ("a", "b", "c", "d")
 
 
 class SomeBroken(ArrayImages):
-    """In-memory images of which some cannot be read."""
+    """In-memory images of which some cannot be read, and that count how often they are looked at."""
 
     def __init__(self, pixels, ids, broken=()):
         super().__init__(pixels, ids)

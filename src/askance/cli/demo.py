@@ -1,5 +1,6 @@
 """`askance demo`: the main job, on images that ship with a dependency."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ def demo(
 ) -> None:
     """Compare the default strategy, BALD and random on 1,797 real digits: curves, report, plot."""
     from askance.cli.simulate import show
-    from askance.studies.simulations import demo_experiment
+    from askance.studies.simulations import demo_experiment, run_simulation
 
-    show("digits", demo_experiment(seeds), out, workers)
+    experiment = demo_experiment(seeds)
+    show(partial(run_simulation, "digits", experiment, out, workers=workers), experiment, out)

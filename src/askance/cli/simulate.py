@@ -1,29 +1,16 @@
 """`askance simulate`: would a strategy have paid on images whose labels are known?"""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
+from askance.vocab.metrics import Metric
+
 _Metric = Annotated[
-    Literal[
-        "error",
-        "accuracy",
-        "macro_recall",
-        "auroc",
-        "nll",
-        "brier",
-        "ece",
-        "adaptive_ece",
-        "macro_f1",
-        "micro_f1",
-        "map",
-        "ap50",
-        "ap75",
-        "ap",
-    ]
-    | None,
+    Metric | None,
     typer.Option(
         help="What is compared: macro_recall has classes count alike, auroc is of two classes, macro_f1, micro_f1 "
         "and map are of several labels an image, ap50, ap75 and ap of boxes. Else error, or ap50."
@@ -93,7 +80,7 @@ def simulate(
     with bars() as progress:
         progress("loading PyTorch", 0, None)
         from askance.simulation.experiment import Experiment
-        from askance.studies.simulations import chosen_boxes, chosen_for
+        from askance.studies.simulations import View, chosen_boxes, chosen_for, run_simulation
     model, train, *detector, notes = chosen_boxes(data, settings) if boxes else chosen_for(data, settings)
     for note in notes:
         console.print(note)
@@ -112,8 +99,19 @@ def simulate(
         train=train,
         detector=detector[0] if detector else None,
     )
-    view = _view(metric or ("ap50" if boxes else "error"), numbers)
-    show(data, experiment, out, workers, resplit=resplit, several=several, view=view, labels=labels)
+    view = View(metric or ("ap50" if boxes else "error"), numbers)
+    run = partial(
+        run_simulation,
+        data,
+        experiment,
+        out,
+        resplit=resplit,
+        several=several,
+        labels=labels,
+        view=view,
+        workers=workers,
+    )
+    show(run, experiment, out)
 
 
 def _checked(
@@ -158,41 +156,19 @@ def _numbers(levels: str | None) -> tuple[float, ...] | None:
         raise ConfigError("numbers, comma separated", str(levels), "--levels 0.1,0.05") from error
 
 
-def _view(metric: str, levels: tuple[float, ...] | None) -> Any:
-    """What of the curves is looked at, as options say it."""
-    from askance.studies.simulations import View
+def show(run: Any, experiment: Any, out: Path) -> None:
+    """Run a simulation under a progress bar and print what came of it.
 
-    return View(metric) if levels is None else View(metric, levels)
-
-
-def show(
-    data: str,
-    experiment: Any,
-    out: Path,
-    workers: int | None,
-    *,
-    resplit: bool = False,
-    several: bool = False,
-    view: Any = None,
-    labels: Path | None = None,
-) -> None:
-    """Run a simulation under a progress bar and print what came of it."""
+    Args:
+        run: `run_simulation` with all but its progress.
+        experiment: what it runs.
+        out: where it writes.
+    """
     from askance.cli.show import bars, console, print_table
     from askance.report.words import words_for
-    from askance.studies.simulations import run_simulation
 
     with bars() as progress:
-        results = run_simulation(
-            data,
-            experiment,
-            out,
-            resplit=resplit,
-            several=several,
-            labels=labels,
-            view=view,
-            workers=workers,
-            progress=progress,
-        )
+        results = run(progress=progress)
     print_table(
         f"{words_for(results.view.metric).heading}, mean over seeds",
         ("labels", *experiment.strategies),

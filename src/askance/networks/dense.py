@@ -3,8 +3,8 @@
 Letters: n images, L levels, C_l channels of level l, h x w cells of the finest map, D width, O outputs.
 """
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,33 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, dropout2d, interpolate
 
 from askance.networks.maps import Level
+
+
+class Standard(NamedTuple):
+    """What channels of a level are standardised by.
+
+    Attributes:
+        mean: `[C_l, 1, 1]`.
+        scale: `[C_l, 1, 1]`, one over the deviation.
+    """
+
+    mean: Float[Tensor, "C 1 1"]
+    scale: Float[Tensor, "C 1 1"]
+
+
+def standards_of(parts: Iterable[Sequence[Tensor]]) -> list[Standard]:
+    """Mean and scale of every channel of each level over all parts: maps `[n, C_l, h_l, w_l]` of a few images."""
+    sums: list[tuple[Tensor, Tensor, int]] = []
+    for levels in parts:
+        flat = [level.transpose(0, 1).flatten(1).double() for level in levels]
+        now = [(one.sum(1), one.square().sum(1), one.shape[1]) for one in flat]
+        sums = [(a + d, b + e, c + f) for (a, b, c), (d, e, f) in zip(sums, now, strict=True)] if sums else now
+    found = []
+    for total, squares, count in sums:
+        mean = total / count
+        deviation = (squares / count - mean.square()).clamp_min(0).sqrt().clamp_min(1e-4)
+        found.append(Standard(mean.reshape(-1, 1, 1), (1 / deviation).reshape(-1, 1, 1)))
+    return found
 
 
 class DenseHead(nn.Module):
@@ -50,12 +77,12 @@ class DenseHead(nn.Module):
         self.dropout = dropout
         self.last = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, outputs))
 
-    def standardise(self, maps: Sequence[Tensor]) -> None:
-        """Take mean and scale of each channel from the maps `[n, C_l, h_l, w_l]` of the labelled images."""
-        for mean, scale, level in zip(self.mean, self.scale, maps, strict=True):
-            flat = level.float().transpose(0, 1).flatten(1)
-            mean.copy_(flat.mean(1).reshape(-1, 1, 1))
-            scale.copy_(1 / flat.std(1).clamp_min(1e-4).reshape(-1, 1, 1))
+    @torch.no_grad()
+    def standardise(self, standards: Sequence[Standard]) -> None:
+        """Take mean and scale of each channel, level by level, from `standards_of` the labelled images."""
+        for mean, scale, found in zip(self.mean, self.scale, standards, strict=True):
+            mean.copy_(found.mean)
+            scale.copy_(found.scale)
 
     def features(self, maps: Sequence[Tensor]) -> Float[Tensor, "n D h w"]:
         """What the last layer sees of every cell."""

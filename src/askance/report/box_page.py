@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from markupsafe import Markup
 
@@ -60,7 +61,7 @@ def counts_of(found: Sequence[FoundBox]) -> str:
     return ", ".join(f"{n:,} {name}" for name, n in counts.most_common())
 
 
-def rounds_by_boxes(data: ReportData, title: str) -> Chart | None:
+def rounds_by_boxes(data: ReportData) -> Chart | None:
     """The project's own curve once more, over the boxes that were drawn; None where labels are no boxes."""
     bands = segments(boxes.by_boxes(data.rounds), data.metric)
     if not bands:
@@ -69,11 +70,8 @@ def rounds_by_boxes(data: ReportData, title: str) -> Chart | None:
         f"{words_for(data.metric).sentence} by boxes in the training images: what labelling is paid by. A "
         "strategy that picks crowded images looks better by images than it is by boxes."
     )
-    wide, narrow = (
-        band_svg(bands, metric=data.metric, targets=data.targets, narrow=narrow, across="boxes in training images")
-        for narrow in (False, True)
-    )
-    return chart(title, caption, wide, narrow)
+    draw = partial(band_svg, bands, metric=data.metric, targets=data.targets, across="boxes in training images")
+    return chart(data.titled("by boxes drawn"), caption, draw)
 
 
 def curves_by_boxes(data: ReportData) -> dict[str, object]:
@@ -82,24 +80,20 @@ def curves_by_boxes(data: ReportData) -> dict[str, object]:
     if not counts_boxes(data.curves):
         return nothing
     read = replace(data, curves=against(data.curves, "boxes"), counted="boxes")
-    wide, narrow = (
-        curves_svg(
-            read.curves,
-            metric=data.metric,
-            reference=data.reference,
-            targets=data.targets,
-            narrow=narrow,
-            across="boxes in training images",
-        )
-        for narrow in (False, True)
+    draw = partial(
+        curves_svg,
+        read.curves,
+        metric=data.metric,
+        reference=data.reference,
+        targets=data.targets,
+        across="boxes in training images",
     )
     caption = (
         f"{words_for(data.metric).sentence} by boxes in the training images, which is what labelling is paid by, "
         "read off between the rounds. Lines: means over seeds; bands: their 95 % t-intervals."
     )
-    title = f"{data.subject or data.title}: by boxes, {verdict.finding(read)}"
     return {
-        "by_boxes": chart(title, caption, wide, narrow),
+        "by_boxes": chart(data.titled(f"by boxes, {verdict.finding(read)}"), caption, draw),
         "by_boxes_said": verdict.headline(read),
         "by_boxes_table": judged_table(read),
     }
@@ -114,11 +108,8 @@ def counts_boxes(curves: Sequence[Curve]) -> bool:
 def _calibration(data: ReportData) -> Chart | None:
     if data.boxes is None:
         return None
-    wide, narrow = (boxes.calibration_svg(data.boxes, narrow=narrow) for narrow in (False, True))
-    caption = (
+    caption = boxes.WORDS.caption(
         "Boxes by how sure the model is of them, and how often they are right (overlap .5 or more with an object "
-        "of their class): on the dashed line it is as sure as it is right, below it too sure. Dots grow with "
-        "their boxes; lines are 95 % Wilson intervals; bars count the boxes."
+        "of their class)"
     )
-    title = f"{data.subject or data.title}: as sure as right?"
-    return chart(title, caption, wide, narrow) if wide and narrow else None
+    return chart(data.titled("as sure as right?"), caption, partial(boxes.calibration_svg, data.boxes))

@@ -11,7 +11,7 @@ from askance.report.overlay import doubts
 from askance.report.words import duration, trim
 from askance.vocab.box_diagnosis import BoxClass, BoxDiagnosis
 
-_WORDS = ReliabilityWords(things="boxes", right="right", title="boxes the model finds")
+WORDS = ReliabilityWords(things="boxes", right="right", title="boxes the model finds")
 
 
 EVEN = 0.5
@@ -94,12 +94,12 @@ def calibration_sentence(found: BoxDiagnosis) -> str:
 
 def calibration_svg(found: BoxDiagnosis, *, narrow: bool) -> str | None:
     """The share of boxes that is right by confidence; None without boxes."""
-    return reliability_svg_of([("", found.reliability)], _WORDS, narrow=narrow) if found.reliability else None
+    return reliability_svg_of([("", found.reliability)], WORDS, narrow=narrow) if found.reliability else None
 
 
 def bins_table(found: BoxDiagnosis) -> Table | None:
     """The picture in numbers."""
-    return bins_of([("", found.reliability)], _WORDS) if found.reliability else None
+    return bins_of([("", found.reliability)], WORDS) if found.reliability else None
 
 
 def cost_sentences(cost: BoxCost) -> list[str]:

@@ -27,8 +27,15 @@ class ReliabilityWords:
     right: str = "accuracy"
     title: str = "the model"
 
+    def caption(self, what: str) -> str:
+        """What the picture shows, and how to read it."""
+        return (
+            f"{what}: on the dashed line it is as sure as it is right, below it too sure. Dots grow with their "
+            f"{self.things}; lines are 95 % Wilson intervals; bars count the {self.things}."
+        )
 
-_IMAGES = ReliabilityWords()
+
+IMAGES = ReliabilityWords()
 
 
 def finding(found: Diagnosis) -> str:
@@ -87,7 +94,7 @@ def bins_table(found: Diagnosis) -> Table | None:
     return bins_of(parts)
 
 
-def bins_of(parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = _IMAGES) -> Table:
+def bins_of(parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = IMAGES) -> Table:
     """Bins in numbers, each part under its name; bins without anything are left out."""
     head = ["confidence"]
     for name, _ in parts:
@@ -109,7 +116,7 @@ def reliability_svg(found: Diagnosis, *, narrow: bool) -> str | None:
 
 
 def reliability_svg_of(
-    parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = _IMAGES, *, narrow: bool
+    parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = IMAGES, *, narrow: bool
 ) -> str | None:
     """A panel for each part, two at most; an `<svg>` element, None where there is no part."""
     panels = [(PAGE.series[2 * i], name, part) for i, (name, part) in enumerate(parts)]

@@ -1,6 +1,7 @@
 """What a page is given of pictures: charts laid out twice, and photographs as addresses of their own bytes."""
 
 from base64 import b64encode
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -16,9 +17,16 @@ class Chart:
     narrow: Markup
 
 
-def chart(title: str, caption: str, wide: str, narrow: str) -> Chart:
-    """Pictures that matplotlib drew: it escapes every text in them."""
-    return Chart(title, caption, Markup(wide), Markup(narrow))
+def chart(title: str, caption: str, draw: Callable[..., str | None]) -> Chart | None:
+    """A picture that matplotlib draws, which escapes every text in it; None where it draws nothing.
+
+    Args:
+        title: above it.
+        caption: below it.
+        draw: `narrow` -> an `<svg>` element, or None.
+    """
+    wide, narrow = (draw(narrow=narrow) for narrow in (False, True))
+    return Chart(title, caption, Markup(wide), Markup(narrow)) if wide and narrow else None
 
 
 def data_uri(picture: bytes | None) -> str | None:

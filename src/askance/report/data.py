@@ -248,3 +248,7 @@ class ReportData:
     def below(self) -> bool:
         """Whether a smaller value of the metric is better."""
         return words_for(self.metric).below
+
+    def titled(self, finding: str) -> str:
+        """The title of a picture: the data set and what it shows."""
+        return f"{self.subject or self.title}: {finding}"

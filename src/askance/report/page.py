@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -134,7 +135,7 @@ def render(data: ReportData) -> str:
         saved_table=compare.saved_table(data) if compared else None,
         penalties_table=compare.penalties_table(data) if compared and _repeated(data) else None,
         rounds=_rounds_chart(data),
-        rounds_by_boxes=rounds_by_boxes(data, _titled(data, "by boxes drawn")),
+        rounds_by_boxes=rounds_by_boxes(data),
         rounds_table=rounds_table(data.rounds, data.metric) if data.rounds else None,
         marks=marks(data.rounds),
         recalls=project.recalls(data),
@@ -199,21 +200,14 @@ def _people(data: ReportData) -> dict[str, object] | None:
     }
 
 
-def _titled(data: ReportData, finding: str) -> str:
-    return f"{data.subject or data.title}: {finding}"
-
-
 def _reliability_chart(data: ReportData) -> Chart | None:
     if data.diagnosis is None:
         return None
-    wide, narrow = (calibration.reliability_svg(data.diagnosis, narrow=narrow) for narrow in (False, True))
-    caption = (
-        "Test images by how sure the model is of its answer, and how often it is right: on the dashed line it is "
-        "as sure as it is right, below it too sure. Dots grow with their images; lines are 95 % Wilson intervals; "
-        "bars count the images."
+    caption = calibration.IMAGES.caption(
+        "Test images by how sure the model is of its answer, and how often it is right"
     )
-    title = _titled(data, calibration.finding(data.diagnosis))
-    return chart(title, caption, wide, narrow) if wide and narrow else None
+    title = data.titled(calibration.finding(data.diagnosis))
+    return chart(title, caption, partial(calibration.reliability_svg, data.diagnosis))
 
 
 def _headline(data: ReportData) -> list[str]:
@@ -222,27 +216,24 @@ def _headline(data: ReportData) -> list[str]:
     return sentences or ["Nothing has been measured yet."]
 
 
-def _curves_chart(data: ReportData) -> Chart:
+def _curves_chart(data: ReportData) -> Chart | None:
     caption = (
         f"{words_for(data.metric).sentence} by training labels. Lines: means over seeds; bands: their 95 % "
         "t-intervals, where there are three seeds or more. Dotted: the levels that labels are counted to."
     )
-    wide, narrow = (
-        curves_svg(data.curves, metric=data.metric, reference=data.reference, targets=data.targets, narrow=narrow)
-        for narrow in (False, True)
-    )
-    return chart(_titled(data, verdict.finding(data)), caption, wide, narrow)
+    draw = partial(curves_svg, data.curves, metric=data.metric, reference=data.reference, targets=data.targets)
+    return chart(data.titled(verdict.finding(data)), caption, draw)
 
 
-def _differences_chart(data: ReportData) -> Chart:
+def _differences_chart(data: ReportData) -> Chart | None:
     bands = compare.differences(data)
     better = "Below zero is better" if data.below else "Above zero is better"
     caption = (
         f"Difference from {data.reference} on the same seeds (the line at zero). {better}. Band: 95 % bootstrap "
         "interval of the mean over paired runs, size by size; where it holds zero, the difference may be chance."
     )
-    wide, narrow = (differences_svg(bands, metric=data.metric, narrow=narrow) for narrow in (False, True))
-    return chart(_titled(data, f"{words_for(data.metric).title} beside {data.reference}"), caption, wide, narrow)
+    title = data.titled(f"{words_for(data.metric).title} beside {data.reference}")
+    return chart(title, caption, partial(differences_svg, bands, metric=data.metric))
 
 
 def _rounds_chart(data: ReportData) -> Chart | None:
@@ -254,10 +245,8 @@ def _rounds_chart(data: ReportData) -> Chart | None:
         caption += " Bars: 95 % Wilson intervals over the test images."
     if len(bands) > 1:
         caption += " Dashed: what is left of it is not to be compared with what is right of it (see the letters)."
-    wide, narrow = (
-        band_svg(bands, metric=data.metric, targets=data.targets, narrow=narrow) for narrow in (False, True)
-    )
-    return chart(_titled(data, project.finding(data)), caption, wide, narrow)
+    draw = partial(band_svg, bands, metric=data.metric, targets=data.targets)
+    return chart(data.titled(project.finding(data)), caption, draw)
 
 
 def _cards(data: ReportData) -> list[Card]:

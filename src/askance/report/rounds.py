@@ -9,24 +9,12 @@ from askance.maths import Band, wilson
 from askance.report.compare import Table
 from askance.report.data import RoundRow
 from askance.report.words import share_of, show, words_for
+from askance.vocab.metrics import METRICS
 
 RECALL = "recall/"
 PRECISION = "ap50/"
 _SHARES = ("error", "accuracy")
 _PER_CLASS = (RECALL, PRECISION, "ap/", "ece/", "f1/")
-_ORDER = (
-    "ap50",
-    "ap",
-    "ap75",
-    "error",
-    "accuracy",
-    "macro_recall",
-    "auroc",
-    "nll",
-    "brier",
-    "ece",
-    "adaptive_ece",
-)
 _ELSEWHERE = ("accuracy_deterministic", "boxes_tested", "boxes_found")
 """Metrics that the table leaves out: a second accuracy, told with the calibration, and counts."""
 
@@ -96,7 +84,7 @@ def rounds_table(rounds: Sequence[RoundRow], metric: str) -> Table:
     Of error and accuracy, which say the same, the one the report is about.
     """
     found = dict.fromkeys(name for row in rounds for name in row.metrics if not name.startswith(_PER_CLASS))
-    metrics = [*(name for name in _ORDER if name in found), *(name for name in found if name not in _ORDER)]
+    metrics = [*(name for name in METRICS if name in found), *(name for name in found if name not in METRICS)]
     other = {"error": "accuracy", "accuracy": "error"}.get(metric, "error")
     if metric in metrics or "accuracy" in metrics:
         metrics = [name for name in metrics if name != other]

@@ -2,28 +2,13 @@
 
 import numpy as np
 
-from askance.pool import ArrayImages
 from askance.tasks.detection import Detection
 from askance.vocab import Annotation, Box, Labelled, Object
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig
+from tests.world import SomeBroken
 
 SIZE = (96, 64)
 CLASSES = ("red", "blue")
-
-
-class SomeBroken(ArrayImages):
-    """In-memory images of which some cannot be read, and that count how often they are looked at."""
-
-    def __init__(self, pixels, ids, broken=()):
-        super().__init__(pixels, ids)
-        self.broken, self.reads = set(broken), 0
-
-    def load(self, ids, look):
-        self.reads += len(ids)
-        good = [place for place, name in enumerate(ids) if name not in self.broken]
-        self.problems.update({name: "truncated file" for name in ids if name in self.broken})
-        found, _ = super().load([ids[place] for place in good], look)
-        return found, good
 
 
 class Place:

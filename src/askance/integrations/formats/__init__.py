@@ -9,7 +9,7 @@ from askance.integrations.formats.boxes_csv import read_boxes_csv, write_boxes_c
 from askance.integrations.formats.coco import read_coco
 from askance.integrations.formats.coco_write import write_coco
 from askance.integrations.formats.detect import detect_format
-from askance.integrations.formats.items import Item, Sizes, Written
+from askance.integrations.formats.items import Contents, Item, Sizes, Written
 from askance.integrations.formats.labelme import read_labelme
 from askance.integrations.formats.labelme_write import write_labelme
 from askance.integrations.formats.masks import read_masks
@@ -25,7 +25,7 @@ class Format(NamedTuple):
 
     Attributes:
         read: path, sizes, and options of its own -> what it says.
-        write: path, items, classes, points, more, and options of its own -> what was written, what was lost.
+        write: path, contents, and options of its own -> what was written, what was lost.
         folder: whether a folder is written; else one file.
         about: what it is, in a few words.
     """
@@ -89,7 +89,7 @@ def write_annotations(
         LabelError: no such format, or something is there.
         StoreError: the disk said no.
     """
-    return _format(format).write(path, items, classes, points=points, more=more, **options)
+    return _format(format).write(path, Contents(items, classes, points or {}, more or {}), **options)
 
 
 def _format(name: str) -> Format:

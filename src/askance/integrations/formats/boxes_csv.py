@@ -1,6 +1,6 @@
 """A CSV file of boxes, read and written: a row an object, by edges or by a corner and sides."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,11 @@ from askance.integrations.annotated import Annotated, AnnotationFile
 from askance.integrations.cells import bare
 from askance.integrations.files import csv_bytes, write_new
 from askance.integrations.formats.drafts import Draft, Faults, class_name, finished, number, parsed, size_from
-from askance.integrations.formats.items import Item, Lost, Sizes, Written, says_more
+from askance.integrations.formats.items import Contents, Lost, Sizes, Written
 from askance.integrations.read import LABELS
 from askance.pool.endings import is_image_name
 from askance.pool.tables import DELIMITERS, PATHS, Row, column_of, open_table, read_bytes, rows_of, text_of
-from askance.vocab import Annotation, Json, LabelError, Object
+from askance.vocab import Annotation, LabelError, Object
 from askance.vocab.names import printable
 
 WHAT = "a CSV file of boxes"
@@ -190,20 +190,13 @@ def _edges(cells: Sequence[str], *, sides: bool) -> list[Any]:
 
 def write_boxes_csv(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
-    *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
+    said: Contents,
 ) -> Written:
     """Write a CSV file: filename, width, height (of the image), class, xmin, ymin, xmax, ymax, score.
 
     Args:
         path: of the file, which must not be there with other content.
-        items: images and what is said of them; one without objects has a row without a class.
-        classes: not written: the file has no list.
-        points: not written.
-        more: not written.
+        said: of images; one without objects has a row without a class. Of the rest nothing is written.
 
     Returns:
         The file, and what it does not hold: `outlines`, `holes`, `masks`, `points`, `crowds` (written as one
@@ -214,7 +207,7 @@ def write_boxes_csv(
         StoreError: the disk said no.
     """
     lost, rows = Lost(), list[list[object]]()
-    for item in items:
+    for item in said.items:
         if item.annotation.objects is None:
             lost["labels"] += len(item.annotation.labels or ())
             continue
@@ -231,15 +224,6 @@ def _row(one: Object, lost: Lost) -> list[object] | None:
     if box is None or not box.area:
         lost["without a place"] += 1
         return None
-    for kind, count in {
-        "outlines": len(one.parts),
-        "holes": sum(len(part.holes) for part in one.parts),
-        "masks": one.mask is not None,
-        "points": len(one.points),
-        "crowds": one.crowd,
-        "sources": one.source is not None,
-        "boxes": one.box is None,
-        "more": says_more(one.more),
-    }.items():
-        lost[kind] += int(count)
+    lost.all_but_box(one)
+    lost["sources"] += one.source is not None
     return [one.name, box.left, box.top, box.right, box.bottom, "" if one.score is None else one.score]

@@ -1,24 +1,19 @@
 """COCO's JSON, written: ids and categories as they came, what COCO has no word for under a key of our own."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from askance.integrations.files import write_new
 from askance.integrations.formats.coco_objects import record_of
-from askance.integrations.formats.items import Item, Lost, Written
-from askance.vocab import Json
+from askance.integrations.formats.items import Contents, Lost, Written
 
 
 def write_coco(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
-    *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
+    said: Contents,
 ) -> Written:
     """Write a COCO file.
 
@@ -27,17 +22,15 @@ def write_coco(
 
     Args:
         path: of the file, which must not be there with other content.
-        items: images and what is said of them.
-        classes: in order; ids are those of `more`, then the next that are free.
-        points: class -> names of its points, in order; others that objects have come after them.
-        more: `AnnotationFile.more`: categories with their ids and skeletons.
+        said: of images. Ids are those of `more`, then the next that are free; points that only objects have
+            come after those that are named.
 
     Raises:
         LabelError: the file is there.
         StoreError: the disk said no.
     """
     lost = Lost()
-    document = coco_document(items, classes, points or {}, more or {}, lost)
+    document = coco_document(said, lost)
     write_new(path, coco_json(document).encode())
     return Written((path,), lost.kinds())
 
@@ -47,19 +40,13 @@ def coco_json(document: Mapping[str, Any]) -> str:
     return json.dumps(document, ensure_ascii=True, allow_nan=False) + "\n"
 
 
-def coco_document(
-    items: Sequence[Item],
-    classes: Sequence[str],
-    points: Mapping[str, Sequence[str]],
-    more: Mapping[str, Json],
-    lost: Lost,
-) -> dict[str, Any]:
+def coco_document(said: Contents, lost: Lost) -> dict[str, Any]:
     """What such a file says."""
-    categories = _categories(items, classes, points, more)
-    image_ids = _Ids(item.more.get("id") for item in items)
-    object_ids = _Ids(one.more.get("id") for item in items for one in item.annotation.objects or ())
+    categories = _categories(said)
+    image_ids = _Ids(item.more.get("id") for item in said.items)
+    object_ids = _Ids(one.more.get("id") for one in said.objects)
     images, annotations = [], []
-    for item in items:
+    for item in said.items:
         image_id = image_ids.of(item.more.get("id"))
         size = item.pixels
         sides = {} if size is None else {"width": size[0], "height": size[1]}
@@ -70,12 +57,12 @@ def coco_document(
             annotations.append({"id": object_ids.of(None), **named})
         for one in item.annotation.objects or ():
             category = categories[one.name]
-            said = record_of(one, size, category.get("keypoints", ()), lost)
+            record = record_of(one, size, category.get("keypoints", ()), lost)
             if one.bounds is None:
                 lost["without a place"] += 1
                 continue
             ids = {"id": object_ids.of(one.more.get("id")), "image_id": image_id, "category_id": category["id"]}
-            annotations.append(ids | said)
+            annotations.append(ids | record)
     info = {"description": "Written by Askance"}
     return {"info": info, "images": images, "annotations": annotations, "categories": list(categories.values())}
 
@@ -99,18 +86,18 @@ def _is_id(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _categories(
-    items: Sequence[Item], classes: Sequence[str], points: Mapping[str, Sequence[str]], more: Mapping[str, Json]
-) -> dict[str, dict[str, Any]]:
+def _categories(contents: Contents) -> dict[str, dict[str, Any]]:
     """Class -> its record, those of `classes` first."""
-    named: dict[str, dict[str, None]] = {name: dict.fromkeys(points.get(name, ())) for name in classes}
-    for item in items:
+    named: dict[str, dict[str, None]] = {
+        name: dict.fromkeys(contents.points.get(name, ())) for name in contents.classes
+    }
+    for item in contents.items:
         for name in item.annotation.labels or ():
             named.setdefault(name, {})
         for one in item.annotation.objects or ():
-            spots = named.setdefault(one.name, dict.fromkeys(points.get(one.name, ())))
+            spots = named.setdefault(one.name, dict.fromkeys(contents.points.get(one.name, ())))
             spots.update(dict.fromkeys(point.name for point in one.points))
-    said: Any = more.get("categories")
+    said: Any = contents.more.get("categories")
     records = (
         {one["name"]: one for one in said if isinstance(one, dict) and "name" in one} if _is_list(said) else {}
     )

@@ -1,12 +1,12 @@
 """What is written in a foreign format, and what became of it; what the readers are told of images."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from askance.vocab import Annotation, Json
+from askance.vocab import Annotation, Json, Object
 
 Size: TypeAlias = tuple[int, int] | None
 """Width and height of an image; None where nobody knows them."""
@@ -41,6 +41,33 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class Contents:
+    """All that is to be written. A format takes of it what it has a place for.
+
+    Attributes:
+        items: images and what is said of them.
+        classes: in order.
+        points: class -> names of its points, in order.
+        more: `AnnotationFile.more` of what was read, for ids and skeletons of COCO.
+    """
+
+    items: Sequence[Item]
+    classes: Sequence[str]
+    points: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    more: Mapping[str, Json] = field(default_factory=dict)
+
+    @property
+    def objects(self) -> list[Object]:
+        """Of all images."""
+        return [one for item in self.items for one in item.annotation.objects or ()]
+
+    @property
+    def names(self) -> list[str]:
+        """All classes: those that only objects have come after the others."""
+        return list(dict.fromkeys([*self.classes, *(one.name for one in self.objects)]))
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What was written, and what the format could not hold.
 
@@ -59,6 +86,16 @@ class Lost(Counter[str]):
     def kinds(self) -> dict[str, int]:
         """Those that were met, by name."""
         return {kind: count for kind, count in sorted(self.items()) if count}
+
+    def all_but_box(self, one: Object, held: frozenset[str] = frozenset()) -> None:
+        """Count what one object is besides its class and its box; `held` are keys of `more` that are written."""
+        self["outlines"] += len(one.parts)
+        self["holes"] += sum(len(part.holes) for part in one.parts)
+        self["masks"] += one.mask is not None
+        self["points"] += len(one.points)
+        self["crowds"] += one.crowd
+        self["boxes"] += one.box is None
+        self["more"] += says_more({key: value for key, value in one.more.items() if key not in held})
 
 
 OF_FILES = frozenset({"id", "area", "group_id"})

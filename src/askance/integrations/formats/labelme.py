@@ -9,7 +9,7 @@ from typing import Any
 
 from askance.integrations.annotated import Annotated, AnnotationFile
 from askance.integrations.formats.coco_objects import digest
-from askance.integrations.formats.doors import MOST_BYTES_OF_ONE, below, files_in, read_json
+from askance.integrations.formats.doors import MOST_BYTES_OF_ONE, below, read_json
 from askance.integrations.formats.drafts import (
     Draft,
     Faults,
@@ -20,6 +20,7 @@ from askance.integrations.formats.drafts import (
     shown,
     size_from,
 )
+from askance.integrations.formats.each import read_each
 from askance.integrations.formats.items import OWN, Size, Sizes
 from askance.integrations.formats.labelme_mask import mask_from
 from askance.vocab import Annotation, LabelError, Mask, Object, Point, Ring
@@ -48,30 +49,14 @@ def read_labelme(path: Path, sizes: Sizes | None = None) -> AnnotationFile:
     Raises:
         LabelError: nothing there, or the one file is cut off or not LabelMe's.
     """
-    files = list(files_in(path, lambda name: name.endswith(".json"))) if path.is_dir() else [path]
-    root, faults, found = (path if path.is_dir() else path.parent), Faults(), dict[str, Annotated]()
-    for file in files:
-        try:
-            one = _File(file, root, faults).read(sizes)
-        except LabelError as error:
-            if len(files) == 1:
-                raise
-            faults.tell(below(file, root), f"{error.got}: left out")
-            continue
-        if one.name in found:
-            said = f"another file speaks of this image ({found[one.name].place}): left out"
-            faults.tell(one.place, said, one.name)
-        else:
-            found[one.name] = one
-    if not found:
-        got = faults.found[0].problem if faults.found else "without one"
-        raise LabelError(WHAT, f"{printable(str(path))}: {got}", "name the folder of JSON files")
-    names = {name for one in found.values() for name in one.annotation.names}
+    faults = Faults()
+    found = read_each(path, ".json", WHAT, lambda file, root: _File(file, root, faults).read(sizes), faults)
+    names = {name for one in found for name in one.annotation.names}
     points: dict[str, dict[str, None]] = defaultdict(dict)
-    for made in (made for one in found.values() for made in one.annotation.objects or ()):
+    for made in (made for one in found for made in one.annotation.objects or ()):
         points[made.name].update(dict.fromkeys(point.name for point in made.points))
     named = {name: tuple(spots) for name, spots in sorted(points.items()) if spots}
-    return AnnotationFile("labelme", tuple(sorted(names)), list(found.values()), faults.found, named)
+    return AnnotationFile("labelme", tuple(sorted(names)), found, faults.found, named)
 
 
 @dataclass(slots=True)

@@ -1,18 +1,18 @@
 """LabelMe's JSON, written: a file an image; several shapes of one object share a group."""
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from askance.integrations.files import new_folder, put
+from askance.integrations.files import new_folder
 from askance.integrations.formats.coco_objects import digest
-from askance.integrations.formats.items import OWN, Item, Lost, Size, Written
+from askance.integrations.formats.each import put_each
+from askance.integrations.formats.items import OWN, Contents, Item, Lost, Size, Written
 from askance.integrations.formats.labelme import circle
 from askance.integrations.formats.labelme_mask import mask_to
-from askance.integrations.formats.names import safe_name
+from askance.integrations.formats.names import with_ending
 from askance.integrations.formats.runs import mask_of, pixels_of, runs_of
-from askance.vocab import Annotation, Json, Object, Part, Point
+from askance.vocab import Annotation, Object, Part, Point
 from askance.vocab.annotations import to_json
 
 _SHAPE = frozenset({"flags", "description", "group_id", "circle", "shape_type"})
@@ -20,11 +20,7 @@ _SHAPE = frozenset({"flags", "description", "group_id", "circle", "shape_type"})
 
 def write_labelme(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
-    *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
+    said: Contents,
 ) -> Written:
     """Write a new folder of JSON files, one an image, beside which LabelMe looks for the images.
 
@@ -33,10 +29,7 @@ def write_labelme(
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them.
-        classes: not written: LabelMe has no list in its files.
-        points: not written.
-        more: not written.
+        said: of images. LabelMe has no list of classes or points in its files.
 
     Returns:
         Files, and what is not in them: `names` (images whose file another has), `without a place`, `holes` (of
@@ -46,19 +39,13 @@ def write_labelme(
         LabelError: the folder has something in it.
         StoreError: the disk said no.
     """
-    lost, files = Lost(), dict[str, None]()
-    taken = set[str]()
+    lost = Lost()
+
+    def made(item: Item) -> bytes:
+        return json.dumps(_document(item, lost), indent=1, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+
     with new_folder(path) as beside:
-        for item in items:
-            target = str(Path(safe_name(item.name)).with_suffix(".json").as_posix())
-            if target.lower() in taken:
-                lost["names"] += 1
-                continue
-            taken.add(target.lower())
-            files[target] = None
-            (beside / target).parent.mkdir(parents=True, exist_ok=True)
-            text = json.dumps(_document(item, lost), indent=1, ensure_ascii=True, allow_nan=False)
-            put(beside / target, text.encode() + b"\n")
+        files = put_each(beside, said.items, lambda name: with_ending(name, ".json"), made, lost)
     return Written(tuple(path / name for name in files), lost.kinds())
 
 

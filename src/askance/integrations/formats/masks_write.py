@@ -1,7 +1,7 @@
 """Masks as PNG, written: indexed with Pascal VOC's colours, in colours, or with a number an object."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from askance.integrations.files import new_folder, put
-from askance.integrations.formats.items import Item, Lost, Written, says_more
+from askance.integrations.formats.each import put_each
+from askance.integrations.formats.items import Contents, Item, Lost, Written, says_more
 from askance.integrations.formats.mask_classes import voc_colour
 from askance.integrations.formats.masks import EACH
-from askance.integrations.formats.names import safe_name
+from askance.integrations.formats.names import below_images
 from askance.integrations.formats.runs import mask_of, pixels_of
-from askance.vocab import Json, LabelError, Object
+from askance.vocab import LabelError, Object
 
 VOID = 255
 """The number of what nobody decided on: crowds."""
@@ -30,11 +31,8 @@ _MOST_OBJECTS = 64
 
 def write_masks(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
+    said: Contents,
     *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
     instances: bool = False,
     colour: bool = False,
 ) -> Written:
@@ -42,10 +40,7 @@ def write_masks(
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them.
-        classes: in order, numbered from 1; others that objects have come after them.
-        points: not written.
-        more: not written.
+        said: of images. Classes are numbered from 1; others that objects have come after them.
         instances: a number an object in place of one a class: 1,000 times the class's, and a number more.
         colour: colours in place of numbers.
 
@@ -60,8 +55,7 @@ def write_masks(
         LabelError: the folder has something in it, or there are more classes than numbers.
         StoreError: the disk said no.
     """
-    objects = [one for item in items for one in item.annotation.objects or ()]
-    names = list(dict.fromkeys([*classes, *(one.name for one in objects)]))
+    names = said.names
     most = _MOST_OBJECTS if instances else _MOST
     if len(names) > most:
         raise LabelError(f"at most {most} classes for masks", f"{len(names):,}", "export as COCO instead")
@@ -71,25 +65,13 @@ def write_masks(
     lines = ["background", *names]
     if colour:
         lines = [":".join([name, ",".join(map(str, voc_colour(i))), "", ""]) for i, name in enumerate(lines)]
-    files = {"labelmap.txt" if colour else "classes.txt": ("\n".join(lines) + "\n").encode()}
+    listed, folder = "labelmap.txt" if colour else "classes.txt", "instances" if instances else "masks"
     with new_folder(path) as beside:
-        for name, data in files.items():
-            put(beside / name, data)
-        taken = set[str]()
-        for item in items:
-            target = "/".join(["instances" if instances else "masks", _stem(item.name) + ".png"])
-            data = writer.png(item) if target.lower() not in taken else b""
-            writer.lost["names"] += target.lower() in taken
-            if data:
-                taken.add(target.lower())
-                files[target] = b""
-                (beside / target).parent.mkdir(parents=True, exist_ok=True)
-                put(beside / target, data)
-    return Written(tuple(path / name for name in files), writer.lost.kinds())
-
-
-def _stem(name: str) -> str:
-    return str(Path(safe_name(name).removeprefix("images/")).with_suffix("").as_posix())
+        put(beside / listed, ("\n".join(lines) + "\n").encode())
+        files = put_each(
+            beside, said.items, lambda name: f"{folder}/{below_images(name, '.png')}", writer.png, writer.lost
+        )
+    return Written((path / listed, *(path / name for name in files)), writer.lost.kinds())
 
 
 class _Writer:
@@ -100,15 +82,15 @@ class _Writer:
         self._instances, self._colour = instances, colour
         self.lost = Lost()
 
-    def png(self, item: Item) -> bytes:
-        """The mask of an image; empty where there can be none."""
+    def png(self, item: Item) -> bytes | None:
+        """The mask of an image; None where there can be none."""
         said, size = item.annotation, item.pixels
         if said.objects is None:
             self.lost["labels"] += len(said.labels or ())
-            return b""
+            return None
         if size is None:
             self.lost["without a size"] += 1
-            return b""
+            return None
         values = np.zeros((size[1], size[0]), np.uint16)
         met = Counter[str]()
         for one in said.objects:

@@ -1,17 +1,17 @@
 """Pascal VOC's XML, read and written: boxes by their first and last pixel, counted from 1."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from askance.integrations.annotated import Annotated, AnnotationFile
-from askance.integrations.files import new_folder, put
-from askance.integrations.formats.doors import below, files_in, read_xml
+from askance.integrations.files import new_folder
+from askance.integrations.formats.doors import below, read_xml
 from askance.integrations.formats.drafts import Draft, Faults, class_name, finished, number, parsed, size_from
-from askance.integrations.formats.items import Item, Lost, Sizes, Written, says_more
-from askance.integrations.formats.names import safe_name
-from askance.vocab import Annotation, Json, LabelError, Object
+from askance.integrations.formats.each import put_each, read_each
+from askance.integrations.formats.items import Contents, Item, Lost, Sizes, Written
+from askance.integrations.formats.names import with_ending
+from askance.vocab import Annotation, LabelError, Object
 from askance.vocab.names import printable
 
 WHAT = "Pascal VOC: XML files with <annotation>, one an image"
@@ -32,28 +32,10 @@ def read_voc(path: Path, sizes: Sizes | None = None) -> AnnotationFile:
     Raises:
         LabelError: nothing there, or the one file is no XML or not VOC's.
     """
-    files = list(files_in(path, lambda name: name.endswith(".xml"))) if path.is_dir() else [path]
-    root, faults = (path if path.is_dir() else path.parent), Faults()
-    if not files:
-        raise LabelError(WHAT, f"{printable(str(path))} without one", "name the folder of XML files")
-    found: dict[str, Annotated] = {}
-    for file in files:
-        try:
-            one = _read(file, root, sizes, faults)
-        except LabelError as error:
-            if len(files) == 1:
-                raise
-            faults.tell(below(file, root), f"{error.got}: left out")
-            continue
-        if one.name in found:
-            said = f"another file speaks of this image ({found[one.name].place}): left out"
-            faults.tell(one.place, said, one.name)
-        else:
-            found[one.name] = one
-    if not found:
-        raise LabelError(WHAT, f"{printable(str(path))}: {faults.found[0].problem}", "check the files")
-    classes = {made.name for one in found.values() for made in one.annotation.objects or ()}
-    return AnnotationFile("voc", tuple(sorted(classes)), list(found.values()), faults.found)
+    faults = Faults()
+    found = read_each(path, ".xml", WHAT, lambda file, root: _read(file, root, sizes, faults), faults)
+    classes = {made.name for one in found for made in one.annotation.objects or ()}
+    return AnnotationFile("voc", tuple(sorted(classes)), found, faults.found)
 
 
 def _read(file: Path, root: Path, sizes: Sizes | None, faults: Faults) -> Annotated:
@@ -115,20 +97,13 @@ def _edges(box: Element | None) -> list[Any] | None:
 
 def write_voc(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
-    *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
+    said: Contents,
 ) -> Written:
     """Write a new folder of XML files, one an image. Edges that are no whole pixels are written as they are.
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them.
-        classes: not written: VOC has no list.
-        points: not written.
-        more: not written.
+        said: of images. VOC has no list of classes.
 
     Returns:
         Files, and what VOC does not hold: `outlines`, `holes`, `masks`, `points`, `crowds` (as one object),
@@ -139,22 +114,18 @@ def write_voc(
         LabelError: the folder has something in it.
         StoreError: the disk said no.
     """
-    lost, files, taken = Lost(), dict[str, bytes](), set[str]()
+    lost = Lost()
     with new_folder(path) as beside:
-        for item in items:
-            target = str(Path(safe_name(item.name)).with_suffix(".xml").as_posix())
-            if target.lower() in taken or item.annotation.objects is None:
-                lost["names"] += target.lower() in taken
-                lost["labels"] += len(item.annotation.labels or ())
-                continue
-            taken.add(target.lower())
-            files[target] = _xml(item, lost)
-            (beside / target).parent.mkdir(parents=True, exist_ok=True)
-            put(beside / target, files[target])
+        files = put_each(
+            beside, said.items, lambda name: with_ending(name, ".xml"), lambda item: _xml(item, lost), lost
+        )
     return Written(tuple(path / name for name in files), lost.kinds())
 
 
-def _xml(item: Item, lost: Lost) -> bytes:
+def _xml(item: Item, lost: Lost) -> bytes | None:
+    if item.annotation.objects is None:
+        lost["labels"] += len(item.annotation.labels or ())
+        return None
     top = Element("annotation")
     folder = item.more.get("folder")
     if isinstance(folder, str):
@@ -166,7 +137,7 @@ def _xml(item: Item, lost: Lost) -> bytes:
             SubElement(size, key).text = str(side)
     lost["without a size"] += item.pixels is None
     SubElement(top, "segmented").text = "0"
-    for one in item.annotation.objects or ():
+    for one in item.annotation.objects:
         _add(top, one, lost)
     indent(top)
     data: bytes = tostring(top, encoding="utf-8")
@@ -178,17 +149,8 @@ def _add(top: Element, one: Object, lost: Lost) -> None:
     if box is None or not box.area:
         lost["without a place"] += 1
         return
-    for kind, count in {
-        "outlines": len(one.parts),
-        "holes": sum(len(part.holes) for part in one.parts),
-        "masks": one.mask is not None,
-        "points": len(one.points),
-        "crowds": one.crowd,
-        "scores": one.score is not None,
-        "boxes": one.box is None,
-        "more": says_more({key: value for key, value in one.more.items() if key not in {*_USUAL, "part"}}),
-    }.items():
-        lost[kind] += int(count)
+    lost.all_but_box(one, frozenset({*_USUAL, "part"}))
+    lost["scores"] += one.score is not None
     element = SubElement(top, "object")
     SubElement(element, "name").text = one.name
     for key, usual in _USUAL.items():

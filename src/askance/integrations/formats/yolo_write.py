@@ -1,6 +1,5 @@
 """YOLO's text files, written: what they can hold, all of it as COCO beside them, and what was lost counted."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Literal
 
 from askance.integrations.files import new_folder, put
 from askance.integrations.formats.coco_write import coco_document, coco_json
-from askance.integrations.formats.items import Item, Lost, Written, says_more
-from askance.integrations.formats.names import safe_name
+from askance.integrations.formats.each import put_each
+from askance.integrations.formats.items import Contents, Item, Lost, Written, says_more
+from askance.integrations.formats.names import below_images
 from askance.integrations.formats.shapes import joined, outlines_of, ring_of_box
-from askance.vocab import Box, Json, Object, Ring
+from askance.vocab import Box, Object, Ring
 
 Kind = Literal["detect", "segment", "pose"]
 
@@ -21,11 +21,8 @@ BESIDE = "annotations.coco.json"
 
 def write_yolo(
     path: Path,
-    items: Sequence[Item],
-    classes: Sequence[str],
+    said: Contents,
     *,
-    points: Mapping[str, Sequence[str]] | None = None,
-    more: Mapping[str, Json] | None = None,
     kind: Kind | None = None,
 ) -> Written:
     """Write a new folder: `data.yaml`, `labels/`, and `annotations.coco.json` with all that YOLO cannot hold.
@@ -34,10 +31,8 @@ def write_yolo(
 
     Args:
         path: of the folder, absent or empty.
-        items: images and what is said of them; an image without objects gets an empty file.
-        classes: in order; others that objects have come after them.
-        points: class -> names of its points.
-        more: for the COCO file beside.
+        said: of images; one without objects gets an empty file. Classes that only objects have come after the
+            others.
         kind: None: `pose` where an object has points, else `segment` where one has a shape, else `detect`.
 
     Returns:
@@ -51,33 +46,21 @@ def write_yolo(
         LabelError: the folder has something in it.
         StoreError: the disk said no.
     """
-    objects = [one for item in items for one in item.annotation.objects or ()]
-    names = list(dict.fromkeys([*classes, *(one.name for one in objects)]))
-    named = _point_names(objects, points or {})
+    objects, names = said.objects, said.names
+    named = _point_names(objects, said.points)
     kind = kind or _kind_of(objects)
     writer = _Writer(kind, names, named)
+    whole = {
+        "data.yaml": _yaml(names, kind, named),
+        BESIDE: coco_json(coco_document(replace(said, classes=names), Lost())),
+    }
     with new_folder(path) as beside:
-        files = {"data.yaml": _yaml(names, kind, named), BESIDE: ""}
-        taken = Counter[str]()
-        for item in items:
-            target = "labels/" + _stem(safe_name(item.name)) + ".txt"
-            taken[target.lower()] += 1
-            if taken[target.lower()] > 1:
-                writer.lost["names"] += 1
-                continue
-            text = writer.text(item)
-            if text is not None:
-                files[target] = text
-        files[BESIDE] = coco_json(coco_document(items, names, points or {}, more or {}, Lost()))
-        for name, content in files.items():
-            (beside / name).parent.mkdir(parents=True, exist_ok=True)
-            put(beside / name, content.encode())
-    return Written(tuple(path / name for name in files), writer.lost.kinds())
-
-
-def _stem(name: str) -> str:
-    """Without `images/` in front and the ending behind."""
-    return str(Path(name.removeprefix("images/")).with_suffix("").as_posix())
+        for name, text in whole.items():
+            put(beside / name, text.encode())
+        files = put_each(
+            beside, said.items, lambda name: f"labels/{below_images(name, '.txt')}", writer.text, writer.lost
+        )
+    return Written(tuple(path / name for name in (*whole, *files)), writer.lost.kinds())
 
 
 def _kind_of(objects: Sequence[Object]) -> Kind:
@@ -100,7 +83,7 @@ class _Writer:
         self._number = {name: i for i, name in enumerate(names)}
         self.lost = Lost()
 
-    def text(self, item: Item) -> str | None:
+    def text(self, item: Item) -> bytes | None:
         """The text file of an image; None where there cannot be one."""
         said, size = item.annotation, item.pixels
         if said.objects is None:
@@ -110,7 +93,7 @@ class _Writer:
             self.lost["without a size"] += 1
             return None
         lines = [line for one in said.objects if (line := self._line(one, size or (1, 1))) is not None]
-        return "".join(f"{line}\n" for line in lines)
+        return "".join(f"{line}\n" for line in lines).encode()
 
     def _line(self, one: Object, size: tuple[int, int]) -> str | None:
         box = one.bounds

@@ -138,13 +138,16 @@ def _deltas(net: Any) -> Callable[[Tensor, Tensor], Tensor]:
     return place
 
 
+def _classes(head: Any, maps: Sequence[Tensor]) -> list[Branch]:
+    """The branch of classes of RetinaNet and FCOS: all strides share its layers."""
+    return [Branch.of("cls_logits", head.conv(level), head.cls_logits, head.num_classes) for level in maps]
+
+
 def look_at_retinanet(net: RetinaNet, image: Tensor) -> DenseLook:
     """One pass over one image `[3, H, W]`, numbers in 0..1."""
     frame, maps, anchors = _maps(net, image)
     by_class, by_box = net.head.classification_head, net.head.regression_head
-    classes = [
-        Branch.of("cls_logits", by_class.conv(level), by_class.cls_logits, by_class.num_classes) for level in maps
-    ]
+    classes = _classes(by_class, maps)
     boxes = [Branch.of("bbox_reg", by_box.conv(level), by_box.bbox_reg, 4) for level in maps]
     scores = torch.cat([branch.out for branch in classes]).sigmoid()
     return DenseLook(
@@ -163,9 +166,7 @@ def look_at_fcos(net: FCOS, image: Tensor) -> DenseLook:
     """One pass over one image; a score is the root of class times centre-ness, which stays as this pass has it."""
     frame, maps, anchors = _maps(net, image)
     by_class, by_box = net.head.classification_head, net.head.regression_head
-    classes = [
-        Branch.of("cls_logits", by_class.conv(level), by_class.cls_logits, by_class.num_classes) for level in maps
-    ]
+    classes = _classes(by_class, maps)
     seen = [by_box.conv(level) for level in maps]
     boxes = [Branch.of("bbox_reg", one, by_box.bbox_reg, 4) for one in seen]
     central = torch.cat([Branch.of("", one, by_box.bbox_ctrness, 1).out for one in seen]).sigmoid()  # [M, 1]

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from askance.maths.boxes import Predictions, Truths
 from askance.tasks.detection.finding import Peaks, Search, boxes_at, peaks
-from askance.tasks.detection.loss import distances
 from askance.tasks.detection.model import DenseModel
 from askance.tasks.detection.targets import Things
 
@@ -33,11 +32,9 @@ class Boxes(NamedTuple):
 @torch.inference_mode()
 def predicted(model: DenseModel, maps: Sequence[Tensor], search: Search) -> Boxes:
     """What the mean of all heads finds, each class by itself."""
-    n_classes = len(model.classes)
-    outputs = torch.stack([head(maps) for head in model.heads])
-    heat = torch.sigmoid(outputs[:, :, :n_classes]).mean(0)
+    heat, distances = model.mean(maps)
     found: Peaks = peaks(heat, search)
-    edges = found.at(distances(outputs[:, :, n_classes:]).mean(0))[:, None]
+    edges = found.at(distances)[:, None]
     scores = heat[found.image, found.place, found.row, found.column]
     return Boxes(boxes_at(edges, found, model.levels[0].stride).squeeze(1), scores, found.place, found.image)
 

@@ -3,17 +3,17 @@
 Letters: n labelled images, b of a minibatch, M heads, C classes, h x w cells, U objects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from askance.maths import keyed_seed
-from askance.networks.dense import DenseHead
+from askance.maths import class_quality, keyed_seed
+from askance.networks.dense import standards_of
 from askance.networks.maps import Level
-from askance.tasks.detection.loss import distances, edge_loss, peak_loss
+from askance.tasks.detection.loss import areas, edge_loss, peak_loss
 from askance.tasks.detection.model import DenseModel, Shape, new_head
 from askance.tasks.detection.targets import Cells, Things, cells
 from askance.training.dense import DenseRecipe, Reading, fit_dense
@@ -23,8 +23,8 @@ _EDGES_COUNT = 2.0
 """What the loss of edges counts beside that of peaks."""
 _KEPT = 50_000_000
 """Numbers of what heads should say that are kept from one epoch to the next."""
-_SURE = 0.6
-"""How much of a class's quality is being sure of it; the rest is being in the right place."""
+_AT_ONCE = 16
+"""Images whose maps are in memory at a time, where all labelled ones are gone through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +96,12 @@ def fit_heads(  # noqa: PLR0913 - all that a head follows from
         progress: told of `training`, over all heads.
     """
     n = len(objective.things)
+    standards = standards_of(maps(some, False) for some in _few(n)) if start is None else []
     heads, losses = [], []
     for m in range(members):
         head = new_head(levels, len(classes), shape, keyed_seed("dense head", seed, m))
         if start is None:
-            standardise(head, maps, n)
+            head.standardise(standards)
         else:
             head.load_state_dict(start.heads[m].state_dict())
         told = _of_all(progress, m, members)
@@ -113,49 +114,25 @@ def fit_heads(  # noqa: PLR0913 - all that a head follows from
     return DenseModel(model.heads, levels, classes, quality(model, maps, objective)), losses
 
 
-def standardise(head: DenseHead, maps: Reading, n: int) -> None:
-    """Take mean and scale of every channel from the labelled images, a few at a time."""
-    sums: list[tuple[Tensor, Tensor, int]] = []
-    for start in range(0, n, 16):
-        levels = maps(range(start, min(start + 16, n)), False)
-        flat = [level.transpose(0, 1).flatten(1).double() for level in levels]
-        now = [(one.sum(1), one.square().sum(1), one.shape[1]) for one in flat]
-        sums = [(a + d, b + e, c + f) for (a, b, c), (d, e, f) in zip(sums, now, strict=True)] if sums else now
-    for mean, scale, (total, squares, count) in zip(head.mean, head.scale, sums, strict=True):
-        middle = total / count
-        deviation = (squares / count - middle.square()).clamp_min(0).sqrt().clamp_min(1e-4)
-        with torch.no_grad():
-            mean.copy_(middle.reshape(-1, 1, 1))
-            scale.copy_(1 / deviation.reshape(-1, 1, 1))
-
-
 @torch.inference_mode()
 def quality(model: DenseModel, maps: Reading, objective: BoxObjective) -> tuple[float, ...]:
-    """How well each class is learnt where it is labelled: the mean over its objects of p^.6 IoU^.4; 0 without one.
-
-    The class-wise quality of Yang, Huang and Crowley 2024 (PPAL, arXiv 2211.11612, eq. 3), at the end of training.
-    """
-    total, count = torch.zeros(objective.n_classes), torch.zeros(objective.n_classes)
-    for start in range(0, len(objective.things), 16):
-        some = range(start, min(start + 16, len(objective.things)))
-        levels = maps(some, False)
-        outputs = torch.stack([head(levels) for head in model.heads])
-        probs = torch.sigmoid(outputs[:, :, : objective.n_classes]).mean(0)
-        edges = distances(outputs[:, :, objective.n_classes :]).mean(0)
+    """How well each class is learnt where it is labelled, at the end of training: see `maths.class_quality`."""
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for some in _few(len(objective.things)):
+        probs, edges = model.mean(maps(some, False))
         for i, place in enumerate(some):
             wanted = objective.cells(place)
             kind, row, column = (wanted.peaks == 1).nonzero(as_tuple=True)
             said, true = edges[i][:, row, column].T, wanted.edges[:, row, column].T
-            found = probs[i][kind, row, column] ** _SURE * _overlap(said, true) ** (1 - _SURE)
-            total.index_add_(0, kind, found)
-            count.index_add_(0, kind, torch.ones(len(kind)))
-    return tuple((total / count.clamp_min(1)).tolist())
+            shared, union = areas(said, true)
+            found.append((probs[i][kind, row, column], shared / union, kind))
+    sure, overlap, kinds = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return tuple(class_quality(sure, overlap, kinds, objective.n_classes).tolist())
 
 
-def _overlap(a: Float[Tensor, "U 4"], b: Float[Tensor, "U 4"]) -> Float[Tensor, "U"]:
-    """IoU of boxes around one point, by their distances to it."""
-    areas = [(to[:, 0] + to[:, 2]) * (to[:, 1] + to[:, 3]) for to in (torch.minimum(a, b), a, b)]
-    return areas[0] / (areas[1] + areas[2] - areas[0]).clamp_min(1e-9)
+def _few(n: int) -> Iterator[range]:
+    """Places of n images, a few at a time."""
+    return (range(start, min(start + _AT_ONCE, n)) for start in range(0, n, _AT_ONCE))
 
 
 def _of_all(progress: Progress, m: int, members: int) -> Callable[[str, int, int | None], None]:

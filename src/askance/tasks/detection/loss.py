@@ -49,15 +49,20 @@ def edge_loss(logs: Float[Tensor, "m 4"], edges: Float[Tensor, "m 4"]) -> Float[
     if not len(logs):
         return logs.sum()
     said = distances(logs)
-    inner, outer = torch.minimum(said, edges), torch.maximum(said, edges)
-    overlap, hull = _area(inner), _area(outer)
-    union = _area(said) + _area(edges) - overlap
+    overlap, union = areas(said, edges)
+    hull = _area(torch.maximum(said, edges))
     return (1 - overlap / union + (hull - union) / hull).mean()
 
 
 def distances(logs: Float[Tensor, "*s"]) -> Float[Tensor, "*s"]:
     """From what the head says to distances, in cells."""
     return logs.clamp(-_WIDEST, _WIDEST).exp()
+
+
+def areas(a: Float[Tensor, "m 4"], b: Float[Tensor, "m 4"]) -> tuple[Float[Tensor, "m"], Float[Tensor, "m"]]:
+    """What two boxes around one point share, and what both of them cover, by their distances to it."""
+    shared = _area(torch.minimum(a, b))
+    return shared, _area(a) + _area(b) - shared
 
 
 def _area(to: Float[Tensor, "m 4"]) -> Float[Tensor, "m"]:

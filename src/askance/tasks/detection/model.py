@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from askance.networks.dense import DenseHead
 from askance.networks.maps import Level
 from askance.networks.tensor_file import digest_of, read_tensors
+from askance.tasks.detection.loss import distances
 from askance.vocab import ModelError, StoreError
 from askance.vocab.files import write_whole
 
@@ -40,6 +42,12 @@ class DenseModel:
     levels: tuple[Level, ...]
     classes: tuple[str, ...]
     quality: tuple[float, ...]
+
+    def mean(self, maps: Sequence[Tensor]) -> tuple[Float[Tensor, "n C h w"], Float[Tensor, "n 4 h w"]]:
+        """Of every cell the mean over the heads of probabilities and of distances, in cells."""
+        outputs = torch.stack([head(maps) for head in self.heads])
+        n_classes = len(self.classes)
+        return torch.sigmoid(outputs[:, :, :n_classes]).mean(0), distances(outputs[:, :, n_classes:]).mean(0)
 
 
 def new_head(levels: Sequence[Level], n_classes: int, shape: "Shape", seed: int) -> DenseHead:
