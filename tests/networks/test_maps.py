@@ -134,3 +134,20 @@ def test_of_several_maps_of_a_stride_the_last_is_taken():
 def test_a_network_without_maps_is_refused():
     with pytest.raises(ModelError, match="maps of features"):
         MapTrunk(ModelConfig(name="torchvision/resnet18"), SIZE, 8, None).levels  # noqa: B018
+
+
+def test_compact_maps_take_half_the_room_and_are_others(tmp_path):
+    images = PLACE.images()
+    whole = reader(images, tmp_path)
+    trunk = MapTrunk(ModelConfig(name=NAME), SIZE, 4, None, compact=True)
+    small = MapReader(images, trunk, DetectorConfig(), fabric_of(TrainConfig(device="cpu")), tmp_path)
+    assert small.numbers * 2 == whole.numbers
+    wide, narrow = whole.of(PLACE.ids[:2]).levels, small.of(PLACE.ids[:2]).levels
+    before = images.reads
+    assert all(torch.equal(a, b) for a, b in zip(whole.of(PLACE.ids[:2]).levels, wide, strict=True))
+    assert images.reads == before
+    for a, b in zip(wide, narrow, strict=True):  # distances between cells are about as they were
+        apart = [torch.pdist(level.float()[0].flatten(1).T[:40]) for level in (a, b)]
+        kept = torch.corrcoef(torch.stack(apart))[0, 1]
+        assert b.shape[1] == a.shape[1] // 2
+        assert kept > 0.7

@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from askance.maths import keyed_seed
 from askance.networks.features import MemoryCache, Where, fingerprint
 from askance.networks.pixels import Normalisation
 from askance.networks.trunks import KnownTrunk, given_trunk
@@ -77,13 +78,22 @@ class MapTrunk:
         size: width and height of the input, pixels.
         finest: stride of the finest map.
         folder: where weights that were read are kept; None: nowhere.
+        compact: bring each map to half its channels.
 
     Raises:
         ModelError: a network without such maps, or weights that cannot be had.
     """
 
-    def __init__(self, config: ModelConfig, size: tuple[int, int], finest: int, folder: Path | None) -> None:
-        self.config, self.size, self._finest = config, size, finest
+    def __init__(
+        self,
+        config: ModelConfig,
+        size: tuple[int, int],
+        finest: int,
+        folder: Path | None,
+        *,
+        compact: bool = False,
+    ) -> None:
+        self.config, self.size, self._finest, self.compact = config, size, finest, compact
         self._trunk = _trunk_of(config, folder)
 
     @cached_property
@@ -106,7 +116,7 @@ class MapTrunk:
             size = f"{self.size[0]} x {self.size[1]}"
             fix = "change detector.input, or tell the factory the size in model.options (timm: dynamic_img_size)"
             raise ModelError(f"{self.config.name} to take images of {size} pixels", str(error), fix) from error
-        return tuple(found)
+        return tuple(halved(level) for level in found) if self.compact else tuple(found)
 
     @property
     def trunk(self) -> nn.Module:
@@ -117,6 +127,19 @@ class MapTrunk:
     def _network(self) -> tuple["nn.Module", tuple[int, ...]]:
         network = self._trunk.network() if isinstance(self._trunk, KnownTrunk) else self._trunk.eval()
         return network, _taps(network, self._finest, self.config.name)
+
+
+def halved(level: Float[Tensor, "n C h w"]) -> Float[Tensor, "n C2 h w"]:
+    """A map of half the channels: products with orthonormal random directions, the same on every machine.
+
+    Distances between cells stay about as they were (Johnson and Lindenstrauss 1984). Nothing is fitted, so that
+    the maps of an image depend on no other.
+    """
+    channels = level.shape[1]
+    generator = torch.Generator().manual_seed(keyed_seed("halved", channels))
+    square = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
+    mixed = torch.linalg.qr(square).Q[: max(1, channels // 2)].to(level)
+    return torch.einsum("dc,nchw->ndhw", mixed, level)
 
 
 def _trunk_of(config: ModelConfig, folder: Path | None) -> nn.Module:
@@ -271,4 +294,5 @@ class MapReader:
     def _key(self) -> str:
         whole = fingerprint(self._trunk.trunk, self._trunk.config, self._fabric)
         told = repr((whole, self.look, [level.stride for level in self._trunk.levels]))
+        told += " compact" if self._trunk.compact else ""
         return blake2b(told.encode(), digest_size=16).hexdigest()

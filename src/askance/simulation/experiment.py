@@ -19,6 +19,7 @@ _LATER = {"start_classes", "detector"}
 """Settings that came after folders of runs had been written."""
 
 _LATER_IN_TRAINING = {"devices"}
+_LATER_IN_DETECTOR = {"compact"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,8 @@ class Experiment:
         }
         train = self.train.model_dump(mode="json", exclude=later)
         if self.detector is not None:
-            plain["detector"] = self.detector.model_dump(mode="json")
+            unset = {name for name in _LATER_IN_DETECTOR if not getattr(self.detector, name)}
+            plain["detector"] = self.detector.model_dump(mode="json", exclude=unset)
         return plain | {"model": self.model.model_dump(mode="json"), "train": train}
 
 

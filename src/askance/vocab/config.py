@@ -242,6 +242,11 @@ class DetectorConfig(_Section):
     mirror: bool = Field(
         default=True, description="each image is seen mirrored too: better, for twice the room on the disk"
     )
+    compact: bool = Field(
+        default=False,
+        description="maps of half as many channels, mixed at random and always alike: half the room on the disk, "
+        "a little worse",
+    )
     epochs: int | None = Field(
         default=None,
         ge=1,

@@ -241,7 +241,8 @@ class Detection:
 
     @cached_property
     def _trunk(self) -> MapTrunk:
-        return MapTrunk(self._model, self.input, self._detector.stride, self._folder)
+        detector = self._detector
+        return MapTrunk(self._model, self.input, detector.stride, self._folder, compact=detector.compact)
 
     @cached_property
     def _reader(self) -> MapReader:
@@ -250,7 +251,8 @@ class Detection:
     @property
     def _about_trunk(self) -> str:
         width, height = self.input
-        return f"maps of {self._model.name} at {width} x {height}, stride {self._detector.stride}"
+        compact = ", compact" if self._detector.compact else ""
+        return f"maps of {self._model.name} at {width} x {height}, stride {self._detector.stride}{compact}"
 
     @property
     def _shape(self) -> Shape:
