@@ -150,15 +150,51 @@ def test_a_cache_of_another_width_is_not_opened(tmp_path):
     FeatureCache(tmp_path, 3)
     with pytest.raises(PoolError, match="'dim': 3"):
         FeatureCache(tmp_path, 4)
-    (tmp_path / "meta.json").write_text("{")
-    with pytest.raises(PoolError, match="delete the folder"):
+    (tmp_path / "meta.json").write_text('{"version": 2, "dim": 3, "dtype": "<f2"}')
+    with pytest.raises(PoolError, match=f"delete {tmp_path}"):
         FeatureCache(tmp_path, 3)
 
 
+DAMAGED = [
+    "",
+    "{",
+    "[]",
+    "{}",
+    '{"version": 1, "dom": 3, "dtype": "<f2"}',
+    '{"version": 1, "dim": "x", "dtype": "<f2"}',
+]
+
+
+@pytest.mark.parametrize("meta", [*DAMAGED, '{"version": 1, "dim": 7, "dtype": "<f2"}', None])
+def test_a_damaged_meta_is_written_again_where_digests_say_that_the_rows_are_whole(tmp_path, meta, caplog):
+    FeatureCache(tmp_path, 3).append(names(5), rows(5))
+    path = tmp_path / "meta.json"
+    whole = path.read_bytes()
+    path.unlink() if meta is None else path.write_text(meta)
+    again = FeatureCache(tmp_path, 3)
+    np.testing.assert_array_equal(again.read(names(5)), rows(5))
+    assert path.read_bytes() == whole
+    assert f"{path} is damaged" in caplog.text
+    assert "stay" in caplog.text
+
+
+@pytest.mark.parametrize("meta", DAMAGED)
+def test_a_damaged_meta_of_rows_that_nothing_vouches_for_is_a_cache_begun_anew(tmp_path, meta, caplog):
+    FeatureCache(tmp_path, 4).append(names(5), rows(5, dim=4))
+    (tmp_path / "sums.u8").unlink()
+    (tmp_path / "meta.json").write_text(meta)
+    cache = FeatureCache(tmp_path, 3)
+    assert cache.missing(names(5)) == [0, 1, 2, 3, 4]
+    assert "computed anew" in caplog.text
+    cache.append(names(5), rows(5))
+    np.testing.assert_array_equal(FeatureCache(tmp_path, 3).read(names(5)), rows(5))
+
+
 def test_a_meta_that_was_being_written_is_written_again(tmp_path):
-    (tmp_path / "meta.new").write_text('{"ver')
+    (tmp_path / "meta.new").write_text('{"ver')  # as earlier versions named it
     FeatureCache(tmp_path, 3).append(names(1), rows(1))
     assert len(FeatureCache(tmp_path, 3)) == 1
+    assert not (tmp_path / "meta.new").exists()
 
 
 def test_an_id_without_a_row_is_named(tmp_path):

@@ -1,6 +1,7 @@
 """Bits that were turned in a project's files: the next round notices, and doctor names every file."""
 
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -13,10 +14,12 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from sklearn.datasets import load_digits
 
+from askance.loop.tidying import left_by_kills
 from askance.pool.sums import of_rows
 from askance.session import Session
 from askance.session.reporting import write_project_report
 from askance.session.sound import check_project
+from askance.session.soundness import notes_of
 from askance.vocab import ModelError, StoreError
 from tests.session.conftest import Site
 
@@ -201,3 +204,31 @@ def test_damaged_rows_of_images_stop_nothing_and_are_mended_by_the_next_scan(pro
         assert [pick.image_id for pick in session.pick(8).picks] == right[:8]
         assert session.project.store.quarantined() == []
     assert check_project(project) == []
+
+
+def test_a_damaged_word_of_a_cache_of_itself_is_told_with_its_folder_and_mended_by_the_next_pick(project, caplog):
+    right, folder = picked(project, 9), features(project)
+    (folder / "meta.json").write_text('{"vebsion": 1, "dim": 32, "dtype": "<f2"}')
+    assert any(f"{folder}: version: Field required" in problem for problem in check_project(project))
+    assert picked(project, 8) == right[:8]
+    assert f"{folder / 'meta.json'} is damaged" in caplog.text
+    assert check_project(project) == []
+
+
+def test_what_kills_left_in_every_folder_of_a_project_is_named_and_swept(project):
+    left = [
+        project / folder / ".a.json.0a1b2c3d.tmp"
+        for folder in (".", "rounds/0001", "features", "features/trunks", "features/maps-0a", "training")
+    ] + [project / folder / ".b.html.0a1b2c3d.tmp" for folder in ("rejected", "reports", "reports/old", "exports")]
+    left.append(features(project) / "meta.new")
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (1, 1))
+    (project / "features" / "maps-0a" / "meta.json").write_text('{"version": 1, "dim": 3, "dtype": "<f2"}')
+    assert set(left_by_kills(project)) == {path.resolve() for path in left}
+    assert "left by a killed command" in " ".join(notes_of(project))
+    with Session.open(project) as session:
+        session.train()
+    assert [path for path in left if path.exists()] == []
+    assert left_by_kills(project) == []

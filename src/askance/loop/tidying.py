@@ -1,17 +1,18 @@
 """A project's folder put in order by whoever holds its job: what kills left, what old versions kept openly."""
 
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from askance.vocab import StoreError
 from askance.vocab.config import Config
 from askance.vocab.files import write_json
-from askance.vocab.leftovers import below, leftovers, sweep
+from askance.vocab.leftovers import YOUNG, below, leftovers, sweep
 from askance.vocab.secrets import masked, masked_url
 
-OURS = ("rounds", "features", "training", "rejected")
-"""Folders of a project that Askance writes into."""
+OURS = ("rounds", "features", "training", "rejected", "reports", "exports", "simulation")
+"""Folders of a project that Askance writes into, of its own or where people have it write."""
 
 
 def tidy(root: Path, config: Config) -> None:
@@ -21,6 +22,10 @@ def tidy(root: Path, config: Config) -> None:
     """
     for folder in below(root, OURS):
         sweep(folder)
+    for file in _old_metas(root):
+        with suppress(OSError):
+            if time.time() - file.stat().st_mtime >= YOUNG:
+                file.unlink()
     if config.store is not None or masked(config.pool.source) != config.pool.source:
         for file in sorted((root / "rounds").glob("*/config.json")):
             with suppress(OSError, StoreError, ValueError, KeyError, TypeError, RecursionError):
@@ -29,7 +34,12 @@ def tidy(root: Path, config: Config) -> None:
 
 def left_by_kills(root: Path) -> list[Path]:
     """What `tidy` will remove when it is no longer young."""
-    return [path for folder in below(root, OURS) for path in leftovers(folder)]
+    return [path for folder in below(root, OURS) for path in leftovers(folder)] + _old_metas(root)
+
+
+def _old_metas(root: Path) -> list[Path]:
+    """What earlier versions left in caches of features when they were killed at a certain moment."""
+    return sorted((root / "features").glob("*/meta.new"))
 
 
 def _without_passwords(file: Path) -> None:

@@ -1,21 +1,19 @@
 """Features on disk by image id: float16 rows that are appended to, read by place, and survive a kill anywhere."""
 
 import fcntl
-import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from askance.pool.cache_meta import check, width_of
 from askance.pool.places import Places, keys_of, runs
 from askance.pool.sums import of_keys, of_rows
 from askance.vocab import Damaged, ModelError, PoolError
-from askance.vocab.files import make_folder, read_json, reading, writing
+from askance.vocab.files import make_folder, reading, writing
 
 _HALF = np.dtype("<f2")
 _SUM = np.dtype("<u8")
@@ -33,20 +31,7 @@ def open_cache(folder: Path) -> "FeatureCache":
     Raises:
         StoreError: there is none, or what it says of itself is damaged.
     """
-    meta = read_json(folder / "meta.json", _Meta, _REBUILT)
-    return FeatureCache(folder, meta.dim)
-
-
-@dataclass(frozen=True, slots=True)
-class _Meta:
-    """What a cache says of itself."""
-
-    version: int
-    dim: int
-    dtype: str
-
-
-_REBUILT = "delete the folder: it is rebuilt"
+    return FeatureCache(folder, width_of(folder))
 
 
 class FeatureCache:
@@ -58,7 +43,8 @@ class FeatureCache:
     memory but an index of the ids.
 
     A row that is read and is not as it was written, or is another image's, is taken out, so that `missing` names
-    it. A cache from before there were digests gets them at its next `append` or `seal`.
+    it. A cache from before there were digests gets them at its next `append` or `seal`. Where `meta.json` is
+    damaged it is written again if the rows are of that width by their digests; else the cache begins anew, empty.
 
     Args:
         folder: made if it is not there.
@@ -78,7 +64,7 @@ class FeatureCache:
         self._end = 0  # bytes of ids.txt that are known
         make_folder(self.folder)
         with self._alone(), writing(self.folder):
-            _check_meta(self.folder / "meta.json", dim)
+            check(self.folder, dim)
         with reading(self.folder):
             self._catch_up()
 
@@ -306,19 +292,3 @@ def _write_at(path: Path, offset: int, data: bytes, *, durable: bool) -> None:
         file.flush()
         if durable:
             os.fdatasync(file.fileno())
-
-
-def _check_meta(path: Path, dim: int) -> None:
-    """Write the meta of a new cache, or hold an old one against what is asked for."""
-    mine = {"version": 1, "dim": dim, "dtype": _HALF.str}
-    if not path.exists():
-        fresh = path.with_suffix(".new")
-        fresh.write_text(json.dumps(mine))
-        fresh.replace(path)
-        return
-    try:
-        found = read_json(path, dict[str, Any], _REBUILT)
-    except Damaged as error:
-        raise PoolError(f"a feature cache in {path.parent}", error.got, error.fix) from None
-    if found != mine:
-        raise PoolError(f"features {mine}", f"{found} in {path.parent}", "open another folder, or delete this one")

@@ -107,7 +107,7 @@ def _of_features(folder: Path) -> Iterator[str]:
             rows.seal()
             wrong, before = rows.damaged(), rows.taken_out
         except AskanceError as error:
-            yield f"{error.got} ({error.fix})"
+            yield f"{cache}: {error.got} ({error.fix})"
             continue
         if wrong:
             yield f"{wrong:,} of {len(rows.ids):,} rows in {cache} are damaged: they are made anew when used"
