@@ -232,3 +232,32 @@ def test_what_kills_left_in_every_folder_of_a_project_is_named_and_swept(project
         session.train()
     assert [path for path in left if path.exists()] == []
     assert left_by_kills(project) == []
+
+
+@pytest.mark.parametrize("about", [None, "{}", '{"model": {}}', '{"format": "askance-dense-1"}'])
+def test_a_model_that_does_not_say_what_it_is_is_told_as_pick_does(project, about):
+    path = project / "rounds" / "0001" / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors, path, metadata=None if about is None else {"askance": about})
+    assert any("model.safetensors" in problem and "format" in problem for problem in check_project(project))
+    with pytest.raises(ModelError):
+        picked(project, 7)
+
+
+def test_scores_with_other_columns_are_told_where_no_digest_is_kept(project):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    picked(project, 9)
+    path = next((project / "rounds").glob("*/scores.parquet"))
+    number = int(path.parent.name)
+    with sqlite3.connect(project / "askance.db") as database:
+        config = json.loads(
+            database.execute("SELECT config FROM rounds WHERE number = ?", (number,)).fetchone()[0]
+        )
+        config.pop("digests", None)
+        database.execute("UPDATE rounds SET config = ? WHERE number = ?", (json.dumps(config), number))
+    assert check_project(project) == []
+    pq.write_table(pa.table({"a": [1], "b": [2.0]}), path)
+    assert any("scores.parquet: its columns are a, b" in problem for problem in check_project(project))

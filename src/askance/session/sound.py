@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 from askance.loop.already import model_file
 from askance.loop.project import Project
 from askance.networks import checkpoint, trunks
+from askance.networks.tensor_file import digest_of, read_tensors
 from askance.pool.features import open_cache
 from askance.session.evidence import is_kept
 from askance.session.soundness import problems_of
 from askance.training import resume
 from askance.vocab import AskanceError, Json, Pick, Round
-from askance.vocab.files import read_json, reading
+from askance.vocab.files import damaged, read_json, reading
 
 
 def check_project(root: Path) -> list[str] | None:
@@ -47,7 +49,7 @@ def _of_round(project: Project, one: Round) -> Iterator[str]:
     folder = project.round_folder(one.number)
     model = model_file(project, one.number)
     checks: dict[Path, Callable[[], str | None]] = {
-        model: lambda: _read(lambda: checkpoint.read_whole(model)),
+        model: lambda: _read(lambda: _check_model(model, project.config.task)),
         folder / "config.json": lambda: _as_run(folder / "config.json", one),
         folder / "picks.json": lambda: _picked(folder / "picks.json", project.store.picks(one.number)),
         folder / "scores.parquet": lambda: _scored(folder / "scores.parquet", one),
@@ -65,6 +67,43 @@ def _read(work: Callable[[], object]) -> str | None:
     except AskanceError as error:
         return f"{error.got}: {error.fix}"
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What the file of any model says of itself; the digest came later."""
+
+    format: str | None = None
+    digest: str | None = None
+
+
+def _check_model(path: Path, task: str) -> None:
+    """Refuse the file of a model that a round of this task could not read.
+
+    Raises:
+        StoreError: it cannot be read, is of another format, or not as it was written.
+    """
+    tensors, about = read_tensors(path, _Model)
+    known = _formats(task)
+    if about.format not in known:
+        raise damaged(path, f"its format is {about.format}, not {' or '.join(known)}", _ANEW)
+    if about.digest is not None and about.digest != digest_of(tensors):
+        raise damaged(path, "other numbers than its digest says", _ANEW)
+
+
+def _formats(task: str) -> tuple[str, ...]:
+    if task == "classification":
+        return (checkpoint.FORMAT,)
+    from askance.networks.detectors.build import FORMAT as WHOLE
+    from askance.tasks.detection.known import FORMAT as BLACK_BOX
+    from askance.tasks.detection.model import FORMAT as HEADS
+
+    return HEADS, WHOLE, BLACK_BOX
+
+
+_ANEW = "delete that file: askance train then makes the model anew, from the same labels"
+_COLUMNS = ["id", "score", "group"]
+"""Of the scores of a round."""
 
 
 def _as_run(path: Path, one: Round) -> str | None:
@@ -93,7 +132,17 @@ def _scored(path: Path, one: Round) -> str | None:
     wanted = digests.get(path.name) if isinstance(digests, dict) else None
     with reading(path):
         found = file_digest(path.read_bytes())
-    return None if wanted in (None, found) else "it is not as it was written; the next askance pick writes its own"
+    anew = "the next askance pick writes its own"
+    if wanted not in (None, found):
+        return f"it is not as it was written; {anew}"
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        names = pq.read_schema(path).names
+    except (pa.ArrowException, OSError) as error:
+        return f"{error}; {anew}"
+    return None if names[: len(_COLUMNS)] == _COLUMNS else f"its columns are {', '.join(names)}; {anew}"
 
 
 def _evident(path: Path) -> str | None:

@@ -3,6 +3,7 @@
 Letters: N images, U boxes, K draws, C classes, D features.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from askance.networks.detectors import Spec, detector_of, is_detector, units
 from askance.networks.detectors import load as load_detector
 from askance.networks.detectors import save as save_detector
 from askance.networks.found import Detector, Trainable
+from askance.networks.tensor_file import digest_of
 from askance.pool import Images, Look
 from askance.tasks.detection.answers import truths
 from askance.tasks.detection.explain import explanations
@@ -33,6 +35,8 @@ from askance.vocab.box_diagnosis import BoxDiagnosis
 from askance.vocab.config import DetectorConfig, ModelConfig
 from askance.vocab.files import write_whole
 
+FORMAT = "askance-black-box-1"
+"""Of the file of a detector that is not ours to keep: which it is."""
 _FEWEST = 0.01
 """The least probability of a box that counts for average precision."""
 
@@ -181,7 +185,9 @@ class KnownDetection:
         if is_detector(self._model.name):
             save_detector(cast(Any, model), self._spec, path)
         else:
-            write_whole(path, to_bytes({"black_box": torch.zeros(1)}, metadata={"askance": "{}"}))
+            tensors = {"black_box": torch.zeros(1)}
+            about = {"format": FORMAT, "name": self._model.name, "digest": digest_of(tensors)}
+            write_whole(path, to_bytes(tensors, metadata={"askance": json.dumps(about, sort_keys=True)}))
 
     def load(self, path: Path) -> Detector:
         """Read it back; same bytes, same answers.
