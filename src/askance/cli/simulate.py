@@ -73,45 +73,34 @@ def simulate(
 ) -> None:
     """Hide known labels behind an oracle and compare strategies on the same seeds. Stopped runs continue."""
     from askance.cli.options import settings_of
-    from askance.cli.show import bars, console
+    from askance.cli.show import bars
 
     numbers, settings, boxes = _numbers(levels), settings_of(setting or []), task == "detection"
     named = _checked(strategies, data, settings, several=several, task=task)
     with bars() as progress:
         progress("loading PyTorch", 0, None)
-        from askance.simulation.experiment import Experiment
-        from askance.studies.simulations import View, chosen_boxes, chosen_for, run_simulation
+        from askance.studies.simulations import View, run_simulation
+    rounds = {"start": start, "batch": batch, "until": until, "val": val, "draws": draws}
+    asked = {"subset": subset, "targets": targets, "n_targets": n_targets}
+    experiment = _experiment(named, seeds, data, settings, boxes=boxes, **rounds, **asked)
+    view = View(metric or ("ap50" if boxes else "error"), numbers)
+    about: dict[str, Any] = {"resplit": resplit, "several": several, "labels": labels, "view": view}
+    show(partial(run_simulation, data, experiment, out, workers=workers, **about), experiment, out)
+
+
+def _experiment(
+    strategies: tuple[str, ...], seeds: int, data: str, settings: dict[str, Any], *, boxes: bool, **numbers: Any
+) -> Any:
+    """The experiment with the model that is fitted to `data`; what was chosen for it is printed."""
+    from askance.cli.show import console
+    from askance.simulation.experiment import Experiment
+    from askance.studies.simulations import chosen_boxes, chosen_for
+
     model, train, *detector, notes = chosen_boxes(data, settings) if boxes else chosen_for(data, settings)
     for note in notes:
         console.print(note)
-    experiment = Experiment(
-        strategies=named,
-        seeds=tuple(range(seeds)),
-        start=start,
-        batch=batch,
-        until=until,
-        val=val,
-        draws=draws,
-        subset=subset,
-        targets=targets,
-        n_targets=n_targets,
-        model=model,
-        train=train,
-        detector=detector[0] if detector else None,
-    )
-    view = View(metric or ("ap50" if boxes else "error"), numbers)
-    run = partial(
-        run_simulation,
-        data,
-        experiment,
-        out,
-        resplit=resplit,
-        several=several,
-        labels=labels,
-        view=view,
-        workers=workers,
-    )
-    show(run, experiment, out)
+    found_by = detector[0] if detector else None
+    return Experiment(strategies, tuple(range(seeds)), model=model, train=train, detector=found_by, **numbers)
 
 
 def _checked(
