@@ -125,7 +125,7 @@ def whole(task, single, chosen):
     of = [things(said, {name: i for i, name in enumerate(task.classes)}, 1.0) for said in chosen.targets]
     objective = BoxObjective(of, len(task.classes), task._trunk.levels[0], task.input[0])
     model = single.fit(Labelled(chosen.ids[:8], chosen.targets[:8]), NONE, warm=None, seed=0).model
-    head, (network, taps) = model.heads[0].train(), task._trunk._network
+    head, network = model.heads[0].train(), task._trunk.movable()
     images = task._reader._normalise(torch.from_numpy(task._images.load(chosen.ids[:8], task._reader.look)[0]))
     maps = task._reader.known(chosen.ids[:8])
     places, none = torch.arange(8), torch.zeros(8, dtype=torch.bool)
@@ -136,8 +136,7 @@ def whole(task, single, chosen):
         torch.autograd.backward(objective(head(maps), places, none))
 
     def of_all():
-        seen = network.forward_intermediates(images, indices=list(taps), intermediates_only=True)
-        torch.autograd.backward(objective(head(seen), places, none))
+        torch.autograd.backward(objective(head(network(images)), places, none))
 
     times = interleaved({"head": of_head, "all": of_all}, 7)
     cost = [median(times[name]) / 8 * 1e3 for name in ("head", "all")]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from askance.networks.maps import MapReader, MapTrunk, _taps
+from askance.networks.map_network import _taps
+from askance.networks.maps import MapReader, MapTrunk
 from askance.training.devices import fabric_of
 from askance.vocab import ModelError
 from askance.vocab.config import DetectorConfig, ModelConfig, TrainConfig

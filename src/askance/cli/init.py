@@ -215,7 +215,7 @@ def _network(session: "Session") -> str:
     words = [model.name if found else f"{model.name} at {model.size} x {model.size} pixels"]
     words.append(f"weights {model.weights}")
     if known is not None and model.has_weights:
-        words.append(f"{known.licence}, frozen" if model.train != "all" else known.licence)
+        words.append(f"{known.licence}, frozen" if model.train in (None, "head") else known.licence)
     return ", ".join(words)
 
 

@@ -8,23 +8,24 @@ Letters: n images, L levels from fine to coarse, C_l channels of level l, h_l x 
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from askance.maths import keyed_seed
 from askance.networks.features import MemoryCache, Where, fingerprint
+from askance.networks.map_network import MapNetwork
 from askance.networks.pixels import Normalisation
 from askance.networks.trunks import KnownTrunk, given_trunk
 from askance.pool import FeatureCache, Images, Look
-from askance.vocab import Damaged, ModelError, Progress, silent
+from askance.vocab import Damaged, Diverged, ModelError, Progress, silent
 from askance.vocab.config import DetectorConfig, ModelConfig
 
 _log = logging.getLogger(__name__)
@@ -106,17 +107,26 @@ class MapTrunk:
 
     def __call__(self, images: Float[Tensor, "n c h w"]) -> tuple[Float[Tensor, "n C_l h_l w_l"], ...]:
         """The maps of normalised images."""
-        network, taps = self._network
-        try:
-            with torch.inference_mode():
-                found = cast(Any, network).forward_intermediates(
-                    images, indices=list(taps), intermediates_only=True
-                )
-        except (RuntimeError, AssertionError, ValueError) as error:
-            size = f"{self.size[0]} x {self.size[1]}"
-            fix = "change detector.input, or tell the factory the size in model.options (timm: dynamic_img_size)"
-            raise ModelError(f"{self.config.name} to take images of {size} pixels", str(error), fix) from error
-        return tuple(halved(level) for level in found) if self.compact else tuple(found)
+        network = self._network  # built outside of the mode: it may be copied to be trained
+        with torch.inference_mode():
+            found: tuple[Tensor, ...] = network(images)
+        return found
+
+    def movable(self) -> MapNetwork:
+        """A copy of the network to be trained; nothing in it asks for a gradient yet."""
+        return deepcopy(self._network).requires_grad_(False)
+
+    def moved(self, weights: Mapping[str, Tensor]) -> "MapTrunk":
+        """The same with weights that training moved, by their names in the network.
+
+        Raises:
+            ModelError: weights of another network.
+        """
+        network = self.movable()
+        network.take(weights)
+        other = copy(self)
+        other._trunk, other._network = network.network, network
+        return other
 
     @property
     def trunk(self) -> nn.Module:
@@ -124,22 +134,9 @@ class MapTrunk:
         return self._trunk
 
     @cached_property
-    def _network(self) -> tuple["nn.Module", tuple[int, ...]]:
+    def _network(self) -> MapNetwork:
         network = self._trunk.network() if isinstance(self._trunk, KnownTrunk) else self._trunk.eval()
-        return network, _taps(network, self._finest, self.config.name)
-
-
-def halved(level: Float[Tensor, "n C h w"]) -> Float[Tensor, "n C2 h w"]:
-    """A map of half the channels: products with orthonormal random directions, the same on every machine.
-
-    Distances between cells stay about as they were (Johnson and Lindenstrauss 1984). Nothing is fitted, so that
-    the maps of an image depend on no other.
-    """
-    channels = level.shape[1]
-    generator = torch.Generator().manual_seed(keyed_seed("halved", channels))
-    square = torch.randn(channels, channels, generator=generator, dtype=torch.float64)
-    mixed = torch.linalg.qr(square).Q[: max(1, channels // 2)].to(level)
-    return torch.einsum("dc,nchw->ndhw", mixed, level)
+        return MapNetwork(network, self._finest, self.config.name, compact=self.compact).eval()
 
 
 def _trunk_of(config: ModelConfig, folder: Path | None) -> nn.Module:
@@ -148,24 +145,6 @@ def _trunk_of(config: ModelConfig, folder: Path | None) -> nn.Module:
     from askance.networks.model import build_trunk
 
     return build_trunk(config, 0).to(memory_format=torch.channels_last).eval()
-
-
-def _taps(network: nn.Module, finest: int, name: str) -> tuple[int, ...]:
-    """Places of the maps that are taken: of each stride from the finest to 32 the last."""
-    info = getattr(network, "feature_info", None)
-    if info is None or not hasattr(network, "forward_intermediates"):
-        raise ModelError(
-            "a network of timm that gives maps of features",
-            name,
-            "model.name = mobilenetv2_100, resnet18 or another",
-        )
-    strides = [one["reduction"] for one in getattr(info, "info", info)]
-    last = {stride: place for place, stride in enumerate(strides) if finest <= stride <= 32}
-    if not last:
-        raise ModelError(
-            f"maps of a stride between {finest} and 32", f"{strides} of {name}", "choose another network"
-        )
-    return tuple(last[stride] for stride in sorted(last))
 
 
 class MapReader:
@@ -183,7 +162,7 @@ class MapReader:
         self, images: Images, trunk: MapTrunk, detector: DetectorConfig, fabric: Where, folder: Path | None
     ) -> None:
         self._images, self._trunk, self._fabric, self._folder = images, trunk, fabric, folder
-        self._bound = detector.cache
+        self._detector, self._bound = detector, detector.cache
         config = trunk.config
         self.look = Look(trunk.size, config.channels, "corner")
         self._normalise = Normalisation(config.mean, config.std)
@@ -213,11 +192,7 @@ class MapReader:
             ModelError: one that can be read no longer.
         """
         found = self.of(ids, mirrored=mirrored)
-        if len(found) < len(ids):
-            lost = len(ids) - len(found)
-            raise ModelError(
-                "maps of the images that are trained on", f"{lost} can be read no longer", "run it again"
-            )
+        _all_there(len(found), len(ids))
         return found.levels
 
     def of(self, ids: Sequence[str], *, mirrored: bool = False, progress: Progress = silent) -> Maps:
@@ -240,6 +215,21 @@ class MapReader:
             order = sorted(range(len(places)), key=places.__getitem__)
             return Maps(self._apart(rows[order]), [places[i] for i in order])
         return Maps(self._apart(rows), kept)
+
+    def pixels(self, ids: Sequence[str], *, mirrored: bool = False) -> Float[Tensor, "n c h w"]:
+        """Images that could be read, or their mirrors, as the trunk takes them.
+
+        Raises:
+            ModelError: one that can be read no longer.
+        """
+        found, kept = self._images.load(ids, self.look)
+        _all_there(len(kept), len(ids))
+        pixels = torch.from_numpy(found).to(self._fabric.device)
+        return self._normalise(pixels.flip(3) if mirrored else pixels)
+
+    def of_trunk(self, trunk: MapTrunk) -> "MapReader":
+        """The same of another trunk, whose maps are not kept."""
+        return MapReader(self._images, trunk, self._detector.model_copy(update={"cache": 0}), self._fabric, None)
 
     def _fill(
         self, cache: FeatureCache | MemoryCache, ids: Sequence[str], mirrored: bool, progress: Progress
@@ -271,7 +261,7 @@ class MapReader:
             found = self._trunk(self._normalise(full))
         rows = torch.cat([level[: len(pixels)].flatten(1) for level in found], dim=1).half().cpu()
         if not bool(rows.isfinite().all()):
-            raise ModelError(
+            raise Diverged(
                 "finite features", "NaN or a number beyond float16", "check model.weights, mean and std"
             )
         return rows
@@ -296,3 +286,9 @@ class MapReader:
         told = repr((whole, self.look, [level.stride for level in self._trunk.levels]))
         told += " compact" if self._trunk.compact else ""
         return blake2b(told.encode(), digest_size=16).hexdigest()
+
+
+def _all_there(found: int, wanted: int) -> None:
+    if found < wanted:
+        got = f"{wanted - found} can be read no longer"
+        raise ModelError("the images that are trained on", got, "run it again")

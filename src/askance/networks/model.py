@@ -14,7 +14,7 @@ from askance.networks.backbones import Logits, backbone, glorot, whole
 from askance.networks.weights import fill, given
 from askance.uncertainty import SplitNet, cut, held_still, is_plain, logits_of, ordinary, run
 from askance.uncertainty.discovery import discover
-from askance.vocab import ModelError
+from askance.vocab import ConfigError, ModelError
 from askance.vocab.config import ModelConfig
 
 NETWORKS = ("ensemble", "snapshots")
@@ -44,8 +44,15 @@ def is_own(config: ModelConfig) -> bool:
 
 
 def moves_of(config: ModelConfig, net: SplitNet) -> Literal["head", "all"]:
-    """What training moves: the head alone only where there is a trunk to stay."""
+    """What training moves: the head alone only where there is a trunk to stay.
+
+    Raises:
+        ConfigError: the last blocks alone, which detection knows.
+    """
     wanted = config.train or ("head" if config.has_weights else "all")
+    if wanted == "blocks":
+        fix = 'set model.train = "all", or "head"'
+        raise ConfigError("model.train = head or all in classification", "model.train = blocks", fix)
     return wanted if is_plain(net.head) else "all"
 
 

@@ -33,7 +33,7 @@ def model_of(project: Project) -> ModelConfig:
 
 def _kept(project: Project, model: ModelConfig) -> str | None:
     """The file of the first round that was trained over the same frozen trunk: round after round the same file."""
-    if model.train == "all" or model.head == "own":
+    if model.train in ("blocks", "all") or model.head == "own":
         return None
     now, plain = model.model_dump(mode="json"), ModelConfig().model_dump(mode="json")
     for one in project.store.rounds():
@@ -43,6 +43,6 @@ def _kept(project: Project, model: ModelConfig) -> str | None:
         if isinstance(then, dict) and file.exists():
             then = {**plain, **then}  # a setting that came later was as it is unset
             same = all(then.get(key) == now[key] for key in _NETWORK)
-            if same and then.get("weights") == PRETRAINED and then.get("train") != "all":
+            if same and then.get("weights") == PRETRAINED and then.get("train") in (None, "head"):
                 return str(file)
     return None

@@ -4,7 +4,7 @@ Letters: n labelled images, b of a minibatch, O outputs, h x w cells.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeAlias
@@ -14,13 +14,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from askance.networks.dense import DenseHead
-from askance.vocab import ModelError, Progress, silent
+from askance.vocab import Diverged, Progress, silent
 
 BATCH = 8
 """Images a step."""
-_MEAN = 0.95
+MEAN = 0.95
 """Of the moving average of the weights, which is what is kept: one start is then much like another."""
-_STEEPEST = 5.0
+STEEPEST = 5.0
 """The longest gradient that is followed."""
 
 Reading: TypeAlias = Callable[[Sequence[int], bool], tuple[Tensor, ...]]
@@ -89,7 +89,7 @@ def fit_dense(
         progress: told of `training`.
 
     Raises:
-        ModelError: the loss is no longer finite.
+        Diverged: the loss is no longer finite.
     """
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
@@ -107,29 +107,42 @@ def _fit(
     averages: list[Tensor] = [weight for weight in mean.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(moved, lr=recipe.rate, weight_decay=recipe.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=steps)
-    order: list[int] = []
     last = math.nan
-    for step in range(steps):
-        while len(order) < batch:
-            order += torch.randperm(n).tolist()
-        chosen, order = sorted(order[:batch]), order[batch:]
-        mirrored = torch.rand(batch) < 0.5 if recipe.mirror else torch.zeros(batch, dtype=torch.bool)
+    for step, (chosen, mirrored) in enumerate(minibatches(n, batch, steps, mirror=recipe.mirror)):
         outputs = head(_some(maps, chosen, mirrored))
         loss = objective(outputs, torch.tensor(chosen), mirrored)
         optimiser.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(moved, _STEEPEST)
+        nn.utils.clip_grad_norm_(moved, STEEPEST)
         optimiser.step()
         schedule.step()
         with torch.no_grad():
-            torch._foreach_lerp_(averages, moved, 1 - _MEAN)
-        last = float(loss.detach())
-        if not math.isfinite(last):
-            raise ModelError(
-                "a loss that is a number", f"{last} at step {step + 1}", "lower detector.learning_rate"
-            )
+            torch._foreach_lerp_(averages, moved, 1 - MEAN)
+        last = checked(loss, step)
         progress("training", step + 1, steps)
     return mean.eval(), last
+
+
+def minibatches(n: int, batch: int, steps: int, *, mirror: bool) -> Iterator[tuple[list[int], Tensor]]:
+    """Places of `batch` images a step, each as often as the others, and whether each is mirrored, `[batch]`."""
+    order: list[int] = []
+    for _ in range(steps):
+        while len(order) < batch:
+            order += torch.randperm(n).tolist()
+        chosen, order = sorted(order[:batch]), order[batch:]
+        yield chosen, torch.rand(batch) < 0.5 if mirror else torch.zeros(batch, dtype=torch.bool)
+
+
+def checked(loss: Tensor, step: int) -> float:
+    """The loss as a number.
+
+    Raises:
+        Diverged: it is no longer finite.
+    """
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise Diverged("a loss that is a number", f"{value} at step {step + 1}", "lower detector.learning_rate")
+    return value
 
 
 def _some(maps: Reading, chosen: Sequence[int], mirrored: Bool[Tensor, "b"]) -> tuple[Tensor, ...]:

@@ -101,9 +101,10 @@ class ModelConfig(_Section):
     options: dict[str, bool | int | float | str] = Field(
         default_factory=dict, description="further keyword arguments of the network's factory"
     )
-    train: Literal["head", "all"] | None = Field(
+    train: Literal["head", "blocks", "all"] | None = Field(
         default=None,
-        description="what training moves; unset: the head alone if weights are given or pretrained, else all",
+        description="what training moves: the head, all, or, of detection, the heads and the last blocks; unset: "
+        "the head alone if weights are given or pretrained, else all; of detection always the heads alone",
     )
 
     @property

@@ -69,6 +69,10 @@ class WeightsMissing(ModelError):
     """Pretrained weights that cannot be had: neither in the cache nor to be fetched, or broken; `fix` says how."""
 
 
+class Diverged(ModelError):
+    """Training, or a network, came to a number that is none, or too large to be kept."""
+
+
 class CurveError(AskanceError):
     """Learning curves that are malformed or cannot be compared."""
 

@@ -52,10 +52,12 @@ def check_options(model: ModelConfig, train: TrainConfig) -> None:
         ConfigError: there is one.
     """
     usual = TrainConfig()
+    frozen = is_known(model.name) or model.train in (None, "head")
+    heard = _HEARD if frozen else _HEARD | {"trunk_learning_rate"}
     deaf = [
         f"train.{name} = {getattr(train, name)}"
         for name in TrainConfig.model_fields
-        if name not in _HEARD and getattr(train, name) != getattr(usual, name)
+        if name not in heard and getattr(train, name) != getattr(usual, name)
     ]
     if deaf:
         raise ConfigError(
@@ -64,10 +66,9 @@ def check_options(model: ModelConfig, train: TrainConfig) -> None:
             "leave them out; detector.epochs, "
             "detector.learning_rate and detector.weight_decay say how heads are trained",
         )
-    if model.train == "all" and not is_known(model.name):
+    if model.train == "blocks" and is_known(model.name):
         raise ConfigError(
-            "heads that are trained on the maps of a frozen network",
-            "model.train = all",
-            'model.train = "head"; whole networks are trained where model.name is a detector, as '
-            "torchvision/fasterrcnn_resnet50_fpn",
+            f"model.train = head or all, where {model.name} is a detector by itself",
+            "model.train = blocks",
+            'model.train = "head" or "all"',
         )

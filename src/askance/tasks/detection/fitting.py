@@ -12,7 +12,7 @@ from torch import Tensor
 
 from askance.maths import class_quality, keyed_seed
 from askance.networks.dense import standards_of
-from askance.networks.maps import Level
+from askance.networks.maps import Level, MapReader
 from askance.tasks.detection.loss import areas, edge_loss, peak_loss
 from askance.tasks.detection.model import DenseModel, Shape, new_head
 from askance.tasks.detection.targets import Cells, Things, cells
@@ -66,6 +66,17 @@ class BoxObjective:
                 self._built.clear()
             self._built[key] = cells(of, self.n_classes, shape, self.level.stride)
         return self._built[key]
+
+
+class CachedMaps:
+    """Maps of the labelled images by their places; satisfies `training.dense.Reading`."""
+
+    def __init__(self, reader: MapReader, ids: Sequence[str]) -> None:
+        self._reader, self._ids = reader, ids
+
+    def __call__(self, places: Sequence[int], mirrored: bool) -> tuple[Tensor, ...]:
+        """See `training.dense.Reading`."""
+        return self._reader.known([self._ids[place] for place in places], mirrored=mirrored)
 
 
 def fit_heads(  # noqa: PLR0913 - all that a head follows from

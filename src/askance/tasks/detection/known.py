@@ -108,7 +108,9 @@ class KnownDetection:
             )
         checked = self._readable(val)
         better = self._ap50(checked, seed) if any(said.classes for said in checked.targets) else None
-        recipe = Recipe(moves=self._model.train or "head", epochs=self._detector.epochs or Recipe().epochs)
+        recipe = Recipe(
+            moves="all" if self._model.train == "all" else "head", epochs=self._detector.epochs or Recipe().epochs
+        )
         done = fit_detector(
             cast(Trainable, start),
             seen,

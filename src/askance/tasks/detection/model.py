@@ -20,6 +20,8 @@ from askance.vocab.files import write_whole
 
 FORMAT = "askance-dense-1"
 """Changes when an older file can no longer be read."""
+_TRUNK = "trunk."
+"""How names of weights of the trunk begin in a file."""
 _EDGES = 4
 _RARE = -4.0
 """Where the logits of peaks start: of all cells hardly any is one."""
@@ -36,12 +38,18 @@ class DenseModel:
         levels: of the maps they take.
         classes: their names.
         quality: `[C]`, how well each class is learnt, 0 to 1, see `fitting.quality`.
+        moved: weights of the trunk that training moved, by their names in the network; none where it is frozen.
     """
 
     heads: tuple[DenseHead, ...]
     levels: tuple[Level, ...]
     classes: tuple[str, ...]
     quality: tuple[float, ...]
+    moved: dict[str, Tensor] = field(default_factory=dict)
+
+    def can_go_on(self, levels: Sequence[Level], classes: Sequence[str]) -> bool:
+        """Whether its heads are of these classes, on such maps of the trunk as it came."""
+        return (self.levels, self.classes, self.moved) == (tuple(levels), tuple(classes), {})
 
     def mean(self, maps: Sequence[Tensor]) -> tuple[Float[Tensor, "n C h w"], Float[Tensor, "n 4 h w"]]:
         """Of every cell the mean over the heads of probabilities and of distances, in cells."""
@@ -92,7 +100,7 @@ class _About:
 
 
 def save(model: DenseModel, trunk: str, shape: Shape, path: Path) -> None:
-    """Write all heads, whole or not at all; same heads, same bytes.
+    """Write all heads, and what was moved of the trunk, whole or not at all; same model, same bytes.
 
     Args:
         model: the heads.
@@ -104,7 +112,7 @@ def save(model: DenseModel, trunk: str, shape: Shape, path: Path) -> None:
         f"head.{m}.{name}": tensor.detach().cpu().contiguous().clone()
         for m, head in enumerate(model.heads)
         for name, tensor in head.state_dict().items()
-    }
+    } | {f"{_TRUNK}{name}": tensor.detach().cpu().contiguous().clone() for name, tensor in model.moved.items()}
     about = {
         "format": FORMAT,
         "trunk": trunk,
@@ -135,7 +143,8 @@ def load(path: Path, trunk: str) -> DenseModel:
         raise ModelError(f"a model on {trunk}", f"{path}: one on {about.trunk}", fix)
     levels = tuple(Level(*level) for level in about.levels)
     shape = Shape(**about.shape)
-    own = [_of_head(tensors, m) for m in range(1 + max(int(name.split(".")[1]) for name in tensors))]
+    members = 1 + max(int(name.split(".")[1]) for name in tensors if name.startswith("head."))
+    own = [_beginning(tensors, f"head.{m}.") for m in range(members)]
     heads = []
     for state in own:
         head = new_head(levels, len(about.classes), shape, 0)
@@ -144,9 +153,11 @@ def load(path: Path, trunk: str) -> DenseModel:
         except RuntimeError as error:
             raise ModelError("heads on these maps", f"{path}: {error}", fix) from error
         heads.append(head.to(memory_format=torch.channels_last).eval())
-    return DenseModel(tuple(heads), levels, tuple(about.classes), tuple(about.quality))
+    return DenseModel(
+        tuple(heads), levels, tuple(about.classes), tuple(about.quality), _beginning(tensors, _TRUNK)
+    )
 
 
-def _of_head(tensors: dict[str, Tensor], m: int) -> dict[str, Tensor]:
-    start = f"head.{m}."
+def _beginning(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    """Those whose names begin so, without that beginning."""
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

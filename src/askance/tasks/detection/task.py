@@ -20,8 +20,9 @@ from askance.pool.shapes import commonest_input
 from askance.tasks.detection.answers import Boxes, at_size, predicted, predictions, truths
 from askance.tasks.detection.explain import explanations
 from askance.tasks.detection.finding import Drawn, Search, find
-from askance.tasks.detection.fitting import BoxObjective, fit_heads
+from askance.tasks.detection.fitting import BoxObjective, CachedMaps, fit_heads
 from askance.tasks.detection.model import DenseModel, Shape, load, save
+from askance.tasks.detection.moving import whole_recipe, with_trunk
 from askance.tasks.detection.rows import densities_of, rows_of_objects, rows_of_patches
 from askance.tasks.detection.targets import Things, things
 from askance.training.dense import DenseRecipe
@@ -71,8 +72,10 @@ class Detection:
             raise ConfigError(
                 f"model.posterior = {' or '.join(POSTERIORS)}", model.posterior, "change it in askance.toml"
             )
-        self._model, self._detector, self._images, self._sizes = model, detector, images, sizes
-        self._fabric, self._folder = fabric_of(train), features
+        self._model, self._train, self._detector = model, train, detector
+        self._images, self._sizes, self._folder = images, sizes, features
+        self._fabric = fabric_of(train)
+        self._moved: tuple[object, MapReader] | None = None
         self._place = {name: place for place, name in enumerate(self.classes)}
 
     @property
@@ -118,23 +121,24 @@ class Detection:
             )
         levels, shape = self._trunk.levels, self._shape
         objective = BoxObjective(of, len(self.classes), levels[0], self.input[0])
-        start = warm if warm is not None and (warm.levels, warm.classes) == (levels, self.classes) else None
+        start = warm if warm is not None and warm.can_go_on(levels, self.classes) else None
         model, losses = fit_heads(
-            _Reading(self._reader, seen),
+            CachedMaps(self._reader, seen),
             objective,
             levels,
             self.classes,
             shape,
             self._recipe(len(seen), start is not None),
-            members=self.members,
+            members=self._model.members,
             seed=seed,
             start=start,
             progress=progress,
         )
+        model, moved = self._with_trunk(model, seen, objective, val, seed, progress)
         per_class = torch.stack([torch.bincount(one.classes, minlength=len(self.classes)) for one in of]).sum(0)
         log: dict[str, Json] = {
             "start": "from scratch" if start is None else "from the last round",
-            "moves": "head",
+            **moved,
             "images": len(seen),
             "objects": int(per_class.sum()),
             "unreadable": len(ids) - len(seen),
@@ -144,10 +148,18 @@ class Detection:
         }
         return Fitted(model, True, log)
 
-    @property
-    def members(self) -> int:
-        """M, how many heads there are."""
-        return self._model.members
+    def _with_trunk(
+        self, model: DenseModel, ids: Sequence[str], of: BoxObjective, val: Labelled, seed: int, progress: Progress
+    ) -> tuple[DenseModel, dict[str, Json]]:
+        """The model with its trunk trained too, where that is asked for and no worse; and what to log."""
+        recipe = whole_recipe(self._model, self._train, self._detector)
+        if recipe is None:
+            return model, {"moves": "head"}
+        known = any(val.targets[place].classes for place in self._reader.prepare(val.ids, progress=progress))
+        better = (lambda one: self.measure(one, val, k=1, seed=seed)["ap50"]) if known else None
+        return with_trunk(
+            model, self._trunk, self._reader, ids, of, recipe, better=better, seed=seed, progress=progress
+        )
 
     def draws(
         self, model: DenseModel, ids: Sequence[str], *, k: int, seed: int, progress: Progress = silent
@@ -177,7 +189,7 @@ class Detection:
 
         Without a model, objects are the patches that stand out most; so they are where a model finds nothing.
         """
-        for positions, maps in self._chunks(ids, progress):
+        for positions, maps in self._chunks(model, ids, progress):
             if model is None:
                 yield Rows(positions, rows_of_patches(maps))
             else:
@@ -277,9 +289,20 @@ class Detection:
                 "train again for the new classes",
             )
 
-    def _chunks(self, ids: Sequence[str], progress: Progress) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+    def _reader_of(self, model: DenseModel | None) -> MapReader:
+        """What reads the maps that a model's heads take; those of a moved trunk are not kept."""
+        if model is None or not model.moved:
+            return self._reader
+        if self._moved is None or self._moved[0] is not model.moved:
+            self._moved = model.moved, self._reader.of_trunk(self._trunk.moved(model.moved))
+        return self._moved[1]
+
+    def _chunks(
+        self, model: DenseModel | None, ids: Sequence[str], progress: Progress
+    ) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+        reader = self._reader_of(model)
         for start in range(0, len(ids), CHUNK):
-            found = self._reader.of(ids[start : start + CHUNK])
+            found = reader.of(ids[start : start + CHUNK])
             if found.places:
                 yield torch.tensor(found.places) + start, found.levels
             progress("scoring", min(start + CHUNK, len(ids)), len(ids))
@@ -288,7 +311,7 @@ class Detection:
         self, model: DenseModel, ids: Sequence[str], k: int, seed: int, progress: Progress
     ) -> Iterator[tuple[Tensor, Found]]:
         """What is found, in pixels of the images."""
-        for positions, maps in self._chunks(ids, progress):
+        for positions, maps in self._chunks(model, ids, progress):
             found = self._find(model, maps, k, seed)
             names = [ids[place] for place in positions.tolist()]
             scale = torch.tensor([self._scale(name) for name in names])[found.image]
@@ -313,7 +336,7 @@ class Detection:
         starts: list[int] = []
         seen: list[int] = []
         search = Search(_FEWEST, self._detector.most)
-        for positions, maps in self._chunks(ids, progress):
+        for positions, maps in self._chunks(model, ids, progress):
             starts.append(len(seen))
             parts.append(predicted(model, maps, search))
             seen += positions.tolist()
@@ -322,13 +345,3 @@ class Detection:
 
 POSTERIORS = ("ensemble", "dropout-moments", "mc-dropout", "softmax")
 """What heads on maps are drawn by."""
-
-
-class _Reading:
-    """Maps of the labelled images by their places; satisfies `training.dense.Reading`."""
-
-    def __init__(self, reader: MapReader, ids: Sequence[str]) -> None:
-        self._reader, self._ids = reader, ids
-
-    def __call__(self, places: Sequence[int], mirrored: bool) -> tuple[Tensor, ...]:
-        return self._reader.known([self._ids[place] for place in places], mirrored=mirrored)
