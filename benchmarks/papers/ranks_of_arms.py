@@ -99,8 +99,8 @@ def page(found: list[dict[str, Any]], arms: tuple[str, ...]) -> list[str]:
         *(f"| {arm} | {a:.3f} | {b:.3f} |" for arm, a, b in zip(arms, head, whole, strict=True)),
         "",
         f"Spearman's correlation of the {len(arms)} arms: {spearmanr(head, whole).statistic:.2f} "
-        f"({low:.2f} to {high:.2f} where seeds are drawn again). Within a seed, over all seeds and arms, less each "
-        f"seed's mean: {spearmanr(*own).statistic:.2f}.",
+        f"({low:.2f} to {high:.2f} where seeds are drawn again). Over all seeds and arms, "
+        f"less each seed's mean: {spearmanr(*own).statistic:.2f}.",
     ]
 
 
