@@ -37,6 +37,15 @@ def test_split_and_group(tmp_path: Path) -> None:
     assert rows == [LabelRow("a", "cat", "val", "g", 2), LabelRow("b", "cat", line=3)]
 
 
+@pytest.mark.parametrize(
+    ("cell", "seconds"),
+    [("4.5", 4.5), ("0", 0.0), ("", None), ("long", None), ("-3", None), ("nan", None), ("inf", None)],
+)
+def test_what_is_no_time_costs_no_label(tmp_path: Path, cell: str, seconds: float | None) -> None:
+    row = read(tmp_path, f"path,label,Seconds\na,cat,{cell}\n")[0]
+    assert (row.value, row.seconds, row.problem) == ("cat", seconds, None)
+
+
 def test_a_content_id_wins_over_the_path_a_row_number_does_not(tmp_path: Path) -> None:
     rows = read(tmp_path, f"id,path,label\n{'0a' * 16},a.jpg,cat\n17,b.jpg,cat\n")
     assert [row.key for row in rows] == ["0a" * 16, "b.jpg"]

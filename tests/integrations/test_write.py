@@ -10,6 +10,7 @@ import pytest
 from askance.integrations import (
     LabelRow,
     Rejected,
+    as_labels,
     match,
     read_image_folder,
     read_label_csv,
@@ -201,6 +202,18 @@ class TestLabels:
         }
         assert {row.key for row in rows if row.split == "test"} == {pool.id_of("b.jpg")}
         assert cells(tmp_path / "l.csv")[1]["at"] == "2024-05-01T12:00:00+00:00"
+
+    def test_how_long_labels_took_goes_out_and_comes_back(
+        self, pool: Pool, labels: dict[str, Label], tmp_path: Path
+    ) -> None:
+        first = pool.id_of("a.jpg")
+        every = labels | {first: replace(labels[first], seconds=4.5)}
+        write_labels_csv(tmp_path / "l.csv", every, pool.images)
+        found = match(read_label_csv(tmp_path / "l.csv"), pool.images, pool.sightings, ("cat", "dog"))
+        back = as_labels(found, who="bob", at=AT, source="l.csv")
+        assert {one.image_id: one.seconds for one in back} == {name: one.seconds for name, one in every.items()}
+        write_labels_csv(tmp_path / "plain.csv", labels, pool.images)
+        assert "seconds" not in (tmp_path / "plain.csv").read_text("utf-8")
 
     def test_image_folder_round_trip(self, pool: Pool, labels: dict[str, Label], tmp_path: Path) -> None:
         files = write_labels_image_folder(tmp_path / "l", labels, pool.images)

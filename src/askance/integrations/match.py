@@ -79,9 +79,11 @@ def match(
 def as_labels(matched: Matched, *, who: str, at: datetime, source: str) -> list[Label]:
     """The matched rows as label revisions for `Store.add_labels`."""
     return [
-        Label(image_id, row.value, who, at, source, row.answer)
+        Label(image_id, row.value, who, at, source, row.answer, seconds=row.seconds)
         if row.labels is None
-        else Label(image_id, None, who, at, source, annotation=Annotation.of_labels(*row.labels))
+        else Label(
+            image_id, None, who, at, source, annotation=Annotation.of_labels(*row.labels), seconds=row.seconds
+        )
         for image_id, row in matched.labels.items()
     ]
 

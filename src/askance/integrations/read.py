@@ -1,5 +1,6 @@
 """Label files of other people, read as they come: CSV in its many habits."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ class _Columns:
     split: int | None
     group: int | None
     who: int | None
+    seconds: int | None
 
 
 def read_label_csv(path: Path) -> list[LabelRow]:
@@ -47,7 +49,8 @@ def read_label_csv(path: Path) -> list[LabelRow]:
     Comma, semicolon, tab or bar; UTF-8 with or without a byte order mark, or UTF-16; quoted cells, even over
     several lines. Columns by name, in any order and case: what names the image (`path`, `uri`, `url`, `image`,
     `file`, `filename` or `id`; a content id is preferred where both stand), `label` (or `class`, `category`), and
-    if there `split` and `group`; all others are left alone. An empty label: nobody has labelled that row yet.
+    if there `split`, `group`, `who` and `seconds` (how long it took); all others are left alone. An empty label:
+    nobody has labelled that row yet.
 
     Raises:
         LabelError: no such file, not text, or no header with these columns, or with one of them twice. One bad
@@ -71,7 +74,9 @@ def _columns(names: Sequence[str], place: str) -> _Columns | None:
     path, key, label = found(PATHS), found(["id"]), found(LABELS)
     if label is None or (path is None and key is None):
         return None
-    return _Columns(len(names), label, key, path, found(["split"]), found(["group"]), found(["who"]))
+    return _Columns(
+        len(names), label, key, path, found(["split"]), found(["group"]), found(["who"]), found(["seconds"])
+    )
 
 
 def _row(row: Row, columns: _Columns, header: Sequence[str]) -> LabelRow:
@@ -92,7 +97,17 @@ def _row(row: Row, columns: _Columns, header: Sequence[str]) -> LabelRow:
         key_as_written=written,
         value_as_written=cell(columns.label),
         who=cell(columns.who).strip(),
+        seconds=_seconds(cell(columns.seconds)),
     )
+
+
+def _seconds(text: str) -> float | None:
+    """How long a label took; what is no time is none, and costs no label."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def _misplaced(row: Row, columns: _Columns, header: Sequence[str]) -> str | None:

@@ -24,6 +24,7 @@ class LabelRow:
         value_as_written: the same of the class.
         who: said it, where the file tells: in labels that were exported.
         labels: its classes where an image may have several; empty: none of them; None where one class is said.
+        seconds: how long it took to say, where the file tells.
     """
 
     key: str
@@ -38,6 +39,7 @@ class LabelRow:
     value_as_written: str = field(default="", compare=False)
     who: str = field(default="", compare=False)
     labels: tuple[str, ...] | None = None
+    seconds: float | None = field(default=None, compare=False)
 
     @property
     def says(self) -> str:

@@ -136,7 +136,8 @@ def labels_csv(
     """Current labels as the bytes of a CSV file.
 
     Columns: path, label (a class, or an answer: `unreadable`, `none of these`), split, group, id, who, at (ISO
-    8601), source. An image that is gone keeps its row, without a path. Withdrawn labels are left out.
+    8601), source, and seconds where somebody measured them. An image that is gone keeps its row, without a path.
+    Withdrawn labels are left out.
     """
     rows = []
     for image_id, label in labels.items():
@@ -145,8 +146,10 @@ def labels_csv(
         split = (splits or {}).get(image_id, "")
         if text := said(label):
             told = (label.who, label.at.isoformat(), label.source)
-            rows.append([where[0], text, split, where[1], image_id, *told])
-    header = ["path", "label", "split", "group", "id", "who", "at", "source"]
+            rows.append([where[0], text, split, where[1], image_id, *told, label.seconds])
+    header = ["path", "label", "split", "group", "id", "who", "at", "source", "seconds"]
+    if not any(row[-1] is not None for row in rows):
+        header, rows = header[:-1], [row[:-1] for row in rows]
     return csv_bytes(header, sorted(rows, key=lambda row: (row[0], row[4])), encoding="utf-8")
 
 
