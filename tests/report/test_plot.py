@@ -52,6 +52,20 @@ def test_names_stand_apart_even_where_lines_end_together() -> None:
     assert min(np.diff(heights)) * 4.8 * 72 * 0.78 >= 13.9
 
 
+@pytest.mark.parametrize(
+    ("metric", "values"),
+    [("ap50", (0.3955, 0.3949)), ("ap50", (0.4, 0.4)), ("nll", (1.5004, 1.5003)), ("nll", (0.0, 0.0))],
+)
+def test_next_to_no_difference_is_not_drawn_as_one(metric: str, values: tuple[float, float]) -> None:
+    curve = Curve("bald", 0, (10, 20), {metric: values})
+    axes = curves_figure([curve], Look(8, 4.8, PAPER, metric), reference="random", targets=()).axes[0]
+    low, high = axes.get_ylim()
+    assert high - low >= 0.02 * (1 if metric == "ap50" else max(values))
+    assert high - low > 10 * (max(values) - min(values))
+    shown = [axes.yaxis.get_major_formatter()(tick, i) for i, tick in enumerate(axes.get_yticks())]
+    assert len(set(shown)) == len(shown) > 1
+
+
 @pytest.mark.parametrize(("metric", "scale"), [("error", "log"), ("accuracy", "linear")])
 def test_only_what_falls_towards_zero_is_logarithmic(curves: list[Curve], metric: str, scale: str) -> None:
     axes = curves_figure(curves, Look(8, 4.8, PAPER, metric), reference="random", targets=()).axes[0]

@@ -29,6 +29,10 @@ LOGARITHMIC = ("error", "nll", "ece", "adaptive_ece", "brier")
 NARROW = 6.0
 """Inches below which a picture is for a telephone: names stand above it."""
 
+_NARROWEST = 0.02
+"""The least that an axis spans, points of a share or a share of the value: less is no difference to look at, and
+ticks could not be told apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -139,7 +143,8 @@ def limits(
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
-        span = (high - low) or abs(high) or 1.0
+        span = max(high - low, _NARROWEST * (1.0 if words.percent else abs(high)) or 1.0)
+        low, high = min(low, (low + high - span) / 2), max(high, (low + high + span) / 2)
         low, high = _near(low, edges, low - 0.3 * span), _near(high, edges, high + 0.3 * span)
         least = 0.0 if words.percent and low >= 0 and min(means, default=0.0) >= 0 else -math.inf
         axes.set_ylim(max(least, low - 0.04 * span), high + 0.04 * span)
