@@ -33,6 +33,20 @@ class TestCalibration:
         assert "from 0.61 to 0.305." in second
         assert "nothing is scored or picked with it" in second
 
+    def test_of_several_labels_an_answer_is_counted_and_no_image(self) -> None:
+        scores = make_diagnosis().scores_before
+        found = Diagnosis((), 20, 0, before=make_table(0.2), scores_before=scores)  # three labels of 20 images
+        said = (
+            "Over 60 answers, whether each label is there or not in each of 20 test images, its mean confidence is"
+        )
+        assert sentences(found)[0].startswith(said)
+        bins = bins_table(found)
+        assert bins is not None
+        assert bins.head[1] == "answers"
+        page = render(ReportData(diagnosis=found, title="several"))
+        assert "bars count the answers" in page
+        assert "On the 60 test images" not in page
+
     def test_a_model_that_is_too_modest(self) -> None:
         first, _ = sentences(replace(make_diagnosis(), before=make_table(-0.05)))
         assert first.endswith("not sure enough by 3.8 points.")

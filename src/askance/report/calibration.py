@@ -36,6 +36,13 @@ class ReliabilityWords:
 
 
 IMAGES = ReliabilityWords()
+ANSWERS = ReliabilityWords("answers")
+"""Of several labels an image: whether each of them is there or not."""
+
+
+def words_of(found: Diagnosis) -> ReliabilityWords:
+    """What is counted: test images, or answers, of several labels one a label and image."""
+    return ANSWERS if found.before is not None and not found.confusion else IMAGES
 
 
 def finding(found: Diagnosis) -> str:
@@ -65,7 +72,10 @@ def sentences(found: Diagnosis, plain: float | None = None) -> list[str]:
     right = _sum(found.before, found.before.accuracy) / n
     gap = 100 * (sure - right)
     how = f"too sure by {trim(gap)} points" if gap > 0 else f"not sure enough by {trim(-gap)} points"
-    said = f"On the {n:,} test images its mean confidence is {_percent(sure)} and it is right in {_percent(right)}"
+    on = f"On the {n:,} test images"
+    if words_of(found) is ANSWERS:
+        on = f"Over {n:,} answers, whether each label is there or not in each of {found.tested:,} test images,"
+    said = f"{on} its mean confidence is {_percent(sure)} and it is right in {_percent(right)}"
     first = f"{said}: {how if trim(abs(gap)) != '0' else 'as sure as it is right'}."
     alone = f"The network alone, its dropout off, is right in {_percent(plain)}." if plain is not None else ""
     return [first, *filter(None, [alone]), _temperature(found)]
@@ -91,7 +101,7 @@ def bins_table(found: Diagnosis) -> Table | None:
     if found.before is None:
         return None
     parts = [("", found.before)] if found.after is None else [("", found.before), (" at temperature", found.after)]
-    return bins_of(parts)
+    return bins_of(parts, words_of(found))
 
 
 def bins_of(parts: Sequence[tuple[str, Reliability]], words: ReliabilityWords = IMAGES) -> Table:
@@ -112,7 +122,8 @@ def reliability_svg(found: Diagnosis, *, narrow: bool) -> str | None:
     """Accuracy by confidence, as it is and at the temperature, over the images in each bin; an `<svg>` element."""
     parts = [("as it is", found.before)]
     parts += [(f"at temperature {found.temperature:.3g}", found.after)] if found.after else []
-    return reliability_svg_of([(name, part) for name, part in parts if part is not None], narrow=narrow)
+    told = [(name, part) for name, part in parts if part is not None]
+    return reliability_svg_of(told, words_of(found), narrow=narrow)
 
 
 def reliability_svg_of(

@@ -203,9 +203,9 @@ def _people(data: ReportData) -> dict[str, object] | None:
 def _reliability_chart(data: ReportData) -> Chart | None:
     if data.diagnosis is None:
         return None
-    caption = calibration.IMAGES.caption(
-        "Test images by how sure the model is of its answer, and how often it is right"
-    )
+    words = calibration.words_of(data.diagnosis)
+    what = "Test images" if words is calibration.IMAGES else "Answers, whether a label is there or not,"
+    caption = words.caption(f"{what} by how sure the model is of its answer, and how often it is right")
     title = data.titled(calibration.finding(data.diagnosis))
     return chart(title, caption, partial(calibration.reliability_svg, data.diagnosis))
 
