@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
+from askance.simulation.experiment import start_and_validation
 from askance.simulation.runs import read_runs
 from askance.studies.boxes import detection
 from askance.studies.papers.boxes import boxes
@@ -58,11 +59,13 @@ def main() -> None:
         weights=part.weights,
     )
     for seed in range(asked.seeds):
+        start, _ = start_and_validation(problem.pool, experiment.start, 0, seed)
         for arm in experiment.strategies:
-            there = labelled(runs[arm, seed], asked.labels)
+            there = labelled(start, runs[arm, seed], asked.labels)
             if there is None or (arm, seed) in known:
                 continue
             ids, head = there
+            assert len(set(ids)) == asked.labels
             train = Labelled(tuple(ids), tuple(said[name] for name in ids))
             fitted = task.fit(train, Labelled((), ()), warm=None, seed=seed)
             whole = task.measure(fitted.model, problem.test, k=2, seed=0)
@@ -73,11 +76,12 @@ def main() -> None:
     print("\n".join(page([*known.values()], experiment.strategies)))
 
 
-def labelled(rounds: list[dict[str, Any]], n: int) -> tuple[list[str], float] | None:
+def labelled(start: list[str], rounds: list[dict[str, Any]], n: int) -> tuple[list[str], float] | None:
     """The images that an arm had labelled when it had n, and the AP50 of heads alone on them."""
     for place, one in enumerate(rounds):
         if one["labels"] == n:
-            return [name for each in rounds[: place + 1] for name in each["picked"]], one["metrics"]["ap50"]
+            bought = [name for each in rounds[:place] for name in each["picked"]]
+            return [*start, *bought], one["metrics"]["ap50"]
     return None
 
 

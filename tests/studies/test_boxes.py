@@ -1,13 +1,18 @@
 """Data sets with boxes behind an oracle."""
 
 import json
+import re
 import shutil
 
+import pyarrow.parquet as pq
 import pytest
 
 from askance.simulation.experiment import Experiment
+from askance.simulation.runs import read_curves
 from askance.studies.boxes import boxes_from
 from askance.studies.simulations import View, chosen_boxes, run_simulation
+from askance.studies.studies import Part, Study, run_study
+from askance.studies.study_files import write_study
 from askance.vocab import ConfigError
 
 
@@ -61,6 +66,51 @@ def test_a_simulation_counts_boxes_beside_images(cells, shared_data, tmp_path):
     assert done.report.stat().st_size > 20_000
     again = run_simulation(str(cells), experiment, tmp_path / "out", view=View("ap50"), workers=1)
     assert again.curves == done.curves
+
+
+@pytest.mark.shared_data
+def test_a_study_says_what_was_bought_and_judges_by_boxes_too(cells, shared_data, tmp_path):
+    model, train, detector, _ = chosen_boxes(
+        str(cells),
+        {
+            "model": {
+                "weights": str(shared_data / "weights/mobilenetv2_100_imagenet.safetensors"),
+                "options": {"pad_type": "same"},
+                "members": 2,
+            },
+            "detector": {"epochs": 2, "width": 8},
+        },
+    )
+    experiment = Experiment(
+        ("box-count", "random"),
+        (0, 1),
+        start=4,
+        batch=4,
+        until=8,
+        draws=4,
+        model=model,
+        train=train,
+        detector=detector,
+    )
+    part = Part("cells", "Blood cells", "forty photographs", boxes_from(str(cells)), experiment)
+    study = Study("little", "A little study", "nobody", (), (part,), metric="ap50", subject="cells")
+    run_study(study, tmp_path, workers=1)
+    written = write_study(study, tmp_path, "askance bench little")
+    page = written.page.read_text("utf-8")
+    truth = _said(cells)
+    runs = read_curves(part.folder(tmp_path), experiment, whole=True)
+    boxes = [curve.metrics["boxes"] for curve in runs if curve.strategy == "box-count"]
+    row = next(line for line in page.splitlines() if line.startswith("| box-count |") and "%" in line)
+    bought = [float(cell) for cell in row.split("|")[2:5]]
+    assert sum(bought) == sum(end - start for start, end in boxes) / 2
+    assert boxes[0][1] <= sum(said.classes.total() for said in truth.values())
+    assert "### By boxes" in page
+    assert "Boxes saved against random" in page
+    figure = written.page.parent / re.search(r"!\[AP50 over boxes\]\((.*)\)", page)[1]
+    assert figure in written.files
+    assert figure.stat().st_size > 10_000
+    raw = next(file for file in written.files if file.suffix == ".parquet")
+    assert pq.read_table(raw)["loss"].to_pylist()[0] > 0
 
 
 def _said(cells):

@@ -10,6 +10,7 @@ from askance.maths.curves import quartiles
 from askance.report.claims import INTERVAL, Arm, claims_table, gap_words
 from askance.report.compare import TESTED, penalty_table, sizes_to, spread
 from askance.report.plot import by_strategy
+from askance.report.study_boxes import boxes_section
 from askance.report.study_data import Standing, StudyPage, StudyPart
 from askance.report.words import Words, count, table
 from askance.vocab import Curve
@@ -80,7 +81,7 @@ def _part(part: StudyPart) -> list[str]:
     ]
     if part.standing and any(part.standing.labels in curve.labels for curve in part.curves):
         lines += [*_standing(part, part.standing), ""]
-    return lines + _compared(part)
+    return [*lines, *_compared(part), *boxes_section(part)]
 
 
 def _figure(part: StudyPart) -> list[str]:

@@ -92,6 +92,7 @@ class StudyPart:
         metric: which of the curves' is looked at.
         bought: strategy -> what it bought.
         levels: of the metric, that labels are counted to; None: what is the custom.
+        boxes_figure: file name of the plot over boxes; empty: none.
     """
 
     name: str
@@ -113,6 +114,7 @@ class StudyPart:
     metric: str = "error"
     bought: Mapping[str, Bought] = field(default_factory=dict)
     levels: Sequence[float] | None = None
+    boxes_figure: str = ""
 
     @property
     def targets(self) -> Sequence[float]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import pyarrow as pa
@@ -121,7 +122,7 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
             "metrics": json.dumps(line["metrics"]),
             "picked": line["picked"],
             "steps": line["training"].get("steps"),
-            "loss": line["training"].get("loss"),
+            "loss": _one_loss(line["training"].get("loss")),
             "converged": line["training"]["converged"],
             "cpu_seconds": line["cpu_seconds"],
             "made": json.dumps(line["made"]) if "made" in line else None,
@@ -133,6 +134,11 @@ def write_rounds(path: Path, parts: Mapping[str, Place]) -> None:
     sink = pa.BufferOutputStream()
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), sink, compression="zstd")
     write_whole(path, sink.getvalue().to_pybytes())
+
+
+def _one_loss(loss: float | list[float] | None) -> float | None:
+    """The last loss; of several heads, their mean."""
+    return mean(loss) if isinstance(loss, list) else loss
 
 
 def read_rounds(path: Path, parts: Mapping[str, Place]) -> int:

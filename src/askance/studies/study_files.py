@@ -9,8 +9,10 @@ from statistics import mean
 from typing import Any
 
 from askance.report import ReportData, plot_curves
+from askance.report.box_page import counts_boxes
 from askance.report.claims import Masks
 from askance.report.study import study_page
+from askance.report.study_boxes import over_boxes
 from askance.report.study_data import Bought, Effort, StudyPage, StudyPart
 from askance.report.verdict import finding
 from askance.session.own_places import refuse_other_folders
@@ -19,7 +21,7 @@ from askance.simulation.runs import read_curves, read_runs
 from askance.studies.machine import machine
 from askance.studies.rounds_file import Made, Origin, write_rounds
 from askance.studies.studies import BASELINE, Part, Study, places_of, problems_of
-from askance.vocab import Curve
+from askance.vocab import Annotation, Curve
 from askance.vocab.faults import door
 from askance.vocab.files import write_json, write_whole
 
@@ -54,6 +56,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     stem = f"{now:%Y-%m-%d}-{study.name}"
     names = [f"{stem}.{kind}" for kind in ("md", "json", "parquet")]
     names += [f"{stem}-{part.name}.{kind}" for part in study.parts for kind in ("png", "svg")]
+    names += [f"{stem}-{part.name}-over-boxes.png" for part in study.parts]
     refuse_other_folders(out, names, f"{stem}.json", "study")
     problems = problems_of(study)
     places = places_of(study, out, problems)
@@ -74,6 +77,7 @@ def write_study(study: Study, out: Path, command: str) -> Written:
     figures = [
         path for section in sections if section.figure for path in _figures(section, out, stem, study.subject)
     ]
+    figures += [path for section in sections for path in _boxes_figure(section, out, study.subject)]
     config = out / f"{stem}.json"
     write_json(config, {"study": study.name, "parts": {name: place.config() for name, place in places.items()}})
     raw = out / f"{stem}.parquet"
@@ -143,6 +147,23 @@ def _figures(part: StudyPart, out: Path, stem: str, subject: str) -> list[Path]:
     return paths
 
 
+def _boxes_figure(part: StudyPart, out: Path, subject: str) -> list[Path]:
+    """The same arms over boxes."""
+    read = over_boxes(part) if part.boxes_figure else None
+    if read is None:
+        return []
+    path, about = out / part.boxes_figure, f"{subject}, {part.title[:1].lower()}{part.title[1:]}"
+    plot_curves(
+        part.curves,
+        path,
+        metric=part.metric,
+        reference=BASELINE,
+        title=f"{about}: {finding(read)}",
+        across="boxes",
+    )
+    return [path]
+
+
 def _section(part: Part, curves: list[Curve], stem: str, problem: Problem) -> StudyPart:
     experiment = part.experiment
     scored = "the whole pool" if experiment.subset is None else f"a random {experiment.subset:,} of the pool"
@@ -165,6 +186,7 @@ def _section(part: Part, curves: list[Curve], stem: str, problem: Problem) -> St
         efforts={},
         standing=part.standing,
         beside=part.beside,
+        boxes_figure=f"{stem}-{part.name}-over-boxes.png" if counts_boxes(curves) else "",
     )
 
 
@@ -194,7 +216,7 @@ def _bought(part: Part, problem: Problem, out: Path) -> dict[str, Bought]:
     runs: Counter[str] = Counter()
     for strategy, _, lines in _whole(part, out):
         batches.setdefault(strategy, []).extend(
-            Counter(targets[name] for name in line["picked"]) for line in lines if line["picked"]
+            counted for line in lines if (counted := _classes([targets[name] for name in line["picked"]], names))
         )
         runs[strategy] += 1
     return {
@@ -205,6 +227,14 @@ def _bought(part: Part, problem: Problem, out: Path) -> dict[str, Bought]:
         for strategy, found in batches.items()
         if found
     }
+
+
+def _classes(picked: Sequence[Any], names: Sequence[str]) -> Counter[int]:
+    """How many labels, or objects, of each class there are in some images."""
+    if not picked or not isinstance(picked[0], Annotation):
+        return Counter(picked)
+    place = {name: c for c, name in enumerate(names)}
+    return Counter(place[one.name] for said in picked for one in said.objects or ())
 
 
 def _whole(part: Part, out: Path) -> Iterator[tuple[str, int, list[dict[str, Any]]]]:
