@@ -138,7 +138,8 @@ def how_to_get(file: HubFile) -> str:
     return (
         f"where there is internet: {_command(file)} --local-dir {folder}\n"
         f"then here: askance init FOLDER --weights {folder}/{file.name}; for a project there is, under [model] "
-        f'in askance.toml: weights = "/whole/path/to/{folder}/{file.name}"'
+        f'in askance.toml: weights = "/whole/path/to/{folder}/{file.name}"; of askance simulate '
+        f"--set model.weights={folder}/{file.name}"
     )
 
 
