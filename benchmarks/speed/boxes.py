@@ -15,6 +15,7 @@ from statistics import median
 import numpy as np
 import torch
 from _measure import interleaved, ratio, write
+from peers.memory import forget_peak, mib
 from scipy.stats import spearmanr
 
 from askance.acquisition import score
@@ -74,6 +75,7 @@ def main():
         f"| fit of one head, CPU s | {np.mean(fits):.1f} | at most 10 |",
         f"| maps of an image, bytes | {2 * task._reader.numbers:,} | at most 200,000 |",
         *costs(task, replace(model, heads=model.heads[:1]), problem),
+        *memory(task, replace(model, heads=model.heads[:1]), problem),
         *whole(task, single, chosen),
         *ranks(task, replace(model, heads=model.heads[:1]), problem),
     ]
@@ -118,6 +120,20 @@ def costs(task, model, problem):
         f"| the same with {name}, times without | {ratio(times, name, plain)} | at most {goal} |"
         for name, goal in goals.items()
     ]
+
+
+def memory(task, model, problem):
+    """Peak memory above the start while images are drawn and scored from cached maps."""
+    peaks = []
+    for n in (64, 2048):
+        ids = (problem.test.ids * -(-n // len(problem.test)))[:n]
+        forget_peak()
+        before = mib("VmRSS")
+        for chunk in task.draws(model, ids, k=50, seed=0):
+            score("bald", draws=chunk.units.draws)
+        peaks.append(mib("VmHWM") - before)
+    said = " and ".join(f"{peak:.0f}" for peak in peaks)
+    return [f"| peak above the start while 64 and 2,048 images are scored, MiB | {said} | flat |"]
 
 
 def whole(task, single, chosen):

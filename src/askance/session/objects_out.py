@@ -33,14 +33,14 @@ def export_objects(project: Project, path: Path, form: str | None, tell: Tell) -
     from askance.integrations.formats import Item, write_annotations
 
     form = form or next((name for name, end in FILES.items() if path.suffix.lower() == end), "yolo")
-    images, labels = project.store.images(), project.store.labels()
+    images, labels, splits = project.store.images(), project.store.labels(), project.store.splits()
     said = {image_id: label.annotation for image_id, label in labels.items() if label.annotation is not None}
     names = names_below(project.source, {image_id: images[image_id] for image_id in said if image_id in images})
     items = []
     for image_id, name in names.items():
         image, annotation = images[image_id], said[image_id]
         if annotation is not None and annotation.objects is not None:
-            items.append(Item(name, annotation, (image.width, image.height)))
+            items.append(Item(name, annotation, (image.width, image.height), split=splits.get(image_id, "train")))
     place = _free(path, form)
     written = write_annotations(place, form, items, project.config.classes, points=_points(items))
     if gone := len(said.keys() - images.keys()):

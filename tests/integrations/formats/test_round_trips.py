@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from PIL import Image
 
@@ -140,6 +141,42 @@ def test_yolo_counts_what_it_loses_and_coco_beside_has_all_of_it(made):
         assert lost.get("holes", 0) == holes
         assert lost.get("parts", 0) == sum(max(len(one.parts) - 1, 0) for one in shaped)
     assert lines + lost.get("without a place", 0) == len(taken)
+
+
+def test_a_model_that_is_trained_elsewhere_is_told_what_the_test_set_is(tmp_path):
+    here = Annotation((Object("can", Box(1, 2, 11, 12)),), size=(40, 30))
+    splits = {"a.jpg": "train", "sub/b.jpg": "test", "images/c.jpg": "val", "d.jpg": None}
+    made = [Item(name, here, split=split) for name, split in splits.items()]
+    write_annotations(tmp_path / "all", "yolo", made, ["can"])
+    told = yaml.safe_load((tmp_path / "all/data.yaml").read_text())
+    assert {key: told[key] for key in ("train", "val", "test")} == {
+        "train": "train.txt",
+        "val": "val.txt",
+        "test": "test.txt",
+    }
+    lists = {split: (tmp_path / f"all/{split}.txt").read_text().split() for split in ("train", "val", "test")}
+    assert lists == {
+        "train": ["./images/a.jpg", "./images/d.jpg"],
+        "val": ["./images/c.jpg"],
+        "test": ["./images/sub/b.jpg"],
+    }
+    found = read_annotations(tmp_path / "all", sizes=lambda name: (40, 30))
+    assert len(found.images) == 4
+    assert all(one.annotation.objects for one in found.images)
+    assert not found.faults
+    write_annotations(tmp_path / "all.json", "coco", made, ["can"])
+    images = json.loads((tmp_path / "all.json").read_text())["images"]
+    assert {one["file_name"]: one.get("split") for one in images} == splits
+
+
+def test_without_images_for_validation_those_for_training_stand_in_and_never_the_test_set(tmp_path):
+    here = Annotation((), size=(40, 30))
+    write_annotations(tmp_path / "two", "yolo", [Item("a.jpg", here, split="test"), Item("b.jpg", here)], ["can"])
+    told = yaml.safe_load((tmp_path / "two/data.yaml").read_text())
+    assert (told["train"], told["val"], told["test"]) == ("train.txt", "train.txt", "test.txt")
+    write_annotations(tmp_path / "one", "yolo", [Item("a.jpg", here, split="train"), Item("b.jpg", here)], ["can"])
+    told = yaml.safe_load((tmp_path / "one/data.yaml").read_text())
+    assert (told["train"], told["val"], told.get("test")) == ("images", "images", None)
 
 
 def test_yolo_says_exactly_what_was_lost(tmp_path):

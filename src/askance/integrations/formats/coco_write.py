@@ -51,7 +51,8 @@ def coco_document(said: Contents, lost: Lost) -> dict[str, Any]:
         size = item.pixels
         sides = {} if size is None else {"width": size[0], "height": size[1]}
         others = {key: value for key, value in item.more.items() if key not in {"id", "file_name", *sides}}
-        images.append({"id": image_id, "file_name": item.name, **sides, **others})
+        split = {} if item.split is None else {"split": item.split}
+        images.append({"id": image_id, "file_name": item.name, **sides, **others, **split})
         for name in item.annotation.labels or ():
             named = {"image_id": image_id, "category_id": categories[name]["id"], "iscrowd": 0}
             annotations.append({"id": object_ids.of(None), **named})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from askance.vocab import Annotation, Json, Object
+from askance.vocab import Annotation, Json, Object, Split
 
 Size: TypeAlias = tuple[int, int] | None
 """Width and height of an image; None where nobody knows them."""
@@ -27,12 +27,14 @@ class Item:
         annotation: what is said of it.
         size: its width and height; None: as the annotation says.
         more: what a format says of the image besides, as `Annotated.more`.
+        split: what it is for, where somebody said: a model that is trained elsewhere has to know, too.
     """
 
     name: str
     annotation: Annotation
     size: tuple[int, int] | None = None
     more: Mapping[str, Json] = field(default_factory=dict)
+    split: Split | None = None
 
     @property
     def pixels(self) -> tuple[int, int] | None:

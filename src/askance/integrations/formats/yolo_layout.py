@@ -112,9 +112,17 @@ def _named_texts(said: dict[str, Any], root: Path, faults: Faults, place: str) -
                 yield from find_texts(_labels_for(found))
             else:
                 lines = read_lines(found, "a list of images")
-                listed = [_existing(line, [found.parent, *bases]) for line in lines if line]
-                texts = [_labels_for(image).with_suffix(".txt") for image in listed if image is not None]
-                yield from (text for text in texts if text.is_file())
+                texts = [_listed(line, [found.parent, *bases]) for line in lines if line]
+                yield from (text for text in texts if text is not None)
+
+
+def _listed(line: str, bases: list[Path]) -> Path | None:
+    """The labels of an image in a list, whether the image is there or not."""
+    image = _existing(line, bases)
+    if image is None:
+        return _existing(_labels_for(Path(line.replace("\\", "/"))).with_suffix(".txt").as_posix(), bases)
+    text = _labels_for(image).with_suffix(".txt")
+    return text if text.is_file() else None
 
 
 def _existing(entry: str, bases: list[Path]) -> Path | None:

@@ -9,7 +9,7 @@ from askance.integrations.files import new_folder, put
 from askance.integrations.formats.coco_write import coco_document, coco_json
 from askance.integrations.formats.each import put_each
 from askance.integrations.formats.items import Contents, Item, Lost, Written, says_more
-from askance.integrations.formats.names import below_images
+from askance.integrations.formats.names import below_images, safe_name
 from askance.integrations.formats.shapes import joined, outlines_of, ring_of_box
 from askance.vocab import Box, Object, Ring
 
@@ -27,6 +27,7 @@ def write_yolo(
 ) -> Written:
     """Write a new folder: `data.yaml`, `labels/`, and `annotations.coco.json` with all that YOLO cannot hold.
 
+    Where images have splits, `train.txt`, `val.txt` and `test.txt` list them.
     Put the images into `images/` beside `labels/`, under the names that items have.
 
     Args:
@@ -49,9 +50,10 @@ def write_yolo(
     objects, names = said.objects, said.names
     named = _point_names(objects, said.points)
     kind = kind or _kind_of(objects)
-    writer = _Writer(kind, names, named)
+    writer, lists = _Writer(kind, names, named), _lists(said.items)
     whole = {
-        "data.yaml": _yaml(names, kind, named),
+        "data.yaml": _yaml(names, kind, named, lists),
+        **{f"{split}.txt": "".join(f"./{name}\n" for name in those) for split, those in lists.items()},
         BESIDE: coco_json(coco_document(replace(said, classes=names), Lost())),
     }
     with new_folder(path) as beside:
@@ -152,12 +154,28 @@ def _short(value: float) -> str:
     return f"{value:.10f}".rstrip("0").rstrip(".")
 
 
-def _yaml(names: Sequence[str], kind: Kind, points: Sequence[str]) -> str:
+def _lists(items: Sequence[Item]) -> dict[str, list[str]]:
+    """Split -> its images, as paths below the folder; nothing where all are for training.
+
+    Without images for validation those for training stand in: never the test set, which is looked at once.
+    """
+    if all(item.split in (None, "train") for item in items):
+        return {}
+    found: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for item in items:
+        found[item.split or "train"].append(f"images/{safe_name(item.name).removeprefix('images/')}")
+    return {split: names for split, names in found.items() if names}
+
+
+def _yaml(names: Sequence[str], kind: Kind, points: Sequence[str], lists: Mapping[str, Sequence[str]]) -> str:
     import yaml
 
+    train = "train.txt" if "train" in lists else "images"
+    val = "val.txt" if "val" in lists else train
     said: dict[str, object] = {
-        "train": "images",
-        "val": "images",
+        "train": train,
+        "val": val,
+        **({"test": "test.txt"} if "test" in lists else {}),
         "nc": len(names),
         "names": dict(enumerate(names)),
     }
