@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from askance.maths import area_gap, labels_to
-from askance.maths.curves_axis import against
+from askance.maths.curves_axis import against, spanned
 from askance.vocab import Curve, CurveError
 
 
@@ -66,3 +66,20 @@ class TestAgainst:
     def test_curves_without_them(self) -> None:
         with pytest.raises(CurveError, match="boxes"):
             against([Curve("a", 0, (10, 20), {"error": (0.2, 0.1)})])
+
+
+def test_a_mean_never_loses_a_seed_along_the_way():
+    runs = [
+        Curve("a", 0, (10, 20, 30), {"ap50": (0.1, 0.2, 0.3)}),
+        Curve("a", 1, (20, 30, 40), {"ap50": (0.8, 0.7, 0.6)}),
+        Curve("b", 0, (10, 20), {"ap50": (0.5, 0.6)}),
+    ]
+    found = spanned(runs)
+    assert [(one.strategy, one.seed, one.labels, one.metrics["ap50"]) for one in found] == [
+        ("a", 0, (20, 30), (0.2, 0.3)),
+        ("a", 1, (20, 30), (0.8, 0.7)),
+        ("b", 0, (10, 20), (0.5, 0.6)),
+    ]
+    apart = [Curve("a", 0, (10,), {"ap50": (0.1,)}), Curve("a", 1, (20,), {"ap50": (0.2,)})]
+    assert spanned(apart) == apart
+    assert spanned([]) == []

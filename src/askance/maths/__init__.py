@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from askance.maths.boxes import Predictions, Truths
 from askance.maths.comparisons import Gap, Penalties, area_gap, paired_runs, penalty_matrix, sign_flip_test
 from askance.maths.curves import Band, Saved, area_under, interval, labels_saved, labels_to, paired_difference
-from askance.maths.curves_axis import against
+from askance.maths.curves_axis import against, spanned
 from askance.maths.detection import average_precision, detection_metrics
 from askance.maths.keyed import as_ids, keyed_seed, keyed_uniform
 from askance.maths.shares import paired_shares, wilson, worth_a_look
@@ -125,6 +125,7 @@ __all__ = [
     "sign_flip_test",
     "sign_test",
     "smallest_shown",
+    "spanned",
     "sum_by_halves",
     "suspected_errors",
     "totals",

@@ -49,6 +49,27 @@ def against(curves: Sequence[Curve], axis: str = "boxes", *, points: int = POINT
     return found
 
 
+def spanned(curves: Sequence[Curve]) -> list[Curve]:
+    """The same curves where all of their strategy are: to be averaged, for the mean of those that go on jumps.
+
+    Curves of a strategy that have no size in common are left as they are.
+
+    >>> runs = [Curve("bald", 0, (100, 200), {"ap": (0.2, 0.4)}), Curve("bald", 1, (200, 300), {"ap": (0.1, 0.3)})]
+    >>> [(c.labels, c.metrics["ap"]) for c in spanned(runs)]
+    [((200,), (0.4,)), ((200,), (0.1,))]
+    """
+    common: dict[str, set[int]] = {}
+    for curve in curves:
+        common[curve.strategy] = common.get(curve.strategy, set(curve.labels)) & set(curve.labels)
+    return [_only(curve, common[curve.strategy]) if common[curve.strategy] else curve for curve in curves]
+
+
+def _only(curve: Curve, sizes: set[int]) -> Curve:
+    kept = [i for i, size in enumerate(curve.labels) if size in sizes]
+    metrics = {name: tuple(row[i] for i in kept) for name, row in curve.metrics.items()}
+    return Curve(curve.strategy, curve.seed, tuple(curve.labels[i] for i in kept), metrics)
+
+
 def _read(curve: Curve, axis: str, costs: Sequence[float], grid: NDArray[np.int64]) -> Curve:
     last = {cost: i for i, cost in enumerate(costs)}  # of equal costs the later model
     at, places = np.array(list(last)), list(last.values())

@@ -7,7 +7,7 @@ from functools import partial
 
 from markupsafe import Markup
 
-from askance.maths import against
+from askance.maths import against, spanned
 from askance.report import boxes, verdict
 from askance.report.box_data import FoundBox
 from askance.report.chart import Chart, chart, data_uri
@@ -82,7 +82,7 @@ def curves_by_boxes(data: ReportData) -> dict[str, object]:
     read = replace(data, curves=against(data.curves, "boxes"), counted="boxes")
     draw = partial(
         curves_svg,
-        read.curves,
+        spanned(read.curves),
         metric=data.metric,
         reference=data.reference,
         targets=data.targets,
@@ -90,7 +90,7 @@ def curves_by_boxes(data: ReportData) -> dict[str, object]:
     )
     caption = (
         f"{words_for(data.metric).sentence} by boxes in the training images, which is what labelling is paid by, "
-        "read off between the rounds. Lines: means over seeds; bands: their 95 % t-intervals."
+        "read off between the rounds, where all seeds are. Lines: means over seeds; bands: their 95 % t-intervals."
     )
     return {
         "by_boxes": chart(data.titled(f"by boxes, {verdict.finding(read)}"), caption, draw),

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from askance.maths import Band, against, area_under, interval
+from askance.maths import Band, against, area_under, interval, spanned
 from askance.report.drawing import (
     BANDED,
     Line,
@@ -83,7 +83,7 @@ def plot_curves(
     _refuse_other_files(path)
     look = Look(8, 4.8, PAPER, metric)
     if across != "images" and curves:
-        curves = against(curves, across)
+        curves = spanned(against(curves, across))
     with mpl.rc_context(style(look.ink)):
         figure = curves_figure(curves, look, reference=reference, targets=targets)
         if across != "images":
