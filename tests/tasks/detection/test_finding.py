@@ -46,7 +46,10 @@ def test_a_draw_does_not_depend_on_the_company(posterior):
     parts = [find(net, [level[i : i + 1] for level in of], Search(0.2, 20), how) for i in range(4)]
     assert len(whole) == sum(map(len, parts)) > 10
     assert torch.allclose(whole.draws.log_probs, torch.cat([part.draws.log_probs for part in parts]), atol=1e-5)
-    assert torch.allclose(whole.box_draws, torch.cat([part.box_draws for part in parts]), rtol=1e-3, atol=0.05)
+    wide = {"rtol": 1e-3, "atol": 0.05} if posterior == "dropout-moments" else {"rtol": 1e-4, "atol": 1e-3}
+    assert torch.allclose(
+        whole.box_draws, torch.cat([part.box_draws for part in parts]), **wide
+    )  # a root is wider
     assert whole.draws.k == {"ensemble": 3, "softmax": 1}.get(posterior, 12)
     assert whole.draws.joint == (posterior != "dropout-moments")
 
